@@ -1,0 +1,1 @@
+//! Agents: what they chose, what their legs say, and the state that follows.

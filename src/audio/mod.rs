@@ -1,0 +1,1 @@
+//! Audio without calls: G.711, resampling, clips, tones.

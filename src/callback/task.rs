@@ -1,0 +1,280 @@
+//! The callback task and its attempts: the promise as it lies on disk. Fields and words are those of `model.md`
+//! (callback_task, callback_attempt) and `interface.md` (task states).
+
+use crate::id::{AttemptId, CallRef, Name, RecordingId, TaskId};
+use crate::number::Party;
+use crate::time::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Where a task is on its way. Final states are `Completed`, `Failed`, `Expired` and `Cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Stored; its time has not come.
+    Pending,
+    /// May be served as soon as an agent is free.
+    Due,
+    /// An agent is reserved and the attempt is on its way to the disk.
+    Reserving,
+    /// The agent's phone rings.
+    AgentRinging,
+    /// The agent has answered (and hears the prompt).
+    AgentReady,
+    /// The customer's phone rings.
+    CustomerRinging,
+    /// Bridged.
+    Talking,
+    /// Outside calling hours until `not_before`.
+    Deferred,
+    /// Between two attempts.
+    WaitingRetry,
+    /// Cannot be dialled as things are (route, policy); looked at again when the site changes.
+    Blocked,
+    /// The automated offer to a customer who could not be reached (S4.5).
+    ClientOffer,
+    /// Left over at the end of the day (S4.B3).
+    Overflow,
+    /// Kept.
+    Completed,
+    /// Given up; `close_reason` says why.
+    Failed,
+    /// Too old.
+    Expired,
+    /// Not wanted any more; `close_reason` says by whom.
+    Cancelled,
+}
+
+impl TaskState {
+    /// Whether nothing follows this state.
+    pub const fn is_final(self) -> bool {
+        matches!(self, TaskState::Completed | TaskState::Failed | TaskState::Expired | TaskState::Cancelled)
+    }
+
+    /// Whether an attempt is under way.
+    pub const fn is_live(self) -> bool {
+        matches!(
+            self,
+            TaskState::Reserving
+                | TaskState::AgentRinging
+                | TaskState::AgentReady
+                | TaskState::CustomerRinging
+                | TaskState::Talking
+                | TaskState::ClientOffer
+        )
+    }
+}
+
+/// Why a task is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// Reached, and talked long enough.
+    Success,
+    /// `attempts_max` used.
+    MaxAttempts,
+    /// The number does not exist.
+    Invalid,
+    /// `no_answer_action = fail`.
+    NoAnswerAction,
+    /// Older than `expires_after`.
+    Expired,
+    /// The customer rang us.
+    CustomerCalled,
+    /// An agent dialled the customer.
+    AgentDialled,
+    /// By the customer.
+    ByCaller,
+    /// By API or CLI.
+    ByAdmin,
+    /// Its rule was disabled.
+    RuleDisabled,
+    /// Its queue, agent or rule is gone.
+    SourceDeleted,
+    /// Another task of the same customer took its place.
+    Merged,
+}
+
+/// How an attempt ended (model.md; outcomes marked `*` there are not counted).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Talked longer than `success_min_talk`.
+    Success,
+    /// Answered, but too short.
+    ShortTalk,
+    /// 480, 408, or our ring timeout.
+    NoAnswer,
+    /// 486, 600.
+    Busy,
+    /// 603, 607, 608.
+    Rejected,
+    /// 404, 410, 484, 604.
+    InvalidNumber,
+    /// 5xx, no response.
+    NetworkError,
+    /// 403.
+    CallerIdRefused,
+    /// Nobody picked up the agent's phone.
+    AgentNoAnswer,
+    /// The agent declined.
+    AgentDeclined,
+    /// The agent hung up before the customer answered.
+    AgentLeftEarly,
+    /// The customer answered and was gone before the bridge stood.
+    CustomerLeftBeforeBridge,
+    /// No way to dial.
+    Blocked,
+    /// We were restarted in the middle.
+    SystemRestart,
+    /// The customer rang in, or an admin cancelled, while we dialled.
+    Superseded,
+}
+
+impl Outcome {
+    /// Whether this attempt counts against `attempts_max` (law 6).
+    pub const fn is_counted(self) -> bool {
+        match self {
+            Outcome::Success
+            | Outcome::ShortTalk
+            | Outcome::NoAnswer
+            | Outcome::Busy
+            | Outcome::Rejected
+            | Outcome::InvalidNumber
+            | Outcome::NetworkError
+            | Outcome::CallerIdRefused
+            | Outcome::CustomerLeftBeforeBridge => true,
+            Outcome::AgentNoAnswer
+            | Outcome::AgentDeclined
+            | Outcome::AgentLeftEarly
+            | Outcome::Blocked
+            | Outcome::SystemRestart
+            | Outcome::Superseded => false,
+        }
+    }
+}
+
+/// What created the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The key, while waiting.
+    QueueRequest,
+    /// The API or the CLI.
+    Api,
+}
+
+/// A promise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// What created it.
+    pub source: Source,
+    /// The rule it was requested under; `None` when made by API without one.
+    pub rule: Option<Name>,
+    /// How it is called back.
+    pub profile: Name,
+    /// Whose line it stands in.
+    pub queue: Name,
+    /// Only this agent may serve it.
+    pub agent: Option<Name>,
+    /// Whom to call.
+    pub number: Party,
+    /// As typed or signalled.
+    pub number_raw: String,
+    /// The calling number of the request.
+    pub ani: Option<String>,
+    /// The number the customer had dialled.
+    pub dnis: Option<String>,
+    /// The trunk the request came by.
+    pub in_trunk: Option<Name>,
+    /// Free text of the creator (API `data`).
+    pub data: Option<serde_json::Value>,
+    /// The place in line: when the caller joined.
+    pub virtual_start: DateTime<Utc>,
+    /// 1 (first) to 9.
+    pub priority: u8,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+    /// Not tried before this instant.
+    pub not_before: DateTime<Utc>,
+    /// Given up at this instant (for `expiry_clock = open`: computed from the schedule).
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Where it is.
+    pub state: TaskState,
+    /// Attempts that count.
+    pub attempts_used: u32,
+    /// Attempts in all, counted or not: the number of the last one.
+    pub attempts_made: u32,
+    /// The call it was requested in.
+    pub origin_call: Option<CallRef>,
+    /// When it ended.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// Why it ended.
+    pub close_reason: Option<CloseReason>,
+    /// The `Idempotency-Key` it was created with.
+    pub idempotency_key: Option<String>,
+}
+
+/// What is kept of one leg of an attempt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// Agent or trunk.
+    pub peer: String,
+    /// Request-URI.
+    pub uri: String,
+    /// The SIP Call-ID, local and remote tag and branch: enough to CANCEL or BYE it after a restart.
+    pub dialog: Option<DialogRecord>,
+    /// INVITE sent.
+    pub invite_at: Option<DateTime<Utc>>,
+    /// First 18x.
+    pub ringing_at: Option<DateTime<Utc>>,
+    /// 200.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// Over.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Final SIP status, when there was one.
+    pub sip_status: Option<u16>,
+}
+
+/// What a CANCEL or BYE needs (RFC 3261 §9.1, §12.2.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DialogRecord {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our tag.
+    pub local_tag: String,
+    /// Branch of the INVITE.
+    pub branch: String,
+    /// Where the INVITE went: `udp:local>remote`.
+    pub flow: String,
+}
+
+/// One attempt to keep a promise. Stored before the first INVITE leaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// Of this task.
+    pub task: TaskId,
+    /// 1 for the first.
+    pub n: u32,
+    /// The number that is being called: key of `active`.
+    pub number: Party,
+    /// When the agent was reserved.
+    pub loaded_at: DateTime<Utc>,
+    /// `ring_timeout` in force, for the quarantine after a restart.
+    pub ring_timeout_secs: u64,
+    /// The agents that were rung, in order.
+    pub agent_legs: Vec<LegRecord>,
+    /// The customer's.
+    pub customer_leg: Option<LegRecord>,
+    /// `None` while it is open.
+    pub outcome: Option<Outcome>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Bridged talk.
+    pub talk_secs: u64,
+    /// Its recording.
+    pub recording: Option<RecordingId>,
+}

@@ -1,0 +1,1 @@
+//! The config file: TOML to Settings, every error with file:line:column.

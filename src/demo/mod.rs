@@ -1,0 +1,1 @@
+//! Simulated people, phones and a carrier, with their own small SIP codec.

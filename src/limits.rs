@@ -1,0 +1,69 @@
+//! Every limit of the switch in one place (law 9): what may grow, how far, and what happens there.
+
+use std::time::Duration;
+
+// --- SIP messages (security.md T2): beyond these a message is malformed and gets its 4xx ---
+/// Octets of one SIP message.
+pub const SIP_MESSAGE_BYTES: usize = 64 * 1024;
+/// Header fields of one message.
+pub const SIP_HEADERS: usize = 256;
+/// Octets of one unfolded header line.
+pub const SIP_LINE_BYTES: usize = 8 * 1024;
+/// Via values.
+pub const SIP_VIAS: usize = 64;
+/// Route or Record-Route values.
+pub const SIP_ROUTES: usize = 64;
+/// Parameters of one header value or URI.
+pub const SIP_PARAMS: usize = 32;
+/// Contact values of one REGISTER, and bindings of one address of record.
+pub const CONTACTS: usize = 10;
+
+// --- SIP state ---
+/// Server transactions alive at once; beyond it a new request is dropped and UDP retries.
+pub const SERVER_TRANSACTIONS: usize = 50_000;
+/// Client transactions alive at once.
+pub const CLIENT_TRANSACTIONS: usize = 50_000;
+/// Legs alive at once; beyond it a new INVITE gets 503.
+pub const LEGS: usize = 20_000;
+/// Early dialogs (forks) of one INVITE of ours.
+pub const FORKS: usize = 10;
+/// Tries of one request against digest challenges (security.md T13).
+pub const CHALLENGES: u32 = 2;
+/// Messages of one call's ladder that are kept for people to read.
+pub const LADDER_STEPS: usize = 200;
+
+// --- SDP ---
+/// Octets of one session description.
+pub const SDP_BYTES: usize = 16 * 1024;
+/// Lines of one session description.
+pub const SDP_LINES: usize = 512;
+/// Media descriptions of one session description.
+pub const SDP_MEDIA: usize = 8;
+
+// --- RTP ---
+/// Octets of one RTP datagram we take.
+pub const RTP_PACKET_BYTES: usize = 1_500;
+/// Legs of one media shard.
+pub const SHARD_LEGS: usize = 8_192;
+/// The longest key press we believe (security.md T10).
+pub const KEY_PRESS: Duration = Duration::from_secs(10);
+/// Keys a second that a leg may report.
+pub const KEYS_PER_SECOND: u32 = 10;
+
+// --- Queue and callbacks ---
+/// Entries of one queue, promises included; beyond it a caller gets 486 and a request is refused.
+pub const QUEUE_ENTRIES: usize = 10_000;
+/// Open callback tasks; beyond it the caller hears the apology and keeps the place.
+pub const OPEN_TASKS: usize = 1_000_000;
+/// Closed tasks and ended calls that are kept in memory for the API.
+pub const REMEMBERED: usize = 10_000;
+
+// --- The shell ---
+/// Messages waiting for the switch; beyond it the newest is dropped and counted.
+pub const INBOX: usize = 4_096;
+/// Commands waiting for one media shard.
+pub const SHARD_INBOX: usize = 4_096;
+/// Frames waiting for the recorder; beyond it silence is written and counted.
+pub const TAPE_FRAMES: usize = 8_192;
+/// Samples of one decoded clip: 30 minutes at 8 kHz.
+pub const CLIP_SAMPLES: usize = 30 * 60 * 8_000;

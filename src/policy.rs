@@ -1,0 +1,1 @@
+//! Which numbers may be called at all.

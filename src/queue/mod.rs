@@ -1,0 +1,1 @@
+//! The line, the choice of an agent, the expected wait.

@@ -1,0 +1,1 @@
+//! Which dialled number leads where, and by which trunk a number leaves.

@@ -1,0 +1,1 @@
+//! Running the planes: the switch's thread, the shards, the recorder, start and drain.

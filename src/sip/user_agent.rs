@@ -1,0 +1,317 @@
+//! The user agent: transactions, dialogs and INVITE sessions behind one value (RFC 3261 §§8–17). The switch speaks
+//! to it in legs and hears events; it never sees a branch, a retransmission or an ACK.
+
+use super::flow::{Flow, Received};
+use super::message::{Request, Response};
+use crate::callback::task::DialogRecord;
+use crate::entropy::Entropy;
+use crate::id::{LegRef, RequestRef, TransactionRef};
+use crate::settings::Credentials;
+use crate::time::Tick;
+use bytes::Bytes;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A header field to add: name and value, checked against CR, LF and NUL by the serialiser.
+pub type Field = (&'static str, String);
+
+/// How requests inside a dialog find the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Where it came from, whatever its Contact says: phones behind NAT, and strangers (security.md T9).
+    Flow,
+    /// By Route and Contact as RFC 3261 §12.2.1.1 says, where they are addresses; trusted trunks only.
+    Contact,
+}
+
+/// An INVITE of ours.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Where to, in order; the next is tried on no answer, transport failure or 503 before any provisional (RFC 3263 §4.3).
+    pub flows: Vec<Flow>,
+    /// Request-URI, also the URI of To unless `to` says otherwise.
+    pub uri: String,
+    /// URI of To.
+    pub to: Option<String>,
+    /// Display name and URI of From, without tag.
+    pub from: (String, String),
+    /// User part of our Contact.
+    pub contact_user: String,
+    /// P-Asserted-Identity, Alert-Info and the like.
+    pub fields: Vec<Field>,
+    /// Our offer.
+    pub offer: Bytes,
+    /// What answers a 401 or 407.
+    pub credentials: Option<Credentials>,
+    /// In-dialog routing.
+    pub reach: Reach,
+    /// Identity fixed by the caller, so that it could be stored before it is sent: Call-ID, From tag, branch.
+    pub identity: DialogRecord,
+}
+
+/// A non-INVITE request of ours outside dialogs.
+#[derive(Clone, Debug)]
+pub struct OutgoingRequest {
+    /// REGISTER or OPTIONS.
+    pub method: rsip::Method,
+    /// Where to, in order.
+    pub flows: Vec<Flow>,
+    /// Request-URI.
+    pub uri: String,
+    /// URI of To.
+    pub to: String,
+    /// Display name and URI of From, without tag.
+    pub from: (String, String),
+    /// Complete Contact value without user agent's help (`<sip:u@h:p>;expires=…`), when the method has one.
+    pub contact_user: Option<String>,
+    /// Expires and the like.
+    pub fields: Vec<Field>,
+    /// What answers a 401 or 407.
+    pub credentials: Option<Credentials>,
+    /// Call-ID and CSeq to continue (RFC 3261 §10.2.4: REGISTERs of one binding share them); `None`: new ones.
+    pub sequence: Option<(String, u32)>,
+}
+
+/// Why a leg ended, seen from SIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// BYE from the peer.
+    Bye,
+    /// CANCEL from the peer before our final response (487 has been sent).
+    Cancel,
+    /// Our 200 was never ACKed (RFC 3261 §13.3.1.4); BYE has been sent.
+    NoAck,
+    /// Session timer ran out (RFC 4028), or a request in the dialog found nobody (408, 481).
+    Lost,
+}
+
+/// What the switch hears.
+#[derive(Debug)]
+pub enum Event {
+    /// An INVITE outside any dialog, already admitted; 100 has been sent. Answer with `ring`, `answer` or `refuse`.
+    Invited {
+        /// Its leg.
+        leg: LegRef,
+        /// Where it came from.
+        flow: Flow,
+        /// All of it.
+        request: Box<Request>,
+    },
+    /// A non-INVITE request outside dialogs, already admitted (REGISTER, OPTIONS). Answer with `respond`.
+    Asked {
+        /// Its transaction.
+        transaction: TransactionRef,
+        /// Where it came from.
+        flow: Flow,
+        /// All of it.
+        request: Box<Request>,
+    },
+    /// 101–199 to our INVITE.
+    Progress {
+        /// Which.
+        leg: LegRef,
+        /// 180, 183…
+        status: u16,
+        /// Session description, when it carried one: early media.
+        body: Option<Bytes>,
+    },
+    /// The first 2xx to our INVITE; ACK has been sent. Later forks are ACKed and BYEd unseen (RFC 3261 §13.2.2.4).
+    Answered {
+        /// Which.
+        leg: LegRef,
+        /// Session description.
+        body: Bytes,
+    },
+    /// Our INVITE has failed: 3xx–6xx, or 408 when nothing came, or 503 when nothing could be sent. After a `hang_up`
+    /// that crossed a 2xx, the 2xx has been ACKed and BYEd and this says 487.
+    Refused {
+        /// Which.
+        leg: LegRef,
+        /// Final status.
+        status: u16,
+        /// Whether the network, not the far end, said so (timeout, transport).
+        local: bool,
+    },
+    /// The ACK of our 200 has come.
+    Confirmed {
+        /// Which.
+        leg: LegRef,
+        /// The answer, when our 200 carried the offer (RFC 3261 §13.2.1).
+        body: Option<Bytes>,
+    },
+    /// A re-INVITE or UPDATE with an offer (or, re-INVITE only, without: then we must offer). Answer with
+    /// `accept_offer` or `refuse_offer`. Refreshes without a change are passed up, too: media decides.
+    Offered {
+        /// Which.
+        leg: LegRef,
+        /// The offer; `None`: we are asked for one.
+        body: Option<Bytes>,
+    },
+    /// DTMF by INFO of an old phone: `Signal=` of application/dtmf-relay or the body of application/dtmf. Answered 200.
+    InfoDigit {
+        /// Which.
+        leg: LegRef,
+        /// 0–9 * # A–D.
+        digit: char,
+    },
+    /// The leg is over by the peer's doing.
+    Ended {
+        /// Which.
+        leg: LegRef,
+        /// How.
+        by: EndedBy,
+    },
+    /// The final response to a `request` of ours; a 408 of our own making when none came.
+    Response {
+        /// Which.
+        request: RequestRef,
+        /// All of it; `None`: nobody answered.
+        response: Option<Box<Response>>,
+    },
+    /// Every message, in and out, for ladders. Only those that belong to a leg.
+    Trace {
+        /// Whose.
+        leg: LegRef,
+        /// We sent it.
+        outgoing: bool,
+        /// Where to or from.
+        flow: Flow,
+        /// `INVITE`, `200 OK (INVITE)`.
+        what: Box<str>,
+    },
+}
+
+/// What the user agent is told once.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Host of Via and Contact; `None`: the flow's local address.
+    pub public_address: Option<IpAddr>,
+    /// User-Agent and Server.
+    pub product: String,
+    /// Session-Expires that we ask for and the smallest we take (RFC 4028).
+    pub session_expires: Duration,
+}
+
+/// See the module.
+pub struct UserAgent {
+    identity: Identity,
+    entropy: Entropy,
+}
+
+#[allow(unused_variables, missing_docs, clippy::todo)]
+impl UserAgent {
+    pub fn new(identity: Identity, entropy: Entropy) -> UserAgent {
+        UserAgent { identity, entropy }
+    }
+
+    /// Whether a transaction or a dialog of ours knows this request; if not, the caller judges the peer first and
+    /// then either calls `receive` or answers with `reply_statelessly`. A stray ACK or unmatched CANCEL/in-dialog request is "known":
+    /// the user agent absorbs it or answers 481 itself.
+    pub fn knows(&self, flow: Flow, request: &Request) -> bool {
+        todo!()
+    }
+
+    /// A message that was admitted.
+    pub fn receive(&mut self, now: Tick, received: Received) {
+        todo!()
+    }
+
+    /// One answer without state (security.md T8): challenges and refusals to strangers. Its To tag is derived from the
+    /// request, so that the ACK is known and a copy gets the same answer.
+    pub fn reply_statelessly(&mut self, flow: Flow, request: &Request, status: u16, fields: Vec<Field>) {
+        todo!()
+    }
+
+    /// The instant of `poll_timeout` has come.
+    pub fn on_timeout(&mut self, now: Tick) {
+        todo!()
+    }
+
+    /// When `on_timeout` is wanted.
+    pub fn poll_timeout(&self) -> Option<Tick> {
+        todo!()
+    }
+
+    /// What leaves.
+    pub fn poll_transmit(&mut self) -> Option<(Flow, Bytes)> {
+        todo!()
+    }
+
+    /// What happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        todo!()
+    }
+
+    /// The flow is dead: client transactions on it fail at once (RFC 3261 §8.1.3.1), legs on it go on until their timers say otherwise.
+    pub fn flow_lost(&mut self, now: Tick, flow: Flow) {
+        todo!()
+    }
+
+    /// A fresh identity for an INVITE that is about to be stored and then sent on `flow`.
+    pub fn new_identity(&mut self, flow: Flow) -> DialogRecord {
+        todo!()
+    }
+
+    /// Sends an INVITE.
+    pub fn invite(&mut self, now: Tick, invite: Invite) -> LegRef {
+        todo!()
+    }
+
+    /// Sends a request.
+    pub fn request(&mut self, now: Tick, request: OutgoingRequest) -> RequestRef {
+        todo!()
+    }
+
+    /// Answers an `Asked`.
+    pub fn respond(&mut self, now: Tick, transaction: TransactionRef, status: u16, fields: Vec<Field>) {
+        todo!()
+    }
+
+    /// 180, or 183 with early media.
+    pub fn ring(&mut self, now: Tick, leg: LegRef, early: Option<Bytes>) {
+        todo!()
+    }
+
+    /// 200 with our answer (or our offer, when the INVITE had none), retransmitted until its ACK.
+    pub fn answer(&mut self, now: Tick, leg: LegRef, body: Bytes) {
+        todo!()
+    }
+
+    /// 300–699.
+    pub fn refuse(&mut self, now: Tick, leg: LegRef, status: u16, fields: Vec<Field>) {
+        todo!()
+    }
+
+    /// 200 to a re-INVITE or UPDATE.
+    pub fn accept_offer(&mut self, now: Tick, leg: LegRef, body: Bytes) {
+        todo!()
+    }
+
+    /// 488 to a re-INVITE or UPDATE: the session goes on as it was.
+    pub fn refuse_offer(&mut self, now: Tick, leg: LegRef, status: u16) {
+        todo!()
+    }
+
+    /// Sends a re-INVITE with a new offer; its answer comes as `Event::Confirmed`. 491 is retried after the RFC's wait.
+    pub fn reoffer(&mut self, now: Tick, leg: LegRef, offer: Bytes) {
+        todo!()
+    }
+
+    /// Ends a leg as its state demands: CANCEL (held back until a provisional, RFC 3261 §9.1), BYE, or a 480 refusal of
+    /// an INVITE we have not answered. No event follows but, for an INVITE of ours without final response, `Refused`.
+    /// `reason` becomes a Reason header (RFC 3326) when set: `SIP;cause=200;text="Call completed elsewhere"`.
+    pub fn hang_up(&mut self, now: Tick, leg: LegRef, reason: Option<&'static str>) {
+        todo!()
+    }
+
+    /// CANCEL and BYE for an INVITE that an earlier life of this process had sent (durability.md §2.8 Restart): both,
+    /// since it is not known which one fits; nothing is reported.
+    pub fn abandon(&mut self, now: Tick, uri: &str, dialog: &DialogRecord, remote_tag: Option<&str>) {
+        todo!()
+    }
+
+    /// What a CANCEL or BYE after a restart needs of this leg.
+    pub fn dialog_record(&self, leg: LegRef) -> Option<DialogRecord> {
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! The store: sled behind typed changes, synced before it answers.

@@ -1,0 +1,152 @@
+//! What people and programs ask of a running switch, and what they are told. `web/` and `cli/` speak only this.
+
+use super::view;
+use crate::id::{CallRef, RecordingId, TaskId};
+use crate::time::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// `POST /callbacks`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCallback {
+    /// As typed; read with the site's country.
+    pub number: String,
+    /// Whose line it joins; the only queue when omitted.
+    pub queue: Option<String>,
+    /// Not before this instant.
+    pub not_before: Option<DateTime<Utc>>,
+    /// How; the queue's first rule's profile when omitted.
+    pub profile: Option<String>,
+    /// Only this agent.
+    pub agent: Option<String>,
+    /// Anything, handed back.
+    pub data: Option<serde_json::Value>,
+    /// From the `Idempotency-Key` header.
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+}
+
+/// One page of a list: at most `limit`, after `after`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PageOf {
+    /// The `next` of the page before.
+    pub after: Option<String>,
+    /// 1–500; 100 when omitted.
+    pub limit: Option<usize>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// `GET /callbacks`, filtered by state and queue.
+    ListCallbacks {
+        /// Only these states.
+        states: Vec<crate::callback::task::TaskState>,
+        /// Only this queue.
+        queue: Option<String>,
+        /// Which page.
+        page: PageOf,
+    },
+    /// `GET /callbacks/{id}`
+    ShowCallback(TaskId),
+    /// `POST /callbacks`
+    AddCallback(Box<NewCallback>),
+    /// `POST /callbacks/{id}/cancel`
+    CancelCallback(TaskId),
+    /// `POST /callbacks/{id}/now`
+    CallbackNow(TaskId),
+    /// `GET /queues`
+    ListQueues,
+    /// `GET /queues/{name}`
+    ShowQueue(String),
+    /// `GET /agents`
+    ListAgents,
+    /// `POST /agents/{name}/pause`
+    PauseAgent {
+        /// Who.
+        agent: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// `POST /agents/{name}/resume`
+    ResumeAgent(String),
+    /// `GET /trunks`
+    ListTrunks,
+    /// `GET /calls`
+    ListCalls(PageOf),
+    /// `GET /calls/{id}`, with ladder.
+    ShowCall(CallRef),
+    /// `POST /calls/{id}/hangup`
+    HangUpCall(CallRef),
+    /// `GET /recordings`
+    ListRecordings(PageOf),
+    /// `GET /recordings/{id}`
+    ShowRecording(RecordingId),
+    /// Whether new calls are taken and how many run: `/readyz`, and the shell's drain.
+    Status,
+    /// Stop taking calls: SIGTERM, `ringback drain`.
+    Drain,
+    /// Numbers for `/metrics`.
+    Gauges,
+}
+
+/// What is told.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A page of callbacks.
+    Callbacks(view::Page<view::Callback>),
+    /// One.
+    Callback(Box<view::Callback>),
+    /// All queues.
+    Queues(view::Page<view::Queue>),
+    /// One, with who waits.
+    Queue(Box<view::Queue>),
+    /// All agents.
+    Agents(view::Page<view::Agent>),
+    /// One.
+    Agent(Box<view::Agent>),
+    /// All trunks.
+    Trunks(view::Page<view::Trunk>),
+    /// A page of calls.
+    Calls(view::Page<view::Call>),
+    /// One, with ladder.
+    Call(Box<view::Call>),
+    /// A page of recordings.
+    Recordings(view::Page<super::RecordingRecord>),
+    /// One.
+    Recording(Box<super::RecordingRecord>),
+    /// See `Command::Status`.
+    Status(view::Status),
+    /// See `Command::Gauges`.
+    Gauges(Box<view::Gauges>),
+    /// It cannot be, and why.
+    Refused(Refused),
+}
+
+/// Why a command was refused; `web` makes an RFC 9457 problem of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refused {
+    /// No such object: 404.
+    NotFound {
+        /// "callback", "queue"…
+        kind: &'static str,
+        /// As asked.
+        name: String,
+    },
+    /// A field is wrong: 422.
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// What about it, in one sentence.
+        detail: String,
+    },
+    /// Not in this state: 409.
+    Conflict {
+        /// Why, in one sentence.
+        detail: String,
+    },
+    /// The disk did not take it: 503.
+    NotStored,
+    /// Draining: 503.
+    Draining,
+}

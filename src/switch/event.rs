@@ -1,0 +1,101 @@
+//! What happened, in the past tense: for logs, metrics and event streams (interface.md, Events).
+
+use crate::callback::task::{CloseReason, Outcome};
+use crate::id::{CallRef, Name, RecordingId, TaskId};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // The words are the interface's; their fields name themselves.
+pub enum Event {
+    CallArrived {
+        call: CallRef,
+        from: String,
+        to: String,
+    },
+    CallQueued {
+        call: CallRef,
+        queue: Name,
+        position: usize,
+    },
+    CallAbandoned {
+        call: CallRef,
+        queue: Name,
+        wait_secs: u64,
+    },
+    CallAnswered {
+        call: CallRef,
+        agent: Name,
+        wait_secs: u64,
+    },
+    CallEnded {
+        call: CallRef,
+        cause: &'static str,
+    },
+    CallbackRequested {
+        task: TaskId,
+        queue: Name,
+        number: String,
+    },
+    AttemptStarted {
+        task: TaskId,
+        n: u32,
+        agent: Name,
+    },
+    AttemptEnded {
+        task: TaskId,
+        n: u32,
+        outcome: Outcome,
+    },
+    CallbackCompleted {
+        task: TaskId,
+        wait_secs: u64,
+    },
+    CallbackFailed {
+        task: TaskId,
+        reason: CloseReason,
+    },
+    CallbackExpired {
+        task: TaskId,
+    },
+    CallbackCancelled {
+        task: TaskId,
+        reason: CloseReason,
+    },
+    AgentRegistered {
+        agent: Name,
+        contact: String,
+    },
+    AgentUnregistered {
+        agent: Name,
+        contact: String,
+    },
+    AgentPaused {
+        agent: Name,
+        reason: String,
+    },
+    AgentResumed {
+        agent: Name,
+    },
+    RecordingStored {
+        recording: RecordingId,
+    },
+    RecordingFailed {
+        recording: RecordingId,
+    },
+    TrunkUp {
+        trunk: Name,
+    },
+    TrunkDown {
+        trunk: Name,
+        reason: String,
+    },
+    /// A SIP message came or left: counted only.
+    SipMessage {
+        outgoing: bool,
+        kind: &'static str,
+    },
+    /// A message was refused or dropped before it became anything.
+    SipRefused {
+        why: &'static str,
+    },
+}

@@ -1,0 +1,190 @@
+//! What people and programs see of the switch: plain values that serialise to the API's JSON (interface.md).
+
+use crate::callback::task::{Attempt, Task};
+use crate::id::{CallRef, Name, RecordingId, TaskId};
+use crate::time::{DateTime, Utc};
+use serde::Serialize;
+
+/// A list as the API shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Page<T> {
+    /// The objects.
+    pub items: Vec<T>,
+    /// Cursor of the next page; `null` on the last.
+    pub next: Option<String>,
+}
+
+/// A callback with its attempts.
+#[derive(Clone, Debug, Serialize)]
+pub struct Callback {
+    /// The task's own fields.
+    #[serde(flatten)]
+    pub task: Task,
+    /// Its attempts, in order.
+    pub attempts: Vec<Attempt>,
+    /// The gate that holds it right now, in one sentence; `null` when nothing does.
+    pub held_by: Option<String>,
+    /// When it may be tried next.
+    pub next_at: Option<DateTime<Utc>>,
+    /// Its place among everybody who waits in its queue, from 1.
+    pub position: Option<usize>,
+}
+
+/// A queue.
+#[derive(Clone, Debug, Serialize)]
+pub struct Queue {
+    /// Its name.
+    pub name: Name,
+    /// What phones dial.
+    pub number: Name,
+    /// Callers and promises in line.
+    pub waiting_count: usize,
+    /// Live callers among them.
+    pub live_count: usize,
+    /// Longest wait of a live caller.
+    pub longest_wait_secs: u64,
+    /// Agents by state.
+    pub agents: Vec<(Name, String)>,
+    /// Who waits, in order of service; only in `GET /queues/{name}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Vec<Waiting>>,
+}
+
+/// One in line.
+#[derive(Clone, Debug, Serialize)]
+pub struct Waiting {
+    /// From 1.
+    pub position: usize,
+    /// Who.
+    pub number: String,
+    /// `live` or `callback`.
+    pub kind: &'static str,
+    /// Since when, across the hang-up.
+    pub wait_secs: u64,
+    /// The promise, when it is one.
+    pub callback: Option<TaskId>,
+    /// The call, when it is one.
+    pub call: Option<CallRef>,
+}
+
+/// An agent.
+#[derive(Clone, Debug, Serialize)]
+pub struct Agent {
+    /// Who.
+    pub name: Name,
+    /// What phones dial.
+    pub extension: Name,
+    /// logged_out, not_ready, ready, reserved, ringing, queue_call, other_call, wrap_up, unreachable.
+    pub state: &'static str,
+    /// Pause reason.
+    pub reason: Option<String>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Queues.
+    pub queues: Vec<Name>,
+    /// Phones: contact, where it is reached, until when.
+    pub contacts: Vec<Contact>,
+}
+
+/// A phone's binding.
+#[derive(Clone, Debug, Serialize)]
+pub struct Contact {
+    /// Contact URI.
+    pub uri: String,
+    /// Where it is reached.
+    pub flow: String,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+    /// What it calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// A trunk.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trunk {
+    /// Its name.
+    pub name: Name,
+    /// peer or register.
+    pub mode: &'static str,
+    /// registered, up or down.
+    pub state: &'static str,
+    /// Why it is down, in one sentence.
+    pub reason: Option<String>,
+    /// Calls now.
+    pub calls: usize,
+    /// When it registers or pings next.
+    pub next_at: Option<DateTime<Utc>>,
+}
+
+/// A call.
+#[derive(Clone, Debug, Serialize)]
+pub struct Call {
+    /// Its id.
+    pub id: CallRef,
+    /// inbound, callback, internal, outbound.
+    pub kind: &'static str,
+    /// The customer, or the calling agent.
+    pub from: String,
+    /// What was dialled.
+    pub to: String,
+    /// In one word: ringing, waiting, talking, ended…
+    pub state: &'static str,
+    /// Queue.
+    pub queue: Option<Name>,
+    /// Agent who talks or talked.
+    pub agent: Option<Name>,
+    /// The callback it belongs to.
+    pub callback: Option<TaskId>,
+    /// Arrived or dialled.
+    pub started_at: DateTime<Utc>,
+    /// Answered by a person.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// Over.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why, one word of `EndCause`.
+    pub end_cause: Option<&'static str>,
+    /// Its recording.
+    pub recording: Option<RecordingId>,
+    /// Messages, one line each; only in `GET /calls/{id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Vec<LadderStep>>,
+}
+
+/// One arrow of a ladder.
+#[derive(Clone, Debug, Serialize)]
+pub struct LadderStep {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// `caller`, `anna`, `ringback`, `carrier`…
+    pub from: String,
+    /// The other end.
+    pub to: String,
+    /// `INVITE (SDP)`, `200 OK`, or what the switch did.
+    pub what: String,
+}
+
+/// Whether calls are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// SIGTERM or `drain` was given.
+    pub draining: bool,
+    /// Calls now.
+    pub calls: usize,
+    /// The last commit reached the disk.
+    pub store_ok: bool,
+}
+
+/// Numbers for `/metrics`.
+#[derive(Clone, Debug, Default)]
+pub struct Gauges {
+    /// queue, waiting, longest wait in seconds.
+    pub queues: Vec<(Name, usize, u64)>,
+    /// queue, state, agents.
+    pub agents: Vec<(Name, &'static str, usize)>,
+    /// queue, state, callbacks.
+    pub callbacks: Vec<(Name, &'static str, usize)>,
+    /// kind, calls.
+    pub calls: Vec<(&'static str, usize)>,
+    /// trunk, up.
+    pub trunks: Vec<(Name, bool)>,
+}

@@ -1,0 +1,1 @@
+//! Trunks: registration, reachability, numbers as the provider wants them.

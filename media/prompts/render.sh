@@ -4,8 +4,8 @@
 #   media/prompts/render.sh            every prompt
 #   media/prompts/render.sh NAME ...   only these
 #
-# A line of the table is NAME<TAB>TEXT. In the text, "|" is a pause, and "[word]" is spoken inside the sentence around it
-# but cut out of it: so a digit keeps the level tone it has in the middle of a number.
+# A line of the table is NAME<TAB>TEXT. In the text, "|" is a pause, and "[word]" is spoken inside the sentence around
+# it but cut out of it: so a digit keeps the level tone it has in the middle of a number.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -40,8 +40,8 @@ cut_out() {
     sox -D "$work/whole.wav" "$2" trim "$start" "$length"
 }
 
-# fold_sibilants IN OUT: this voice has its "s" at 6 to 7.5 kHz, which 8 kHz sampling cannot carry: "six" would be "ick".
-# That band, moved down by 3.4 kHz (times a sine, low-passed), sounds where a telephone's "s" is.
+# fold_sibilants IN OUT: this voice has its "s" at 6 to 7.5 kHz, which 8 kHz sampling cannot carry: "six" would be
+# "ick". That band, moved down by 3.4 kHz (times a sine, low-passed), sounds where a telephone's "s" is.
 fold_sibilants() {
     sox -D -r 16000 -n -b 32 "$work/carrier.wav" synth "$(soxi -s "$1")s" sine 3400
     sox -D "$1" -b 32 "$work/high.wav" sinc 5800-7800

@@ -2,5 +2,6 @@
 
 pub mod flow;
 pub mod message;
+pub mod transaction;
 pub mod uri;
 pub mod user_agent;

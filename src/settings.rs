@@ -236,6 +236,10 @@ pub struct Agent {
     pub wrap_up: Option<Duration>,
     /// Ready as soon as registered.
     pub auto_ready: bool,
+    /// So many calls unanswered in a row pause the agent (0–20); 0: never.
+    pub max_no_answer: u8,
+    /// Nothing is offered for so long after the agent has declined a call.
+    pub decline_cooldown: Duration,
 }
 
 /// How a queue picks among ready agents. Only `LongestIdle` is honoured yet; config warns about the others.

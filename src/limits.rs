@@ -67,3 +67,19 @@ pub const SHARD_INBOX: usize = 4_096;
 pub const TAPE_FRAMES: usize = 8_192;
 /// Samples of one decoded clip: 30 minutes at 8 kHz.
 pub const CLIP_SAMPLES: usize = 30 * 60 * 8_000;
+/// Commits waiting for the disk; beyond it a commit is refused at once.
+pub const COMMITS: usize = 4_096;
+/// Questions of people and programs waiting for the switch.
+pub const ASKED: usize = 256;
+/// Peers whose way back is remembered; beyond it the table is begun anew.
+pub const LOCAL_ADDRESSES: usize = 4_096;
+/// Sources whose rate is watched; beyond it two sources share one allowance.
+pub const WATCHED_SOURCES: usize = 4_096;
+/// SIP messages a second that one source may send for long; trunks and our own machine are not counted.
+pub const SOURCE_RATE: u32 = 200;
+/// SIP messages that one source may send at once.
+pub const SOURCE_BURST: u32 = 1_000;
+/// How long a host name may take to become addresses.
+pub const LOOKUP: Duration = Duration::from_secs(4);
+/// Octets of one HTTP request body.
+pub const HTTP_BODY_BYTES: usize = 256 * 1024;

@@ -1,1 +1,358 @@
-//! Logs and metrics.
+//! Logs and numbers: every event of the switch is one log line and, where interface.md names one, one counter.
+//!
+//! Text that a peer chose is logged quoted and escaped (security.md T41), and telephone numbers lose their last four
+//! digits. Counters are the process's; the gauges of `/metrics` are asked of the switch when somebody looks.
+
+use crate::switch::event::Event;
+use crate::switch::view::Gauges;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `by`.
+    pub fn add(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// What it has come to.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counters under labels that the code, never a peer, names.
+#[derive(Debug)]
+struct Labelled(Mutex<BTreeMap<[&'static str; 2], u64>>);
+
+impl Labelled {
+    const fn new() -> Labelled {
+        Labelled(Mutex::new(BTreeMap::new()))
+    }
+
+    fn add(&self, labels: [&'static str; 2]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(labels).or_default() += 1;
+    }
+
+    fn rows(&self) -> Vec<([&'static str; 2], u64)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(labels, value)| (*labels, *value)).collect()
+    }
+}
+
+/// A histogram with the bounds of its metric.
+#[derive(Debug)]
+struct Histogram<const N: usize> {
+    bounds: [f64; N],
+    buckets: [Counter; N],
+    count: Counter,
+    micros: Counter,
+}
+
+impl<const N: usize> Histogram<N> {
+    const fn new(bounds: [f64; N]) -> Histogram<N> {
+        Histogram {
+            bounds,
+            buckets: [const { Counter(AtomicU64::new(0)) }; N],
+            count: Counter(AtomicU64::new(0)),
+            micros: Counter(AtomicU64::new(0)),
+        }
+    }
+
+    fn observe(&self, value: Duration) {
+        let secs = value.as_secs_f64();
+        for (bound, bucket) in self.bounds.iter().zip(&self.buckets) {
+            bucket.add(u64::from(secs <= *bound));
+        }
+        self.count.add(1);
+        self.micros.add(u64::try_from(value.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    fn write(&self, out: &mut Exposition, name: &str, help: &str) {
+        out.head(name, "histogram", help);
+        for (bound, bucket) in self.bounds.iter().zip(&self.buckets) {
+            out.row(&format!("{name}_bucket"), &[("le", &bound.to_string())], bucket.get());
+        }
+        out.row(&format!("{name}_bucket"), &[("le", "+Inf")], self.count.get());
+        out.row(&format!("{name}_sum"), &[], self.micros.get() as f64 / 1e6);
+        out.row(&format!("{name}_count"), &[], self.count.get());
+    }
+}
+
+/// RTP packets taken from the network.
+pub static RTP_IN: Counter = Counter(AtomicU64::new(0));
+/// RTP packets given to the network.
+pub static RTP_OUT: Counter = Counter(AtomicU64::new(0));
+/// Media ticks that came more than 10 ms late.
+pub static LATE_TICKS: Counter = Counter(AtomicU64::new(0));
+/// SIP messages dropped because the switch's inbox was full.
+pub static INBOX_FULL: Counter = Counter(AtomicU64::new(0));
+/// SIP messages dropped because their source sent too many.
+pub static SOURCE_LIMITED: Counter = Counter(AtomicU64::new(0));
+/// Messages that could not be sent.
+pub static SEND_FAILED: Counter = Counter(AtomicU64::new(0));
+/// Frames of tape that the recorder could not take in time.
+pub static TAPE_LOST: Counter = Counter(AtomicU64::new(0));
+
+static SIP_MESSAGES: Labelled = Labelled::new();
+static SIP_REFUSED: Labelled = Labelled::new();
+static ATTEMPTS: Labelled = Labelled::new();
+static COMMITS_FAILED: Counter = Counter(AtomicU64::new(0));
+static COMMIT_SECS: Histogram<8> = Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.1, 1.0, 3.0]);
+static CALLBACK_WAIT_SECS: Histogram<8> =
+    Histogram::new([60.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 28_800.0, 86_400.0]);
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Begins logging to standard error at the level of `RINGBACK_LOG` (`info` when unset). Later calls change nothing.
+pub fn init(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("RINGBACK_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=error"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let begun = match format {
+        LogFormat::Text => lines.with_target(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    if begun.is_err() {
+        tracing::debug!("logging had been set up before");
+    }
+}
+
+/// A commit has been answered.
+pub fn committed(took: Duration, stored: bool) {
+    COMMIT_SECS.observe(took);
+    COMMITS_FAILED.add(u64::from(!stored));
+    if took > Duration::from_secs(1) {
+        tracing::warn!(millis = took.as_millis(), "the disk was slow to take a commit");
+    }
+}
+
+/// `number` without its last four digits: enough to tell calls apart, too little to call somebody.
+pub fn masked(number: &str) -> String {
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    if digits < 7 {
+        return number.to_owned(); // An extension.
+    }
+    let mut seen = 0;
+    number
+        .chars()
+        .map(|c| {
+            seen += usize::from(c.is_ascii_digit());
+            if c.is_ascii_digit() && seen + 4 > digits { 'x' } else { c }
+        })
+        .collect()
+}
+
+/// Counts and logs one event.
+pub fn observe(event: &Event) {
+    count(event);
+    match event {
+        Event::SipMessage { .. } => {} // Counted only: there are thousands a second.
+        Event::SipRefused { why } => tracing::debug!(why, "sip.refused"),
+        Event::CallArrived { .. }
+        | Event::CallQueued { .. }
+        | Event::CallAbandoned { .. }
+        | Event::CallAnswered { .. }
+        | Event::CallEnded { .. } => log_call(event),
+        Event::CallbackRequested { .. }
+        | Event::AttemptStarted { .. }
+        | Event::AttemptEnded { .. }
+        | Event::CallbackCompleted { .. }
+        | Event::CallbackFailed { .. }
+        | Event::CallbackExpired { .. }
+        | Event::CallbackCancelled { .. } => log_callback(event),
+        Event::AgentRegistered { .. }
+        | Event::AgentUnregistered { .. }
+        | Event::AgentPaused { .. }
+        | Event::AgentResumed { .. }
+        | Event::RecordingStored { .. }
+        | Event::RecordingFailed { .. }
+        | Event::TrunkUp { .. }
+        | Event::TrunkDown { .. } => log_site(event),
+    }
+}
+
+fn count(event: &Event) {
+    match event {
+        Event::SipMessage { outgoing, kind } => SIP_MESSAGES.add([if *outgoing { "out" } else { "in" }, kind]),
+        Event::SipRefused { why } => SIP_REFUSED.add([why, ""]),
+        Event::AttemptEnded { outcome, .. } => ATTEMPTS.add([outcome.word(), ""]),
+        Event::CallbackCompleted { wait_secs, .. } => CALLBACK_WAIT_SECS.observe(Duration::from_secs(*wait_secs)),
+        _ => {} // Everything else is a gauge, which the switch is asked for, or only a line in the log.
+    }
+}
+
+fn log_call(event: &Event) {
+    match event {
+        Event::CallArrived { call, from, to } => {
+            tracing::info!(%call, from = ?masked(from), to = ?masked(to), "call.arrived");
+        }
+        Event::CallQueued { call, queue, position } => {
+            tracing::info!(%call, %queue, position, "call.queued");
+        }
+        Event::CallAbandoned { call, queue, wait_secs } => {
+            tracing::info!(%call, %queue, wait_secs, "call.abandoned");
+        }
+        Event::CallAnswered { call, agent, wait_secs } => {
+            tracing::info!(%call, %agent, wait_secs, "call.answered");
+        }
+        Event::CallEnded { call, cause } => tracing::info!(%call, cause, "call.ended"),
+        _ => {} // `observe` sends only calls here.
+    }
+}
+
+fn log_callback(event: &Event) {
+    match event {
+        Event::CallbackRequested { task, queue, number } => {
+            tracing::info!(%task, %queue, number = ?masked(number), "callback.requested");
+        }
+        Event::AttemptStarted { task, n, agent } => tracing::info!(%task, n, %agent, "callback.attempt.started"),
+        Event::AttemptEnded { task, n, outcome } => {
+            tracing::info!(%task, n, outcome = outcome.word(), "callback.attempt.ended");
+        }
+        Event::CallbackCompleted { task, wait_secs } => tracing::info!(%task, wait_secs, "callback.completed"),
+        Event::CallbackFailed { task, reason } => tracing::info!(%task, ?reason, "callback.failed"),
+        Event::CallbackExpired { task } => tracing::info!(%task, "callback.expired"),
+        Event::CallbackCancelled { task, reason } => tracing::info!(%task, ?reason, "callback.cancelled"),
+        _ => {} // `observe` sends only callbacks here.
+    }
+}
+
+fn log_site(event: &Event) {
+    match event {
+        Event::AgentRegistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.registered"),
+        Event::AgentUnregistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.unregistered"),
+        Event::AgentPaused { agent, reason } => tracing::info!(%agent, ?reason, "agent.paused"),
+        Event::AgentResumed { agent } => tracing::info!(%agent, "agent.resumed"),
+        Event::RecordingStored { recording } => tracing::info!(%recording, "recording.stored"),
+        Event::RecordingFailed { recording } => tracing::error!(%recording, "recording.failed"),
+        Event::TrunkUp { trunk } => tracing::info!(%trunk, "trunk.up"),
+        Event::TrunkDown { trunk, reason } => tracing::warn!(%trunk, ?reason, "trunk.down"),
+        _ => {} // `observe` sends only the site's events here.
+    }
+}
+
+/// `/metrics` in the Prometheus text format 0.0.4.
+pub fn metrics(gauges: &Gauges) -> String {
+    let mut out = Exposition(String::new());
+    write_gauges(&mut out, gauges);
+    write_counters(&mut out);
+    out.0
+}
+
+fn write_gauges(out: &mut Exposition, gauges: &Gauges) {
+    out.head("ringback_queue_waiting", "gauge", "Callers and promises in line.");
+    for (queue, waiting, _) in &gauges.queues {
+        out.row("ringback_queue_waiting", &[("queue", queue)], waiting);
+    }
+    out.head("ringback_queue_longest_wait_seconds", "gauge", "Longest wait of a live caller.");
+    for (queue, _, secs) in &gauges.queues {
+        out.row("ringback_queue_longest_wait_seconds", &[("queue", queue)], secs);
+    }
+    out.head("ringback_agents", "gauge", "Agents by queue and state.");
+    for (queue, state, agents) in &gauges.agents {
+        out.row("ringback_agents", &[("queue", queue), ("state", state)], agents);
+    }
+    out.head("ringback_callbacks", "gauge", "Callbacks by queue and state.");
+    for (queue, state, callbacks) in &gauges.callbacks {
+        out.row("ringback_callbacks", &[("queue", queue), ("state", state)], callbacks);
+    }
+    out.head("ringback_calls", "gauge", "Calls now.");
+    for (kind, calls) in &gauges.calls {
+        out.row("ringback_calls", &[("kind", kind)], calls);
+    }
+    out.head("ringback_trunk_up", "gauge", "Whether the trunk takes calls.");
+    for (trunk, up) in &gauges.trunks {
+        out.row("ringback_trunk_up", &[("trunk", trunk)], u8::from(*up));
+    }
+    out.head("ringback_build_info", "gauge", "The version that runs.");
+    out.row("ringback_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+}
+
+fn write_counters(out: &mut Exposition) {
+    out.head("ringback_callback_attempts_total", "counter", "Attempts that ended, by outcome.");
+    for ([outcome, _], count) in ATTEMPTS.rows() {
+        out.row("ringback_callback_attempts_total", &[("outcome", outcome)], count);
+    }
+    CALLBACK_WAIT_SECS.write(out, "ringback_callback_wait_seconds", "The customer's whole wait, across the hang-up.");
+    out.head("ringback_sip_messages_total", "counter", "SIP messages by direction and kind.");
+    for ([direction, kind], count) in SIP_MESSAGES.rows() {
+        out.row("ringback_sip_messages_total", &[("direction", direction), ("kind", kind)], count);
+    }
+    out.head("ringback_sip_refused_total", "counter", "SIP messages that became nothing, by reason.");
+    for ([why, _], count) in SIP_REFUSED.rows() {
+        out.row("ringback_sip_refused_total", &[("why", why)], count);
+    }
+    let dropped = [("inbox_full", &INBOX_FULL), ("source_limited", &SOURCE_LIMITED), ("send_failed", &SEND_FAILED)];
+    out.head("ringback_sip_dropped_total", "counter", "SIP messages dropped at the door, by reason.");
+    for (why, counter) in dropped {
+        out.row("ringback_sip_dropped_total", &[("why", why)], counter.get());
+    }
+    out.head("ringback_rtp_packets_total", "counter", "RTP and RTCP packets by direction.");
+    out.row("ringback_rtp_packets_total", &[("direction", "in")], RTP_IN.get());
+    out.row("ringback_rtp_packets_total", &[("direction", "out")], RTP_OUT.get());
+    out.single("ringback_media_late_ticks_total", "Media ticks that came more than 10 ms late.", &LATE_TICKS);
+    out.single("ringback_tape_frames_lost_total", "Frames of recordings replaced by silence.", &TAPE_LOST);
+    COMMIT_SECS.write(out, "ringback_store_commit_seconds", "From a commit's arrival to its answer.");
+    out.single("ringback_store_commits_failed_total", "Commits that did not reach the disk.", &COMMITS_FAILED);
+}
+
+/// The text being written.
+struct Exposition(String);
+
+impl Exposition {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a string takes everything");
+    }
+
+    fn row(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.0.push_str(name);
+        for (at, (label, text)) in labels.iter().enumerate() {
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            write!(self.0, "{}{label}=\"{text}\"", if at == 0 { '{' } else { ',' }).expect("a string takes everything");
+        }
+        let close = if labels.is_empty() { "" } else { "}" };
+        writeln!(self.0, "{close} {value}").expect("a string takes everything");
+    }
+
+    fn single(&mut self, name: &str, help: &str, counter: &Counter) {
+        self.head(name, "counter", help);
+        self.row(name, &[], counter.get());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_loses_its_last_four_digits_and_an_extension_none() {
+        assert_eq!(masked("+12025550123"), "+1202555xxxx");
+        assert_eq!(masked("+1 (202) 555-0123"), "+1 (202) 555-xxxx");
+        assert_eq!(masked("1001"), "1001");
+    }
+
+    #[test]
+    fn labels_are_escaped_and_every_metric_has_a_type() {
+        let gauges = Gauges { queues: vec![("sup\"port\n".into(), 2, 30)], ..Gauges::default() };
+
+        let text = metrics(&gauges);
+
+        assert!(text.contains("ringback_queue_waiting{queue=\"sup\\\"port\\n\"} 2\n"), "{text}");
+        assert!(text.contains("# TYPE ringback_store_commit_seconds histogram\n"));
+        assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("ringback_")));
+    }
+}

@@ -131,6 +131,27 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The word of the API, of metrics and of logs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::ShortTalk => "short_talk",
+            Outcome::NoAnswer => "no_answer",
+            Outcome::Busy => "busy",
+            Outcome::Rejected => "rejected",
+            Outcome::InvalidNumber => "invalid_number",
+            Outcome::NetworkError => "network_error",
+            Outcome::CallerIdRefused => "caller_id_refused",
+            Outcome::AgentNoAnswer => "agent_no_answer",
+            Outcome::AgentDeclined => "agent_declined",
+            Outcome::AgentLeftEarly => "agent_left_early",
+            Outcome::CustomerLeftBeforeBridge => "customer_left_before_bridge",
+            Outcome::Blocked => "blocked",
+            Outcome::SystemRestart => "system_restart",
+            Outcome::Superseded => "superseded",
+        }
+    }
+
     /// Whether this attempt counts against `attempts_max` (law 6).
     pub const fn is_counted(self) -> bool {
         match self {

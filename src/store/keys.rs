@@ -1,0 +1,76 @@
+//! Which key a record lies under. Keys of one kind share a prefix and sort in the order they are read back.
+
+use crate::callback::task::Attempt;
+use crate::id::{RecordingId, TaskId};
+use crate::number::Party;
+use crate::registrar::Binding;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Prefix of `Task`s.
+pub const TASK: &str = "task/";
+/// Prefix of `Attempt`s.
+pub const ATTEMPT: &str = "attempt/";
+/// Prefix of `Active`s.
+pub const ACTIVE: &str = "active/";
+/// Prefix of `Binding`s.
+pub const BINDING: &str = "binding/";
+/// Prefix of `AgentRecord`s.
+pub const AGENT: &str = "agent/";
+/// Prefix of `RecordingRecord`s.
+pub const RECORDING: &str = "recording/";
+/// The number of the last commit.
+pub const REVISION: &str = "meta/revision";
+
+/// Who is calling this number right now (law 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Active {
+    /// The task.
+    pub task: TaskId,
+    /// Its attempt.
+    pub n: u32,
+}
+
+impl Active {
+    /// The mark this attempt leaves while it is open.
+    pub fn of(attempt: &Attempt) -> Active {
+        Active { task: attempt.task, n: attempt.n }
+    }
+}
+
+/// `task/ID`
+pub fn task(id: TaskId) -> String {
+    format!("{TASK}{id}")
+}
+
+/// `attempt/TASK/N`, with N padded so that the tenth follows the ninth.
+pub fn attempt(task: TaskId, n: u32) -> String {
+    format!("{ATTEMPT}{task}/{n:010}")
+}
+
+/// `active/NUMBER`
+pub fn active(number: &Party) -> String {
+    format!("{ACTIVE}{number}")
+}
+
+/// `binding/EXT/HASH`: the contact is the phone's own text and may be long, so its hash stands for it.
+pub fn binding(extension: &str, contact: &str) -> String {
+    let hash = Sha256::digest(contact.as_bytes());
+    let short = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("{BINDING}{extension}/{short}")
+}
+
+/// The key of this binding.
+pub fn binding_of(binding: &Binding) -> String {
+    self::binding(&binding.extension, &binding.contact)
+}
+
+/// `agent/NAME`
+pub fn agent(name: &str) -> String {
+    format!("{AGENT}{name}")
+}
+
+/// `recording/ID`
+pub fn recording(id: RecordingId) -> String {
+    format!("{RECORDING}{id}")
+}

@@ -3,25 +3,14 @@
 //! Sans-IO and shaped for the hot path: no allocation, lock, log or `dyn` per packet; output goes into a borrowed
 //! [`Sink`]. Commands and events cross to the switch on small bounded channels, a few per call-second.
 
+pub mod engine;
+
+pub use crate::sdp::{Direction, Format};
+pub use engine::Engine;
+
 use crate::id::{LegRef, Name, PlayRef, RecordingId};
-use crate::settings::Codec;
 use std::net::SocketAddr;
 use std::time::Duration;
-
-/// What a leg sends and takes: the outcome of offer and answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Format {
-    /// The codec both sides use.
-    pub codec: Codec,
-    /// Payload type we send and take for it.
-    pub payload_type: u8,
-    /// Payload type of telephone-event that the peer takes (RFC 4733 §2.4); `None`: it takes none.
-    pub dtmf_send: Option<u8>,
-    /// Payload type of telephone-event that we named and the peer sends.
-    pub dtmf_receive: Option<u8>,
-    /// Samples per packet that we send; 160 (20 ms) unless the peer's `ptime` differs.
-    pub frame_samples: u16,
-}
 
 /// Where a leg's packets may come from (security.md T22, T23; RFC 4961).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +19,6 @@ pub struct Remote {
     pub signalled: Option<SocketAddr>,
     /// The address the signalling came from: a phone behind NAT sends its media from there.
     pub signalling_ip: std::net::IpAddr,
-}
-
-/// Which way media flows, seen from us (RFC 3264 §8.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Both ways.
-    SendRecv,
-    /// We only send: the peer has put us on hold listening.
-    SendOnly,
-    /// We only receive.
-    RecvOnly,
-    /// Neither.
-    Inactive,
 }
 
 /// What a player plays.
@@ -205,7 +181,8 @@ pub enum Event {
 
 /// Where a shard's output goes: sockets and the recorder in the shell, vectors in tests.
 pub trait Sink {
-    /// An RTP or RTCP packet of this leg; `rtcp` ones leave from port + 1.
+    /// An RTP or RTCP packet of this leg; `rtcp` ones leave from port + 1. Sequence numbers of a leg rise by one; in
+    /// a bridge a packet lost (or overtaken) on its way to us leaves its gap (or its place) in ours.
     fn send(&mut self, leg: LegRef, to: SocketAddr, rtcp: bool, packet: &[u8]);
     /// 20 ms of a tape: 160 samples of each side.
     fn tape(&mut self, recording: RecordingId, left: &[i16; 160], right: &[i16; 160]);

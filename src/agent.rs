@@ -1,1 +1,360 @@
-//! Agents: what they chose, what their legs say, and the state that follows.
+//! Agents: what they have chosen, what is so, and the state that follows.
+//!
+//! Chosen by the agent: logged in or not, paused or not. So by fact, told by the switch: whether a phone can be
+//! reached, which calls are live, whether one is reserved or ringing. The state is derived from both each time, so
+//! that it heals itself (law 5): there is no way to be stuck in `Ringing` when no leg rings. Feature codes are
+//! parsed here, since they are words of the trade.
+
+use crate::id::Name;
+use crate::settings;
+use crate::time::{DateTime, Now, Tick, Utc};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The pause reason of an agent that let too many calls ring.
+pub const NO_ANSWER: &str = "no_answer";
+/// The pause reason of an agent that pauses without saying why, or registers without `auto_ready`.
+pub const NOT_READY: &str = "not_ready";
+
+/// What an agent does, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Takes no queue calls.
+    LoggedOut,
+    /// Paused, with reason.
+    NotReady(Name),
+    /// May be offered a call.
+    Ready,
+    /// Chosen for a call that is on its way to the disk.
+    Reserved,
+    /// The phone rings with a queue call or a callback.
+    Ringing,
+    /// Talks to a customer of a queue, or is part of a callback.
+    QueueCall,
+    /// Talks otherwise.
+    OtherCall,
+    /// Rests after a call.
+    WrapUp,
+    /// Logged in, but no phone is registered.
+    Unreachable,
+}
+
+impl State {
+    /// The word of `interface.md`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            State::LoggedOut => "logged_out",
+            State::NotReady(_) => "not_ready",
+            State::Ready => "ready",
+            State::Reserved => "reserved",
+            State::Ringing => "ringing",
+            State::QueueCall => "queue_call",
+            State::OtherCall => "other_call",
+            State::WrapUp => "wrap_up",
+            State::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// What an agent has chosen; stored, since a restart must not forget it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Takes queue calls when reachable.
+    pub logged_in: bool,
+    /// Does not for now, with reason.
+    pub paused: Option<Name>,
+}
+
+/// What is so, told by the switch whenever it changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// A phone is registered.
+    pub reachable: bool,
+    /// Reserved for a call.
+    pub reserved: bool,
+    /// A queue call or a callback rings at the agent's phone.
+    pub ringing: bool,
+    /// Answered queue calls and callbacks.
+    pub queue_calls: u8,
+    /// Every other live call, ringing or answered, in or out.
+    pub other_calls: u8,
+}
+
+/// One agent.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    name: Name,
+    extension: Name,
+    max_calls: u8,
+    auto_ready: bool,
+    max_no_answer: u8,
+    decline_cooldown: Duration,
+    chosen: Chosen,
+    not_in: BTreeSet<Name>,
+    facts: Facts,
+    wrap_up_until: Option<Tick>,
+    cooldown_until: Option<Tick>,
+    no_answers: u8,
+    state: State,
+    idle_since: Tick,
+    since: DateTime<Utc>,
+}
+
+impl Agent {
+    /// An agent of the site, logged out until a phone registers.
+    pub fn new(settings: &settings::Agent, now: Now) -> Agent {
+        Agent {
+            name: settings.name.clone(),
+            extension: settings.extension.clone(),
+            max_calls: settings.max_calls.max(1),
+            auto_ready: settings.auto_ready,
+            max_no_answer: settings.max_no_answer,
+            decline_cooldown: settings.decline_cooldown,
+            chosen: Chosen { logged_in: false, paused: None },
+            not_in: BTreeSet::new(),
+            facts: Facts::default(),
+            wrap_up_until: None,
+            cooldown_until: None,
+            no_answers: 0,
+            state: State::LoggedOut,
+            idle_since: now.tick,
+            since: now.utc,
+        }
+    }
+
+    /// Takes back what was stored before a restart.
+    pub fn restore(&mut self, now: Now, chosen: Chosen) {
+        self.chosen = chosen;
+        self.derive(now);
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// What phones dial.
+    pub fn extension(&self) -> &Name {
+        &self.extension
+    }
+
+    /// What it does.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Since when it does that.
+    pub fn since(&self) -> DateTime<Utc> {
+        self.since
+    }
+
+    /// The end of its last call, of its last missed one, or its login: the order of `longest_idle`.
+    pub fn idle_since(&self) -> Tick {
+        self.idle_since
+    }
+
+    /// What it has chosen: to be stored.
+    pub fn chosen(&self) -> &Chosen {
+        &self.chosen
+    }
+
+    /// What the switch last said.
+    pub fn facts(&self) -> Facts {
+        self.facts
+    }
+
+    /// Whether it may be offered a call of `queue` now: ready, not in a cool-down, not logged out of that queue.
+    pub fn takes(&self, queue: &str, now: Tick) -> bool {
+        self.state == State::Ready
+            && !self.not_in.contains(queue)
+            && self.cooldown_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether the agent takes part in `queue` at all now (logged in there, whatever it does).
+    pub fn is_in(&self, queue: &str) -> bool {
+        self.chosen.logged_in && !self.not_in.contains(queue)
+    }
+
+    /// When `on_time` is wanted: the end of wrap-up or cool-down.
+    pub fn next_wake(&self) -> Option<Tick> {
+        [self.wrap_up_until, self.cooldown_until].into_iter().flatten().min()
+    }
+
+    /// Wrap-up and cool-down end. True when the agent may take calls that it could not take before.
+    pub fn on_time(&mut self, now: Now) -> bool {
+        let over = |until: &mut Option<Tick>| until.take_if(|until| *until <= now.tick).is_some();
+        let (rested, cooled) = (over(&mut self.wrap_up_until), over(&mut self.cooldown_until));
+        self.derive(now);
+        (rested || cooled) && self.state == State::Ready
+    }
+
+    /// The facts have changed.
+    pub fn set_facts(&mut self, now: Now, facts: Facts) {
+        let calls = |facts: &Facts| facts.queue_calls + facts.other_calls;
+        if calls(&facts) < calls(&self.facts) {
+            self.idle_since = now.tick;
+        }
+        if facts.queue_calls > self.facts.queue_calls {
+            self.no_answers = 0;
+        }
+        self.facts = facts;
+        self.derive(now);
+    }
+
+    /// A queue call or callback has ended: rest.
+    pub fn wrap_up(&mut self, now: Now, rest: Duration) {
+        if rest > Duration::ZERO {
+            self.wrap_up_until = Some(now.tick + rest);
+        }
+        self.idle_since = now.tick;
+        self.derive(now);
+    }
+
+    /// A phone has registered that was not there before: registering logs in, and with `auto_ready` is ready
+    /// (interface.md). An agent that had been logged in keeps its own pause.
+    pub fn registered(&mut self, now: Now) {
+        if !self.chosen.logged_in {
+            self.chosen.logged_in = true;
+            self.chosen.paused = if self.auto_ready { None } else { Some(NOT_READY.into()) };
+            self.not_in.clear();
+            self.idle_since = now.tick;
+        }
+        self.no_answers = 0;
+        self.derive(now);
+    }
+
+    /// Logs in: to everything, or back to one queue.
+    pub fn log_in(&mut self, now: Now, queue: Option<&Name>) {
+        match queue {
+            Some(queue) => {
+                self.not_in.remove(queue);
+            }
+            None => self.not_in.clear(),
+        }
+        if !self.chosen.logged_in {
+            self.idle_since = now.tick;
+        }
+        self.chosen.logged_in = true;
+        self.derive(now);
+    }
+
+    /// Logs out: of everything, or of one queue.
+    pub fn log_out(&mut self, now: Now, queue: Option<&Name>) {
+        match queue {
+            Some(queue) => {
+                self.not_in.insert(queue.clone());
+            }
+            None => self.chosen.logged_in = false,
+        }
+        self.derive(now);
+    }
+
+    /// Pauses; a call in progress goes on.
+    pub fn pause(&mut self, now: Now, reason: Option<&str>) {
+        self.chosen.paused = Some(reason.filter(|reason| !reason.is_empty()).unwrap_or(NOT_READY).into());
+        self.derive(now);
+    }
+
+    /// Ends a pause.
+    pub fn resume(&mut self, now: Now) {
+        self.chosen.paused = None;
+        self.no_answers = 0;
+        self.idle_since = self.idle_since.max(now.tick);
+        self.derive(now);
+    }
+
+    /// The agent declined a call: nothing is offered for `decline_cooldown`. That the same call is not offered again
+    /// is the line's knowledge (`queue::Line::exclude`).
+    pub fn declined(&mut self, now: Now) {
+        if self.decline_cooldown > Duration::ZERO {
+            self.cooldown_until = Some(now.tick + self.decline_cooldown);
+        }
+        self.idle_since = now.tick;
+        self.no_answers = 0;
+        self.derive(now);
+    }
+
+    /// The agent let a call ring: it goes to the back of the idle order, and after `max_no_answer` in a row is paused
+    /// (true: `chosen` has changed and is to be stored).
+    pub fn let_ring(&mut self, now: Now) -> bool {
+        self.idle_since = now.tick;
+        self.no_answers = self.no_answers.saturating_add(1);
+        let paused = self.max_no_answer > 0 && self.no_answers >= self.max_no_answer && self.chosen.paused.is_none();
+        if paused {
+            self.chosen.paused = Some(NO_ANSWER.into());
+            self.no_answers = 0;
+        }
+        self.derive(now);
+        paused
+    }
+
+    fn derive(&mut self, now: Now) {
+        let busy = self.facts.queue_calls.saturating_add(self.facts.other_calls) >= self.max_calls;
+        let state = if self.facts.ringing {
+            State::Ringing
+        } else if self.facts.reserved {
+            State::Reserved
+        } else if busy && self.facts.queue_calls > 0 {
+            State::QueueCall
+        } else if busy {
+            State::OtherCall
+        } else if !self.chosen.logged_in {
+            State::LoggedOut
+        } else if !self.facts.reachable {
+            State::Unreachable
+        } else if let Some(reason) = &self.chosen.paused {
+            State::NotReady(reason.clone())
+        } else if self.wrap_up_until.is_some_and(|until| until > now.tick) {
+            State::WrapUp
+        } else {
+            State::Ready
+        };
+        if state != self.state {
+            self.state = state;
+            self.since = now.utc;
+        }
+    }
+}
+
+/// What an idle phone may dial to speak to the switch (DTMF map of model.md; S2.B5, S3.B11). The queue is meant by
+/// its number; none means all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeatureCode {
+    /// `*46`, with or without a reason code.
+    TogglePause(Option<String>),
+    /// `*45`, with or without a queue.
+    ToggleLogin(Option<String>),
+    /// `*38`
+    LogIn(Option<String>),
+    /// `*39`
+    LogOut(Option<String>),
+    /// `*36`
+    Ready(Option<String>),
+    /// `*37`
+    NotReady(Option<String>),
+}
+
+impl FeatureCode {
+    /// Parses what a phone dialled; `None` when it is no feature code.
+    pub fn parse(dialled: &str) -> Option<FeatureCode> {
+        // Phones may escape the star (RFC 3261 §19.1.2 allows it either way).
+        let code = dialled
+            .strip_prefix('*')
+            .or_else(|| dialled.strip_prefix("%2A"))
+            .or_else(|| dialled.strip_prefix("%2a"))?;
+        let (code, rest) = code.split_at_checked(2)?;
+        if !rest.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let rest = (!rest.is_empty()).then(|| rest.to_owned());
+        match code {
+            "46" => Some(FeatureCode::TogglePause(rest)),
+            "45" => Some(FeatureCode::ToggleLogin(rest)),
+            "38" => Some(FeatureCode::LogIn(rest)),
+            "39" => Some(FeatureCode::LogOut(rest)),
+            "36" => Some(FeatureCode::Ready(rest)),
+            "37" => Some(FeatureCode::NotReady(rest)),
+            _ => None, // Other star codes are the dial plan's.
+        }
+    }
+}

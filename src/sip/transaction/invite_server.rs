@@ -2,7 +2,8 @@
 //!
 //! `Proceeding → Completed → Confirmed` (3xx–6xx, repeated until its ACK) or `Accepted` (2xx, repeated by the core)
 //! `→ Terminated`. Accepted lives 64·T1 so that a late copy of the INVITE is not taken for a new call; the ACK of a
-//! 2xx is a transaction of its own and goes to the core.
+//! 2xx is a transaction of its own and goes to the core. A response that could not be sent changes nothing
+//! (RFC 6026 §7.1): the client repeats its request, or timer H ends it.
 
 use super::timers::{GIVE_UP, LINGER, Resend};
 use super::{Action, Actions, Class};
@@ -122,18 +123,6 @@ impl InviteServer {
             | State::Confirmed { .. }
             | State::Accepted { .. }
             | State::Terminated => {} // Too early: nothing is due.
-        }
-    }
-
-    /// A response could not be sent. RFC 6026 §7.1: the transaction goes on, since the client repeats its INVITE.
-    pub fn on_transport_error(&mut self, out: &mut Actions) {
-        match self.state {
-            State::Proceeding | State::Accepted { .. } => out.push(Action::TransportFailed),
-            State::Completed { .. } => {
-                self.state = State::Terminated;
-                out.push(Action::TransportFailed);
-            }
-            State::Confirmed { .. } | State::Terminated => {}
         }
     }
 }

@@ -84,17 +84,6 @@ impl NonInviteServer {
             State::Trying | State::Proceeding | State::Completed { .. } | State::Terminated => {}
         }
     }
-
-    /// A response could not be sent.
-    pub fn on_transport_error(&mut self, out: &mut Actions) {
-        match self.state {
-            State::Proceeding | State::Completed { .. } => {
-                self.state = State::Terminated;
-                out.push(Action::TransportFailed);
-            }
-            State::Trying | State::Terminated => {}
-        }
-    }
 }
 
 impl Default for NonInviteServer {

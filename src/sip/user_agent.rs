@@ -132,11 +132,12 @@ pub enum Event {
         /// Whether the network, not the far end, said so (timeout, transport).
         local: bool,
     },
-    /// The ACK of our 200 has come.
+    /// The ACK of our first 200 has come; or an answer to an offer of ours has: to a `reoffer`, or in the ACK of a
+    /// re-INVITE that had asked for an offer.
     Confirmed {
         /// Which.
         leg: LegRef,
-        /// The answer, when our 200 carried the offer (RFC 3261 §13.2.1).
+        /// The answer, when our 200 carried the offer (RFC 3261 §13.2.1), or to a `reoffer`.
         body: Option<Bytes>,
     },
     /// A re-INVITE or UPDATE with an offer (or, re-INVITE only, without: then we must offer). Answer with
@@ -146,6 +147,13 @@ pub enum Event {
         leg: LegRef,
         /// The offer; `None`: we are asked for one.
         body: Option<Bytes>,
+    },
+    /// Our `reoffer` was refused (488 and the like): the session goes on as it was.
+    OfferRefused {
+        /// Which.
+        leg: LegRef,
+        /// Final status.
+        status: u16,
     },
     /// DTMF by INFO of an old phone: `Signal=` of application/dtmf-relay or the body of application/dtmf. Answered 200.
     InfoDigit {
@@ -176,7 +184,7 @@ pub enum Event {
         outgoing: bool,
         /// Where to or from.
         flow: Flow,
-        /// `INVITE`, `200 OK (INVITE)`.
+        /// `INVITE`, `200 OK (INVITE)`; a retransmission ends in ` (again)`.
         what: Box<str>,
     },
 }
@@ -190,6 +198,17 @@ pub struct Identity {
     pub product: String,
     /// Session-Expires that we ask for and the smallest we take (RFC 4028).
     pub session_expires: Duration,
+}
+
+/// How much is alive in a user agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// INVITE sessions, from INVITE to BYE.
+    pub legs: usize,
+    /// Client transactions.
+    pub clients: usize,
+    /// Server transactions.
+    pub servers: usize,
 }
 
 /// See the module.
@@ -312,6 +331,22 @@ impl UserAgent {
 
     /// What a CANCEL or BYE after a restart needs of this leg.
     pub fn dialog_record(&self, leg: LegRef) -> Option<DialogRecord> {
+        todo!()
+    }
+
+    /// How a leg that was invited finds its peer from now on; it begins with `Reach::Flow`. For trunks whose requests
+    /// come from several addresses.
+    pub fn set_reach(&mut self, leg: LegRef, reach: Reach) {
+        todo!()
+    }
+
+    /// Whether nothing is left: no transaction, no dialog, no leg (law 7).
+    pub fn at_rest(&self) -> bool {
+        todo!()
+    }
+
+    /// What is alive.
+    pub fn counts(&self) -> Counts {
         todo!()
     }
 }

@@ -18,6 +18,16 @@ pub const SIP_PARAMS: usize = 32;
 /// Contact values of one REGISTER, and bindings of one address of record.
 pub const CONTACTS: usize = 10;
 
+// --- Guessing of secrets (security.md T15); beyond these, answers to challenges are not looked at for a while ---
+/// Wrong answers a minute from one source as one user.
+pub const GUESSES_PER_SOURCE: u32 = 5;
+/// Wrong answers a minute as one user from all sources together, his own phone's place aside.
+pub const GUESSES_PER_USER: u32 = 90;
+/// Pairs of source and user that are remembered; the oldest of a few neighbours makes room.
+pub const GUESSING_SOURCES: usize = 16_384;
+/// Counts of users, shared by hash.
+pub const GUESSED_USERS: usize = 4_096;
+
 // --- SIP state ---
 /// Server transactions alive at once; beyond it a new request is dropped and UDP retries.
 pub const SERVER_TRANSACTIONS: usize = 50_000;

@@ -1,1 +1,138 @@
-//! The config file: TOML to Settings, every error with file:line:column.
+//! The configuration file: TOML in, settings out, or everything that is wrong with it at once, each with line and
+//! column and the nearest name that exists.
+//!
+//! `tables.rs` says what the file may hold, in the words of `schema.rs`. `read.rs` turns TOML into objects whose
+//! fields are of their kind and within their limits (`value.rs`), defaults included. `check.rs` looks at what one
+//! field cannot tell alone. `build.rs` makes the settings. A field this version does not honour yet is accepted and
+//! warned about, never ignored in silence.
+//!
+//! The text is not trusted: it may come over the network one day. Nothing here panics on any text, and one of more
+//! than `limits::CONFIG_BYTES` is refused unread.
+
+mod build;
+mod check;
+pub mod embedded;
+pub mod host;
+mod read;
+mod reference;
+mod report;
+pub mod schema;
+pub mod tables;
+mod value;
+
+use crate::limits;
+use crate::settings::{Settings, ShellSettings};
+use chrono_tz::Tz;
+pub use reference::reference;
+use report::Report;
+pub use report::{Problem, Severity};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file that was right.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the switch needs.
+    pub settings: Settings,
+    /// What the shell needs besides.
+    pub shell: ShellSettings,
+    /// What the file asks for and does not get yet.
+    pub warnings: Vec<Problem>,
+}
+
+/// The world beside the file: files it names, and the zone of the host.
+pub trait Files {
+    /// The text of a file the configuration names.
+    fn read(&self, path: &Path) -> io::Result<String>;
+    /// Whether there is such a file.
+    fn exists(&self, path: &Path) -> bool;
+    /// Its path from where the process runs.
+    fn resolve(&self, path: &Path) -> PathBuf;
+    /// The zone in force where the file names none.
+    fn host_zone(&self) -> Tz;
+}
+
+/// Files on the disk, relative to the directory of the configuration.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    base: PathBuf,
+    zone: Tz,
+}
+
+impl Disk {
+    /// Relative to `base`.
+    pub fn new(base: &Path) -> Disk {
+        Disk { base: base.to_owned(), zone: host::zone() }
+    }
+}
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        std::fs::read_to_string(self.resolve(path))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.resolve(path).is_file()
+    }
+
+    fn resolve(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
+    }
+
+    fn host_zone(&self) -> Tz {
+        self.zone
+    }
+}
+
+/// Why a file was not taken.
+#[derive(Debug)]
+pub enum Refused {
+    /// It cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// It is wrong: errors and warnings, in the order of the file.
+    Wrong(PathBuf, Vec<Problem>),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Unreadable(path, error) => {
+                let path = path.display();
+                write!(f, "{path} cannot be read: {error}; name the file with --config, or leave it out")
+            }
+            Refused::Wrong(path, problems) => {
+                let file = path.display().to_string();
+                let lines: Vec<String> = problems.iter().map(|problem| problem.show(&file)).collect();
+                f.write_str(&lines.join("\n"))
+            }
+        }
+    }
+}
+
+/// Reads the file at `path`.
+pub fn load(path: &Path) -> Result<Config, Refused> {
+    let bytes = std::fs::read(path).map_err(|error| Refused::Unreadable(path.to_owned(), error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let error = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
+        Refused::Unreadable(path.to_owned(), error)
+    })?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    parse(&text, &Disk::new(base)).map_err(|problems| Refused::Wrong(path.to_owned(), problems))
+}
+
+/// Reads a configuration; on failure all errors and warnings, in the order of the text.
+pub fn parse(text: &str, files: &dyn Files) -> Result<Config, Vec<Problem>> {
+    let mut report = Report::default();
+    if text.len() > limits::CONFIG_BYTES {
+        report.error(0, format!("the file has {} bytes, its limit is {}", text.len(), limits::CONFIG_BYTES));
+        return Err(report.into_problems(""));
+    }
+    let objects = read::read(text, &mut report);
+    check::check(&objects, files, &mut report);
+    if report.has_errors() {
+        return Err(report.into_problems(text));
+    }
+    let (settings, shell) = build::build(&objects, files, &mut report);
+    Ok(Config { settings, shell, warnings: report.into_problems(text) })
+}

@@ -69,6 +69,8 @@ pub const OPEN_TASKS: usize = 1_000_000;
 pub const REMEMBERED: usize = 10_000;
 
 // --- The shell ---
+/// Octets of a configuration file.
+pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
 /// Messages waiting for the switch; beyond it the newest is dropped and counted.
 pub const INBOX: usize = 4_096;
 /// Commands waiting for one media shard.

@@ -1,0 +1,360 @@
+//! What one field cannot tell alone: names that lead nowhere or mean two things, keys that contradict each other,
+//! recording without a word said, and features this version refuses.
+
+use super::Files;
+use super::read::{Object, Objects, Read};
+use super::report::{Report, quote, suggestion};
+use super::schema::{Field, Kind, Table};
+use super::tables::TABLES;
+use super::value::{Server, Target, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Checks the whole file.
+pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
+    let names = names(objects, report);
+    for table in TABLES {
+        for object in &objects[table.name] {
+            fields(table.fields, object, &names, report);
+        }
+    }
+    extensions(objects, report);
+    server(&objects["server"][..], report);
+    system(&objects["system"][..], report);
+    for trunk in &objects["trunk"] {
+        self::trunk(trunk, files, report);
+    }
+    for agent in &objects["agent"] {
+        secret(agent, "secret", "secret_file", true, "agent", files, report);
+    }
+    for schedule in &objects["schedule"] {
+        self::schedule(schedule, report);
+    }
+    for queue in &objects["queue"] {
+        self::queue(queue, objects, report);
+    }
+    for profile in &objects["callback_profile"] {
+        self::profile(profile, report);
+    }
+    for rule in &objects["callback_rule"] {
+        self::rule(rule, report);
+    }
+    for prompt in &objects["prompt"] {
+        self::prompt(prompt, files, report);
+    }
+}
+
+type Names<'a> = BTreeMap<&'static str, Vec<&'a str>>;
+
+fn names<'a>(objects: &'a Objects, report: &mut Report) -> Names<'a> {
+    let mut names = Names::new();
+    for table in TABLES {
+        let Table { name: kind, key: Some(key), .. } = table else { continue };
+        let list = names.entry(kind).or_default();
+        for object in &objects[kind] {
+            let Some(name) = object.text(key) else { continue };
+            if list.contains(&name) {
+                report.error(object.at(key), format!("{kind} {} is there twice: a {key} is unique", quote(name)));
+            }
+            list.push(name);
+        }
+    }
+    names
+}
+
+fn fields(fields: &'static [Field], object: &Object, names: &Names<'_>, report: &mut Report) {
+    for field in fields {
+        if let Some(read) = object.get(field.name) {
+            references(&field.kind, read, names, report);
+        }
+    }
+}
+
+fn references(kind: &Kind, read: &Read, names: &Names<'_>, report: &mut Report) {
+    match (kind, &read.value) {
+        (Kind::Ref(table), Value::Text(name)) => refer(table, name, read.at, names, report),
+        (Kind::Sound | Kind::Notice(_), Value::Text(name)) if !name.is_empty() => {
+            refer("prompt", name, read.at, names, report);
+        }
+        (_, Value::Destination(Target::Object(table, name)) | Value::ServedBy(Server::Object(table, name))) => {
+            refer(table, name, read.at, names, report);
+        }
+        (Kind::List(each, ..), Value::List(list)) => {
+            list.iter().for_each(|read| references(each, read, names, report));
+        }
+        (Kind::Map(_, each), Value::Map(map)) => {
+            map.iter().for_each(|(_, read)| references(each, read, names, report));
+        }
+        (Kind::Table(inner) | Kind::Notice(inner), Value::Object(object)) => fields(inner, object, names, report),
+        (_, _) => {} // values without names in them
+    }
+}
+
+fn refer(table: &'static str, name: &str, at: usize, names: &Names<'_>, report: &mut Report) {
+    let known = names.get(table).map_or(&[][..], Vec::as_slice);
+    if !known.contains(&name) {
+        let near = suggestion(name, known.iter().copied());
+        let near = if near.is_empty() { format!("; there is no [[{table}]]") } else { near };
+        report.error(at, format!("no {table} is named {}{near}", quote(name)));
+    }
+}
+
+fn extensions(objects: &Objects, report: &mut Report) {
+    let mut taken: BTreeMap<&str, String> = BTreeMap::new();
+    for (table, field) in [("agent", "extension"), ("queue", "number"), ("ivr", "number")] {
+        for object in &objects[table] {
+            let Some(number) = object.text(field) else { continue };
+            let owner = format!("{table} {}", quote(object.text("name").unwrap_or_default()));
+            if let Some(first) = taken.get(number) {
+                let at = object.at(field);
+                report.error(at, format!("{table}.{field} {} is taken by {first}", quote(number)));
+            } else {
+                taken.insert(number, owner);
+            }
+        }
+    }
+}
+
+fn server(servers: &[Object], report: &mut Report) {
+    for server in servers {
+        for (key, feature) in [("sip_tcp", "SIP over TCP"), ("sip_tls", "SIP over TLS")] {
+            if server.given(key) {
+                let message = format!("server.{key}: {feature} is not in this version; use sip_udp");
+                report.error(server.at(key), message);
+            }
+        }
+        if let Some(Value::Ip(address)) = server.get("public_address").map(|read| &read.value)
+            && (address.is_unspecified() || address.is_multicast())
+        {
+            let message =
+                format!("server.public_address is {address}, which no phone can send to; name a real address");
+            report.error(server.at("public_address"), message);
+        }
+        if let (Some(Value::Secs(min)), Some(Value::Secs(max))) = (
+            server.get("register_min_secs").map(|read| &read.value),
+            server.get("register_max_secs").map(|read| &read.value),
+        ) && min > max
+        {
+            let (min, max) = (min.as_secs(), max.as_secs());
+            let at = latest_given(server, &["register_min_secs", "register_max_secs"]);
+            report.error(at, format!("server.register_min_secs ({min}) is above register_max_secs ({max})"));
+        }
+    }
+}
+
+fn system(systems: &[Object], report: &mut Report) {
+    for system in systems {
+        if system.get("default_country").is_none() && !system.given("default_country") {
+            let message = "system.default_country is not set: only extensions can be called";
+            report.warn(system.at, message);
+        }
+    }
+}
+
+fn trunk(trunk: &Object, files: &dyn Files, report: &mut Report) {
+    match trunk.text("transport") {
+        Some("tcp") => report.error(trunk.at("transport"), refused("trunk.transport", "SIP over TCP", "\"udp\"")),
+        Some("tls") => report.error(trunk.at("transport"), refused("trunk.transport", "SIP over TLS", "\"udp\"")),
+        Some(_) | None => {}
+    }
+    if trunk.text("srtp") == Some("required") {
+        report.error(trunk.at("srtp"), refused("trunk.srtp", "SRTP", "\"off\""));
+    }
+    let codecs = list(trunk, "codecs");
+    if let Some(read) = codecs.iter().find(|read| as_text(read) == Some("G722")).filter(|_| trunk.given("codecs")) {
+        match codecs.len() {
+            1 => report.error(read.at, "trunk.codecs: G722 is not in this version; add \"PCMU\" or \"PCMA\""),
+            _ => report.warn(read.at, "trunk.codecs: \"G722\" is not honoured yet: it is left out"),
+        }
+    }
+    let registers = trunk.text("mode") == Some("register");
+    if registers && !trunk.values.contains_key("username") {
+        report.error(trunk.at, "trunk lacks \"username\": mode \"register\" needs it");
+    }
+    let needed = registers || trunk.given("username") || trunk.given("auth_user");
+    secret(trunk, "password", "password_file", needed, "trunk", files, report);
+    if !registers && trunk.given("password") && !trunk.given("username") && !trunk.given("auth_user") {
+        report.error(trunk.at("password"), "trunk.password is set without username");
+    }
+}
+
+fn refused(path: &str, feature: &str, way_out: &str) -> String {
+    format!("{path}: {feature} is not in this version; use {way_out}")
+}
+
+/// A secret stands in the file or in a file of its own, not in both.
+fn secret(object: &Object, field: &str, file: &str, needed: bool, table: &str, files: &dyn Files, report: &mut Report) {
+    match (object.given(field), object.given(file)) {
+        (true, true) => {
+            report.error(object.at(file), format!("{table} has {field} and {file}: keep one of them"));
+        }
+        (false, false) if needed => report.error(object.at, format!("{table} lacks \"{field}\" or \"{file}\"")),
+        (true, false) | (false, false) => {}
+        (false, true) => {
+            let Some(path) = object.text(file) else { return };
+            match files.read(Path::new(path)) {
+                Ok(secret) if secret.trim().is_empty() => {
+                    report.error(object.at(file), format!("{table}.{file}: {} is empty", quote(path)));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let message = format!("{table}.{file}: {} cannot be read: {error}", quote(path));
+                    report.error(object.at(file), message);
+                }
+            }
+        }
+    }
+}
+
+fn schedule(schedule: &Object, report: &mut Report) {
+    let objects = |name: &str| list(schedule, name).into_iter().filter_map(as_object);
+    for range in objects("weekly") {
+        hours(range, "schedule.weekly", report);
+    }
+    for exception in objects("exceptions") {
+        let ranges = list(exception, "ranges");
+        let closed = exception.get("closed").is_some_and(|read| read.value == Value::Bool(true));
+        if closed && !ranges.is_empty() {
+            report.error(exception.at("ranges"), "schedule.exceptions is closed and has ranges: keep one of them");
+        }
+        if !closed && ranges.is_empty() && !exception.given("ranges") && !exception.given("closed") {
+            report.error(exception.at, "schedule.exceptions says neither closed = true nor ranges");
+        }
+        for range in ranges.into_iter().filter_map(as_object) {
+            hours(range, "schedule.exceptions.ranges", report);
+        }
+    }
+}
+
+fn hours(range: &Object, path: &str, report: &mut Report) {
+    let value = |name: &str| range.get(name).map(|read| &read.value);
+    if let (Some(start @ Value::Time(..)), Some(end @ Value::Time(..))) = (value("start"), value("end"))
+        && start == end
+    {
+        let message = format!("{path}: start and end are the same; write 00:00 to 24:00 for the whole day");
+        report.error(range.at("end"), message);
+    }
+}
+
+fn queue(queue: &Object, objects: &Objects, report: &mut Report) {
+    recording(queue, "queue", report);
+    let mut seen = Vec::new();
+    for member in list(queue, "members").into_iter().filter_map(as_object) {
+        let Some(agent) = member.text("agent") else { continue };
+        if seen.contains(&agent) {
+            report.error(member.at("agent"), format!("queue.members names {} twice", quote(agent)));
+        }
+        seen.push(agent);
+    }
+    let Some(exit) = queue.text("exit_key") else { return };
+    for name in list(queue, "rules").into_iter().filter_map(as_text) {
+        let Some(rule) = objects["callback_rule"].iter().find(|rule| rule.text("name") == Some(name)) else { continue };
+        if rule.text("request_digit") == Some(exit) {
+            let rule = quote(name);
+            let message = format!("queue.exit_key {} is also request_digit of callback_rule {rule}", quote(exit));
+            report.error(queue.at("exit_key"), message);
+        }
+    }
+}
+
+fn profile(profile: &Object, report: &mut Report) {
+    recording(profile, "callback_profile", report);
+    if let Some(Value::Secs(ring)) = profile.get("ring_timeout_secs").map(|read| &read.value)
+        && ring.as_secs() < 15
+    {
+        let message = format!(
+            "callback_profile.ring_timeout_secs is {}: too short for a person to answer (15 and more is usual)",
+            ring.as_secs()
+        );
+        report.warn(profile.at("ring_timeout_secs"), message);
+    }
+    if profile.text("caller_id_mode") == Some("fixed") && !profile.values.contains_key("caller_id") {
+        let message = "callback_profile.caller_id_mode is \"fixed\" and caller_id is not set";
+        report.error(profile.at("caller_id_mode"), message);
+    }
+    if profile.get("client_reschedule").is_some_and(|read| read.value == Value::Bool(true))
+        && profile.text("client_reschedule_key") == Some("9")
+    {
+        let message = "callback_profile.client_reschedule_key is \"9\", which says stop calling me";
+        report.error(profile.at("client_reschedule_key"), message);
+    }
+}
+
+/// Recording needs a word said, or the admin's word that none is due (interface.md, Settled 14).
+fn recording(object: &Object, table: &str, report: &mut Report) {
+    let is = |name: &str| object.get(name).is_some_and(|read| read.value == Value::Bool(true));
+    if !is("record") || is("record_ack_no_notice") {
+        return;
+    }
+    let said = match object.values.get("record_notice").map(|read| &read.value) {
+        Some(Value::Text(prompt)) => !prompt.is_empty(),
+        Some(Value::Object(notice)) => notice.text("mode") != Some("none"),
+        Some(Value::Wrong) => true, // told already
+        Some(_) | None => false,
+    };
+    if !said {
+        let message = format!(
+            "{table}.record is on without a notice: set record_notice = {{ mode = \"audio\" }}, or \
+             record_ack_no_notice = true where that is lawful"
+        );
+        report.error(object.at("record"), message);
+    }
+}
+
+fn rule(rule: &Object, report: &mut Report) {
+    for (a, b) in [("request_digit", "confirm_key"), ("request_digit", "cancel_key"), ("confirm_key", "cancel_key")] {
+        if let (Some(one), Some(other)) = (rule.text(a), rule.text(b))
+            && one == other
+        {
+            let message = format!("callback_rule.{a} and {b} are both {}: they must differ", quote(one));
+            report.error(latest_given(rule, &[a, b]), message);
+        }
+    }
+    if let (Some(Value::Integer(min)), Some(Value::Integer(max))) =
+        (rule.get("min_digits").map(|read| &read.value), rule.get("max_digits").map(|read| &read.value))
+        && min > max
+    {
+        let at = latest_given(rule, &["min_digits", "max_digits"]);
+        report.error(at, format!("callback_rule.min_digits ({min}) is above max_digits ({max})"));
+    }
+    if rule.get("source").is_some_and(|read| read.value != Value::Text("queue_request".into())) {
+        return;
+    }
+    let triggers = list(rule, "triggers");
+    if let Some(ewt) = triggers.iter().find(|read| as_text(read) == Some("ewt")) {
+        report.warn(ewt.at, "callback_rule.triggers: \"ewt\" is not honoured yet: it makes no offer");
+    }
+}
+
+fn prompt(prompt: &Object, files: &dyn Files, report: &mut Report) {
+    match (prompt.text("file"), prompt.given("text")) {
+        (Some(_), true) => report.error(prompt.at("text"), "prompt has file and text: keep one of them"),
+        (Some(path), false) => {
+            if !files.exists(Path::new(path)) {
+                report.error(prompt.at("file"), format!("prompt.file: there is no file {}", quote(path)));
+            }
+        }
+        (None, false) if !prompt.given("file") => report.error(prompt.at, "prompt lacks \"file\" or \"text\""),
+        (None, _) => {}
+    }
+}
+
+/// The later of these fields in the file, or the object.
+fn latest_given(object: &Object, names: &[&str]) -> usize {
+    names.iter().filter(|name| object.given(name)).map(|name| object.at(name)).max().unwrap_or(object.at)
+}
+
+pub(super) fn list<'a>(object: &'a Object, name: &str) -> Vec<&'a Read> {
+    match object.get(name).map(|read| &read.value) {
+        Some(Value::List(list)) => list.iter().collect(),
+        Some(_) | None => Vec::new(), // unset, or told already
+    }
+}
+
+pub(super) fn as_object(read: &Read) -> Option<&Object> {
+    if let Value::Object(object) = &read.value { Some(object) } else { None }
+}
+
+pub(super) fn as_text(read: &Read) -> Option<&str> {
+    if let Value::Text(text) = &read.value { Some(text) } else { None }
+}

@@ -1,0 +1,156 @@
+//! What is wrong with a file, and where: every problem carries line and column, and all of them are told at once.
+
+use std::fmt;
+use std::ops::Range;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The file is not taken.
+    Error,
+    /// The file is taken; this is what it will not do.
+    Warning,
+}
+
+/// One sentence about one place of the file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// The sentence.
+    pub message: String,
+}
+
+impl Problem {
+    /// `file:line:column: message`, as editors jump to.
+    pub fn show(&self, file: &str) -> String {
+        format!("{file}:{self}")
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
+        write!(f, "{}:{}: {warning}{}", self.line, self.column, self.message)
+    }
+}
+
+/// Collects problems by byte offset.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    found: Vec<(usize, Severity, String)>,
+}
+
+impl Report {
+    pub(super) fn error(&mut self, at: usize, message: impl Into<String>) {
+        self.found.push((at, Severity::Error, message.into()));
+    }
+
+    pub(super) fn warn(&mut self, at: usize, message: impl Into<String>) {
+        self.found.push((at, Severity::Warning, message.into()));
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.iter().any(|(_, severity, _)| *severity == Severity::Error)
+    }
+
+    /// In the order of the file.
+    pub(super) fn into_problems(mut self, text: &str) -> Vec<Problem> {
+        self.found.sort_by_key(|(at, ..)| *at);
+        let mut lines = vec![0];
+        lines.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1));
+        let place = |at: usize| {
+            let line = lines.partition_point(|start| *start <= at);
+            let start = lines[line - 1];
+            let mut end = at.min(text.len());
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            (line, text[start.min(end)..end].chars().count() + 1)
+        };
+        self.found
+            .into_iter()
+            .map(|(at, severity, message)| {
+                let (line, column) = place(at);
+                Problem { severity, line, column, message }
+            })
+            .collect()
+    }
+}
+
+/// The start of a span, where people look.
+pub(super) fn start(span: &Range<usize>) -> usize {
+    span.start
+}
+
+/// A value of the file as people wrote it, cut short and harmless on a terminal.
+pub(super) fn quote(text: &str) -> String {
+    let mut short: String = text.chars().take(60).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("\"{}\"", short.escape_debug())
+}
+
+/// The nearest of `known` to `word`, by edits (Damerau-Levenshtein, adjacent swaps count one).
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, usize)> {
+    let word: Vec<char> = word.chars().take(80).collect();
+    known.into_iter().map(|candidate| (candidate, edits(&word, candidate))).min_by_key(|(_, edits)| *edits)
+}
+
+/// `; did you mean "x"?` when something known is near, else what the nearest is.
+pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(word, known) {
+        Some((candidate, edits)) if edits <= 1 + word.chars().count() / 3 => {
+            format!("; did you mean {}?", quote(candidate))
+        }
+        Some((candidate, _)) => format!("; the nearest known one is {}", quote(candidate)),
+        None => String::new(),
+    }
+}
+
+fn edits(a: &[char], b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(80).collect();
+    let mut before = vec![0; b.len() + 1];
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.iter().enumerate() {
+        let mut row = vec![i + 1; b.len() + 1];
+        for (j, to) in b.iter().enumerate() {
+            let replaced = above[j] + usize::from(from != to);
+            row[j + 1] = replaced.min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *from == b[j - 1] && a[i - 1] == *to {
+                row[j + 1] = row[j + 1].min(before[j - 1] + 1);
+            }
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_swap_of_neighbours_is_one_edit() {
+        assert_eq!(nearest("ring_sces", ["wrap_up_secs", "ring_secs"]), Some(("ring_secs", 1)));
+    }
+
+    #[test]
+    fn columns_count_characters_and_lines_begin_at_one() {
+        let text = "a = 1\nüü = 2\n";
+        let mut report = Report::default();
+        report.error(11, "there");
+        report.warn(0, "here");
+
+        let problems = report.into_problems(text);
+
+        assert_eq!(problems[0].show("f"), "f:1:1: warning: here");
+        assert_eq!(problems[1].show("f"), "f:2:4: there");
+    }
+}

@@ -257,6 +257,8 @@ impl Builder<'_> {
             max_calls: agent.number("max_calls"),
             wrap_up: agent.maybe_secs("wrap_up_secs"),
             auto_ready: agent.yes("auto_ready"),
+            max_no_answer: agent.number("max_no_answer"),
+            decline_cooldown: agent.secs("decline_cooldown_secs"),
         }
     }
 

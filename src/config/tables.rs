@@ -142,8 +142,8 @@ const AGENT: &[Field] = &[
     field("max_calls", Integer(1, 4), "1", "Calls at once."),
     optional("wrap_up_secs", Secs(0, 3600), "Rest after a call; unset: the queue's."),
     field("auto_ready", Bool, "true", "Ready as soon as the phone registers."),
-    field("max_no_answer", Integer(0, 20), "3", "Paused after so many unanswered calls; 0: never.").not_yet(),
-    field("decline_cooldown_secs", Secs(0, 3600), "60", "Not rung again this long after a decline.").not_yet(),
+    field("max_no_answer", Integer(0, 20), "3", "Paused after so many unanswered calls; 0: never."),
+    field("decline_cooldown_secs", Secs(0, 3600), "60", "Not rung again this long after a decline."),
     field("skills", Map(Keys::Names, &Integer(1, 10)), "{}", "Skill and level.").only(&["{}"]),
     field("answer_mode", OneOf(&["normal", "auto_answer"]), "\"normal\"", "How the phone is asked to answer.")
         .only(&["\"normal\""]),

@@ -1,4 +1,12 @@
-//! The callback: when it is offered (rule), how it is made (profile), what is promised (task), when it may be
-//! dialled (window), what follows a failure (retry), and which one is next (planner).
+//! The callback: when it is offered (rule), what is promised (task), how many tries and when the next (retry), when
+//! it may be dialled (window), which gate holds it (hold), and which one is next (planner).
 
+pub mod hold;
+pub mod planner;
+pub mod retry;
+pub mod rule;
 pub mod task;
+pub mod window;
+
+pub use hold::Hold;
+pub use planner::Planner;

@@ -7,7 +7,7 @@ use crate::time::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Where a task is on its way. Final states are `Completed`, `Failed`, `Expired` and `Cancelled`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
     /// Stored; its time has not come.
@@ -48,6 +48,28 @@ impl TaskState {
     /// Whether nothing follows this state.
     pub const fn is_final(self) -> bool {
         matches!(self, TaskState::Completed | TaskState::Failed | TaskState::Expired | TaskState::Cancelled)
+    }
+
+    /// The word of `interface.md`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            TaskState::Pending => "pending",
+            TaskState::Due => "due",
+            TaskState::Reserving => "reserving",
+            TaskState::AgentRinging => "agent_ringing",
+            TaskState::AgentReady => "agent_ready",
+            TaskState::CustomerRinging => "customer_ringing",
+            TaskState::Talking => "talking",
+            TaskState::Deferred => "deferred",
+            TaskState::WaitingRetry => "waiting_retry",
+            TaskState::Blocked => "blocked",
+            TaskState::ClientOffer => "client_offer",
+            TaskState::Overflow => "overflow",
+            TaskState::Completed => "completed",
+            TaskState::Failed => "failed",
+            TaskState::Expired => "expired",
+            TaskState::Cancelled => "cancelled",
+        }
     }
 
     /// Whether an attempt is under way.

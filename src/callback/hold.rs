@@ -1,0 +1,81 @@
+//! Why a callback is not being dialled: the exact gate, in one sentence (`held_by`).
+
+use super::task::TaskState;
+use crate::id::Name;
+use crate::time::{DateTime, Utc};
+use chrono::SecondsFormat;
+use std::fmt;
+
+/// Why nothing can be dialled as the site is now: `blocked`, until the site changes. The text comes from the trade
+/// that refused (policy, route).
+pub type Undialable = String;
+
+/// The gate that holds a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It is closed.
+    Closed(TaskState),
+    /// An attempt is under way.
+    UnderWay(TaskState),
+    /// It is too old and will be closed.
+    Expired,
+    /// Policy or route.
+    Undialable(Undialable),
+    /// The profile is disabled, or gone.
+    ProfileDisabled(Name),
+    /// The rule does not dial (`process = false`).
+    RuleNotProcessing(Name),
+    /// Its time has not come.
+    NotBefore(DateTime<Utc>),
+    /// Between two attempts.
+    Retry(DateTime<Utc>),
+    /// Outside calling hours; they begin then.
+    OutsideHours(DateTime<Utc>),
+    /// The schedule never opens.
+    NeverOpen(Name),
+    /// The number is left alone after a restart.
+    Quarantined(DateTime<Utc>),
+    /// Another attempt for the same number is under way (law 2).
+    NumberBusy,
+    /// The customer is in a call with us.
+    CustomerInCall,
+    /// `system.max_callback_lines`.
+    Lines(u32),
+    /// The profile's `max_lines`.
+    ProfileLines(Name, u32),
+    /// `system.max_originates_per_min`.
+    Rate(u32),
+    /// Nobody is logged in who could serve it.
+    NobodyLoggedIn(Name),
+    /// Everybody who could serve it is busy.
+    AgentsBusy(Name),
+    /// Others are ahead.
+    Behind(usize),
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        match self {
+            Hold::Closed(state) => write!(f, "the callback is {}", state.word()),
+            Hold::UnderWay(state) => write!(f, "an attempt is under way ({})", state.word()),
+            Hold::Expired => f.write_str("the callback has expired"),
+            Hold::Undialable(why) => f.write_str(why),
+            Hold::ProfileDisabled(profile) => write!(f, "profile disabled: {profile}"),
+            Hold::RuleNotProcessing(rule) => write!(f, "the rule {rule} does not dial (process = false)"),
+            Hold::NotBefore(when) => write!(f, "not to be tried before {}", at(when)),
+            Hold::Retry(when) => write!(f, "the next attempt is at {}", at(when)),
+            Hold::OutsideHours(when) => write!(f, "outside calling hours until {}", at(when)),
+            Hold::NeverOpen(schedule) => write!(f, "the schedule {schedule} never opens"),
+            Hold::Quarantined(when) => write!(f, "the number is left alone until {} after a restart", at(when)),
+            Hold::NumberBusy => f.write_str("another attempt for this number is under way"),
+            Hold::CustomerInCall => f.write_str("the customer is in a call with us"),
+            Hold::Lines(max) => write!(f, "all {max} callback lines are in use (system.max_callback_lines)"),
+            Hold::ProfileLines(profile, max) => write!(f, "all {max} lines of the profile {profile} are in use"),
+            Hold::Rate(max) => write!(f, "{max} callbacks a minute are reached (system.max_originates_per_min)"),
+            Hold::NobodyLoggedIn(queue) => write!(f, "no agent of the queue {queue} is logged in and reachable"),
+            Hold::AgentsBusy(queue) => write!(f, "no agent of the queue {queue} is free"),
+            Hold::Behind(ahead) => write!(f, "{ahead} ahead in line"),
+        }
+    }
+}

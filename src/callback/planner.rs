@@ -1,0 +1,564 @@
+//! The planner: every open task, which of them are due, and what holds the others.
+//!
+//! Each task that is not under way has one instant at which it deserves a look: its time comes, its window opens or
+//! closes, it expires. `wake` looks at those whose instant has come and moves them between `pending`, `deferred`,
+//! `blocked` and `due`, in the order of checks of model.md C12: expired, blocked, deferred, due. `begin` alone starts
+//! an attempt, and holds law 2: one live attempt per number, within window and caps.
+
+use super::hold::{Hold, Undialable};
+use super::retry::{Next, Verdict};
+use super::task::{CloseReason, Task, TaskState};
+use super::window::Window;
+use crate::id::{Name, TaskId};
+use crate::number::Party;
+use crate::settings::{CallbackProfile, Settings};
+use crate::time::{DateTime, Utc};
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Tasks one `wake` looks at: when 100 000 come due at nine o'clock, calls go on in between.
+const LOOKS_AT_ONCE: usize = 500;
+/// What `max_originates_per_min` counts over.
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
+
+/// What a look has changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// The task is in another state now; nothing a restart could not find out again.
+    Moved(TaskId, TaskState),
+    /// It has expired and is no longer held here: to be stored, and out of its line.
+    Expired(Box<Task>),
+}
+
+/// What `request` has made of a new task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// It stands for itself.
+    New(Box<Task>),
+    /// An older request of the same number for the same queue takes it up and keeps its place.
+    Merged(Box<Task>),
+}
+
+/// Who could serve a task, as far as `held_by` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agents {
+    /// Nobody is logged in and reachable.
+    NobodyLoggedIn,
+    /// All are busy.
+    AllBusy,
+    /// One is free.
+    Free,
+}
+
+/// What only the switch knows about a task's surroundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Around {
+    /// The customer is in any call with us.
+    pub customer_in_call: bool,
+    /// The agents of its queue, or its owner.
+    pub agents: Agents,
+    /// Entries that are served before it.
+    pub ahead: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Planned {
+    task: Task,
+    look_at: Option<DateTime<Utc>>,
+    undialable: Option<Undialable>,
+}
+
+/// All open tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Planner {
+    tasks: BTreeMap<TaskId, Planned>,
+    looks: BTreeSet<(DateTime<Utc>, TaskId)>,
+    numbers: BTreeMap<Party, BTreeSet<TaskId>>,
+    active: BTreeMap<Party, TaskId>,
+    quarantine: BTreeMap<Party, DateTime<Utc>>,
+    idempotency_keys: BTreeMap<String, TaskId>,
+    states: BTreeMap<(Name, TaskState), usize>,
+    rules: BTreeMap<Name, usize>,
+    live: usize,
+    live_of: BTreeMap<Name, usize>,
+    starts: VecDeque<DateTime<Utc>>,
+}
+
+// --- What is held ---
+impl Planner {
+    /// Holds a task as it is now, new or changed. A closed one is forgotten.
+    ///
+    /// # Panics
+    /// When it is under way while another task of the same number is (law 2).
+    pub fn put(&mut self, now: DateTime<Utc>, settings: &Settings, task: Task) {
+        let before = self.forget(task.id);
+        let undialable = before.and_then(|before| before.undialable).filter(|_| task.state == TaskState::Blocked);
+        self.insert(now, settings, task, undialable);
+    }
+
+    fn insert(&mut self, now: DateTime<Utc>, settings: &Settings, task: Task, undialable: Option<Undialable>) {
+        if task.state.is_final() {
+            return;
+        }
+        self.numbers.entry(task.number.clone()).or_default().insert(task.id);
+        if let Some(key) = &task.idempotency_key {
+            self.idempotency_keys.insert(key.clone(), task.id);
+        }
+        if let Some(rule) = &task.rule {
+            *self.rules.entry(rule.clone()).or_default() += 1;
+        }
+        *self.states.entry((task.queue.clone(), task.state)).or_default() += 1;
+        if task.state.is_live() {
+            let other = self.active.insert(task.number.clone(), task.id);
+            assert!(other.is_none(), "one live attempt per number (law 2)");
+            self.live += 1;
+            *self.live_of.entry(task.profile.clone()).or_default() += 1;
+        }
+        let look_at = self.next_look(now, settings, &task, undialable.is_some());
+        if let Some(at) = look_at {
+            self.looks.insert((at, task.id));
+        }
+        self.tasks.insert(task.id, Planned { task, look_at, undialable });
+    }
+
+    /// An open task.
+    pub fn get(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.get(&id).map(|planned| &planned.task)
+    }
+
+    /// All open tasks, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values().map(|planned| &planned.task)
+    }
+
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// None is open.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Attempts under way.
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    /// The open tasks of a number: a customer rings in, an agent dials the customer.
+    pub fn of_number(&self, number: &Party) -> impl Iterator<Item = &Task> {
+        self.numbers.get(number).into_iter().flatten().filter_map(|id| self.get(*id))
+    }
+
+    /// The task whose attempt is under way for this number.
+    pub fn active(&self, number: &Party) -> Option<TaskId> {
+        self.active.get(number).copied()
+    }
+
+    /// The open task created with this `Idempotency-Key`.
+    pub fn by_idempotency_key(&self, key: &str) -> Option<TaskId> {
+        self.idempotency_keys.get(key).copied()
+    }
+
+    /// Open tasks of a rule: its `max_pending`.
+    pub fn pending_of(&self, rule: &str) -> usize {
+        self.rules.get(rule).copied().unwrap_or(0)
+    }
+
+    /// How many tasks of each queue are in each state: queue, state, tasks.
+    pub fn states(&self) -> impl Iterator<Item = (&Name, TaskState, usize)> {
+        self.states.iter().map(|((queue, state), count)| (queue, *state, *count))
+    }
+
+    /// A request is about to be stored: taken up by an older one of the same number and queue (`dedupe = merge`,
+    /// S3.B4), which keeps its place and gets fresh attempts, time and wishes; otherwise it stands for itself. One
+    /// whose attempt is under way is left as it is.
+    pub fn request(&self, new: Task) -> Request {
+        let Some(older) = self.of_number(&new.number).find(|task| task.queue == new.queue && task.agent == new.agent)
+        else {
+            return Request::New(Box::new(new));
+        };
+        let mut merged = older.clone();
+        if !merged.state.is_live() {
+            merged.state = TaskState::Pending;
+            merged.attempts_used = 0;
+            merged.not_before = merged.not_before.min(new.not_before);
+            merged.expires_at = new.expires_at;
+            merged.priority = merged.priority.min(new.priority);
+            merged.number_raw = new.number_raw;
+            merged.ani = new.ani.or(merged.ani);
+            merged.dnis = new.dnis.or(merged.dnis);
+            merged.in_trunk = new.in_trunk.or(merged.in_trunk);
+            merged.data = new.data.or(merged.data);
+            merged.origin_call = new.origin_call.or(merged.origin_call);
+        }
+        Request::Merged(Box::new(merged))
+    }
+
+    /// Leaves a number alone until then, whichever task wants it (interface.md, Settled 7).
+    pub fn quarantine(&mut self, number: Party, until: DateTime<Utc>) {
+        for id in self.numbers.get(&number).into_iter().flatten().copied().collect::<Vec<_>>() {
+            self.look_by(id, until);
+        }
+        let end = self.quarantine.entry(number).or_insert(until);
+        *end = until.max(*end);
+    }
+
+    /// A look at `at` at the latest.
+    fn look_by(&mut self, id: TaskId, at: DateTime<Utc>) {
+        let Some(planned) = self.tasks.get_mut(&id) else { return };
+        if planned.task.state.is_live() || planned.look_at.is_some_and(|before| before <= at) {
+            return;
+        }
+        if let Some(before) = planned.look_at.replace(at) {
+            self.looks.remove(&(before, id));
+        }
+        self.looks.insert((at, id));
+    }
+
+    /// Takes a task and all traces of it out.
+    fn forget(&mut self, id: TaskId) -> Option<Planned> {
+        let planned = self.tasks.remove(&id)?;
+        let task = &planned.task;
+        if let Some(at) = planned.look_at {
+            self.looks.remove(&(at, id));
+        }
+        if let Some(ids) = self.numbers.get_mut(&task.number) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.numbers.remove(&task.number);
+            }
+        }
+        if let Some(key) = &task.idempotency_key {
+            self.idempotency_keys.remove(key);
+        }
+        if let Some(rule) = &task.rule {
+            less(&mut self.rules, rule);
+        }
+        less(&mut self.states, &(task.queue.clone(), task.state));
+        if task.state.is_live() {
+            self.active.remove(&task.number);
+            self.live -= 1;
+            less(&mut self.live_of, &task.profile);
+        }
+        Some(planned)
+    }
+}
+
+// --- When something is to be done ---
+impl Planner {
+    /// When `wake` is wanted; an instant in the past means at once.
+    pub fn next_wake(&self, settings: &Settings) -> Option<DateTime<Utc>> {
+        let look = self.looks.first().map(|(at, _)| *at);
+        let max = settings.system.max_originates_per_min as usize;
+        // A due task held by the rate alone is distributed again when the oldest start leaves the minute.
+        let held = max > 0 && self.starts.len() >= max;
+        let slot = self.starts.front().filter(|_| held).map(|oldest| *oldest + MINUTE);
+        [look, slot].into_iter().flatten().min()
+    }
+
+    /// Looks at the tasks whose instant has come, a bounded number of them (`next_wake` stays in the past when there
+    /// are more). `undialable` asks policy and routes.
+    pub fn wake(
+        &mut self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        mut undialable: impl FnMut(&Task) -> Option<Undialable>,
+    ) -> Vec<Step> {
+        self.starts_until(now);
+        self.quarantine.retain(|_, until| *until > now);
+        let mut steps = Vec::new();
+        for _ in 0..LOOKS_AT_ONCE {
+            let Some((_, id)) = self.looks.first().filter(|(at, _)| *at <= now).copied() else { break };
+            let planned = self.forget(id).expect("every look names a task");
+            steps.extend(self.look(now, settings, planned, &mut undialable));
+        }
+        steps
+    }
+
+    /// The site has changed: every task that is not under way is looked at again (S5.10; `blocked` may be free).
+    pub fn review(&mut self, now: DateTime<Utc>) {
+        for id in self.tasks.keys().copied().collect::<Vec<_>>() {
+            self.look_by(id, now);
+        }
+    }
+
+    /// model.md C12: expired, then blocked, then deferred, then due.
+    fn look(
+        &mut self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        planned: Planned,
+        undialable: &mut impl FnMut(&Task) -> Option<Undialable>,
+    ) -> Option<Step> {
+        let Planned { mut task, .. } = planned;
+        let before = task.state;
+        if task.expires_at.is_some_and(|at| at <= now) {
+            closed(&mut task, TaskState::Expired, CloseReason::Expired, now);
+            return Some(Step::Expired(Box::new(task)));
+        }
+        let blocked = undialable(&task).or_else(|| never_open(settings, &task, now).map(|hold| hold.to_string()));
+        task.state = if blocked.is_some() {
+            TaskState::Blocked
+        } else if task.not_before > now {
+            waiting(before)
+        } else {
+            match settings.profile(&task.profile).and_then(|profile| Window::of(settings, profile).opens(now)) {
+                Some(opens) if opens > now => {
+                    task.not_before = opens;
+                    TaskState::Deferred
+                }
+                // Without a profile nothing is dialled either: `begin` says why.
+                Some(_) | None => TaskState::Due,
+            }
+        };
+        let (id, state) = (task.id, task.state);
+        self.insert(now, settings, task, blocked);
+        (state != before).then_some(Step::Moved(id, state))
+    }
+
+    /// The next instant at which a task deserves a look; none while it is under way (S1.21: what rings or talks is
+    /// not cut when hours end).
+    fn next_look(
+        &self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        task: &Task,
+        reason_known: bool,
+    ) -> Option<DateTime<Utc>> {
+        let changes = match task.state {
+            TaskState::Pending | TaskState::WaitingRetry | TaskState::Deferred => Some(task.not_before),
+            TaskState::Due => {
+                let window = settings.profile(&task.profile).map(|profile| Window::of(settings, profile));
+                let ends = window.and_then(|window| if window.is_open(now) { window.closes(now) } else { Some(now) });
+                [ends, self.quarantine.get(&task.number).copied()].into_iter().flatten().min()
+            }
+            // One that comes from the disk has lost the reason: found again at once.
+            TaskState::Blocked => (!reason_known).then_some(now),
+            TaskState::Overflow => None,
+            TaskState::Reserving
+            | TaskState::AgentRinging
+            | TaskState::AgentReady
+            | TaskState::CustomerRinging
+            | TaskState::Talking
+            | TaskState::ClientOffer
+            | TaskState::Completed
+            | TaskState::Failed
+            | TaskState::Expired
+            | TaskState::Cancelled => return None,
+        };
+        [changes, task.expires_at].into_iter().flatten().min()
+    }
+}
+
+// --- Attempts ---
+impl Planner {
+    /// Whether an attempt may begin now, and which gate forbids it.
+    pub fn may_begin(&self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Result<(), Hold> {
+        // The site's caps first: they hold all tasks alike and cost nothing to ask.
+        self.site_caps(now, settings)?;
+        let planned = self.tasks.get(&id).ok_or(Hold::Closed(TaskState::Cancelled))?;
+        self.own_gates(now, settings, planned)
+    }
+
+    /// Begins an attempt: the task is `reserving`, its number active, the attempt's number is `attempts_made`.
+    /// Returns the task as it is to be stored.
+    pub fn begin(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Result<Task, Hold> {
+        self.starts_until(now);
+        self.may_begin(now, settings, id)?;
+        let mut task = self.get(id).cloned().ok_or(Hold::Closed(TaskState::Cancelled))?;
+        task.state = TaskState::Reserving;
+        task.attempts_made += 1;
+        self.starts.push_back(now);
+        self.put(now, settings, task.clone());
+        Ok(task)
+    }
+
+    /// The attempt goes on: `agent_ringing`, `customer_ringing`, `talking`. Returns the task as it is to be stored.
+    pub fn advance(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId, state: TaskState) -> Option<Task> {
+        let mut task = self.get(id).filter(|task| task.state.is_live() && state.is_live())?.clone();
+        task.state = state;
+        self.put(now, settings, task.clone());
+        Some(task)
+    }
+
+    /// The attempt has ended, `retry` has judged. Returns the task as it is to be stored; closed ones are no longer
+    /// held. `None` when the task is not open any more, as when what superseded the attempt closed it.
+    pub fn conclude(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId, verdict: Verdict) -> Option<Task> {
+        let mut task = self.get(id)?.clone();
+        task.attempts_used += u32::from(verdict.counted);
+        match verdict.next {
+            Next::Done => closed(&mut task, TaskState::Completed, CloseReason::Success, now),
+            Next::Fail(reason) => closed(&mut task, TaskState::Failed, reason, now),
+            Next::Retry(not_before) => {
+                task.state = TaskState::WaitingRetry;
+                task.not_before = not_before;
+            }
+            Next::Again(not_before) => {
+                task.state = TaskState::Pending;
+                task.not_before = not_before;
+            }
+            // Looked at again at once, which finds the reason and keeps it.
+            Next::Blocked | Next::Superseded => {
+                task.state = TaskState::Pending;
+                task.not_before = now;
+            }
+        }
+        self.put(now, settings, task.clone());
+        Some(task)
+    }
+
+    /// Closes a task: cancelled by whom. Returns it as it is to be stored; it is no longer held. An attempt under
+    /// way is the caller's to end.
+    pub fn close(&mut self, now: DateTime<Utc>, id: TaskId, state: TaskState, reason: CloseReason) -> Option<Task> {
+        let Planned { mut task, .. } = self.forget(id)?;
+        closed(&mut task, state, reason, now);
+        Some(task)
+    }
+
+    /// Now rather than later (`callback now`): calling hours and caps still hold. Returns the task as it is to be
+    /// stored.
+    pub fn hasten(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Option<Task> {
+        let mut task = self.get(id).filter(|task| !task.state.is_live())?.clone();
+        task.not_before = now;
+        if task.state != TaskState::Due {
+            task.state = TaskState::Pending;
+        }
+        self.put(now, settings, task.clone());
+        Some(task)
+    }
+
+    fn starts_until(&mut self, now: DateTime<Utc>) {
+        // A clock that was set back must not hold the rate for longer than a minute.
+        self.starts.retain(|start| *start <= now && *start + MINUTE > now);
+    }
+}
+
+// --- What holds a task ---
+impl Planner {
+    /// The gate that holds a task, by the order of C12; `None` when it is being served next.
+    pub fn held_by(&self, now: DateTime<Utc>, settings: &Settings, task: &Task, around: Around) -> Option<Hold> {
+        let Some(planned) = self.tasks.get(&task.id) else { return Some(Hold::Closed(task.state)) };
+        if let Err(hold) = self.own_gates(now, settings, planned) {
+            return Some(hold);
+        }
+        if around.customer_in_call {
+            return Some(Hold::CustomerInCall);
+        }
+        if let Err(hold) = self.site_caps(now, settings) {
+            return Some(hold);
+        }
+        match around.agents {
+            Agents::NobodyLoggedIn => Some(Hold::NobodyLoggedIn(task.queue.clone())),
+            Agents::AllBusy => Some(Hold::AgentsBusy(task.queue.clone())),
+            Agents::Free => (around.ahead > 0).then_some(Hold::Behind(around.ahead)),
+        }
+    }
+
+    /// When a task may be tried next (`next_at`): not before its time, nor outside calling hours.
+    pub fn next_at(&self, settings: &Settings, task: &Task, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if task.state.is_final() || task.state.is_live() {
+            return None;
+        }
+        let quarantined = self.quarantine.get(&task.number).copied();
+        let earliest = task.not_before.max(now).max(quarantined.unwrap_or(now));
+        Window::of(settings, settings.profile(&task.profile)?).opens(earliest)
+    }
+
+    fn site_caps(&self, now: DateTime<Utc>, settings: &Settings) -> Result<(), Hold> {
+        let (lines, rate) = (settings.system.max_callback_lines, settings.system.max_originates_per_min);
+        if self.live >= lines as usize {
+            return Err(Hold::Lines(lines));
+        }
+        let recent = self.starts.iter().filter(|start| **start <= now && **start + MINUTE > now).count();
+        if recent >= rate as usize {
+            return Err(Hold::Rate(rate));
+        }
+        Ok(())
+    }
+
+    fn own_gates(&self, now: DateTime<Utc>, settings: &Settings, planned: &Planned) -> Result<(), Hold> {
+        let task = &planned.task;
+        if task.state.is_live() {
+            return Err(Hold::UnderWay(task.state));
+        }
+        if task.expires_at.is_some_and(|at| at <= now) {
+            return Err(Hold::Expired);
+        }
+        if let Some(why) = &planned.undialable {
+            return Err(Hold::Undialable(why.clone()));
+        }
+        let profile = settings.profile(&task.profile).filter(|profile| profile.enabled);
+        let profile = profile.ok_or_else(|| Hold::ProfileDisabled(task.profile.clone()))?;
+        if let Some(rule) = task.rule.as_deref().and_then(|rule| settings.rule(rule)).filter(|rule| !rule.process) {
+            return Err(Hold::RuleNotProcessing(rule.name.clone()));
+        }
+        self.time_gates(now, settings, task, profile)?;
+        if self.active.contains_key(&task.number) {
+            return Err(Hold::NumberBusy);
+        }
+        match profile.max_lines {
+            Some(max) if self.live_of.get(&profile.name).copied().unwrap_or(0) >= max as usize => {
+                Err(Hold::ProfileLines(profile.name.clone(), max))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn time_gates(
+        &self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        task: &Task,
+        profile: &CallbackProfile,
+    ) -> Result<(), Hold> {
+        let window = Window::of(settings, profile);
+        if task.not_before > now {
+            let until = task.not_before;
+            return Err(match task.state {
+                TaskState::WaitingRetry => Hold::Retry(until),
+                TaskState::Deferred => Hold::OutsideHours(until),
+                _ => Hold::NotBefore(until), // Whatever else waits, waits for its wish.
+            });
+        }
+        if let Some(until) = self.quarantine.get(&task.number).filter(|until| **until > now) {
+            return Err(Hold::Quarantined(*until));
+        }
+        if window.is_open(now) {
+            return Ok(());
+        }
+        let schedule = profile.schedule.clone().unwrap_or_else(|| "".into());
+        Err(window.opens(now).map_or(Hold::NeverOpen(schedule), Hold::OutsideHours))
+    }
+}
+
+/// One fewer; none is no entry.
+fn less<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+fn closed(task: &mut Task, state: TaskState, reason: CloseReason, now: DateTime<Utc>) {
+    task.state = state;
+    task.close_reason = Some(reason);
+    task.closed_at = Some(now);
+}
+
+/// The state in which a task waits for `not_before`.
+fn waiting(state: TaskState) -> TaskState {
+    match state {
+        TaskState::WaitingRetry | TaskState::Deferred => state,
+        _ => TaskState::Pending, // Due or blocked before, and its time was moved.
+    }
+}
+
+fn never_open(settings: &Settings, task: &Task, now: DateTime<Utc>) -> Option<Hold> {
+    let profile = settings.profile(&task.profile)?;
+    let schedule = profile.schedule.clone()?;
+    Window::of(settings, profile).opens(now).is_none().then_some(Hold::NeverOpen(schedule))
+}

@@ -1,0 +1,138 @@
+//! When a callback is offered: which rule of a queue answers a key, what still forbids a request, and when the next
+//! announcement is due (interface.md, Settled 5: `only_when_all_busy` and `min_ahead` gate the announcement, never
+//! the key).
+
+use super::window::Window;
+use crate::settings::{CallbackRule, Queue, Settings, Trigger};
+use crate::time::{DateTime, Utc};
+use std::fmt;
+use std::time::Duration;
+
+/// An announcement whose gates are shut is looked at again after so long.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Why a request is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// `enabled = false`.
+    Disabled,
+    /// `accept = false`.
+    NotAccepting,
+    /// Without the `key` trigger the key works from the first offer on (S2.15).
+    NotOfferedYet,
+    /// `max_pending` open tasks already.
+    MaxPending,
+    /// The schedule closes within `close_guard`.
+    ClosingSoon,
+    /// Its profile is gone.
+    NoProfile,
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotTaken::Disabled => "the callback rule is disabled",
+            NotTaken::NotAccepting => "the callback rule takes no new requests",
+            NotTaken::NotOfferedYet => "no callback has been offered yet",
+            NotTaken::MaxPending => "as many callbacks as the rule allows are pending",
+            NotTaken::ClosingSoon => "calling hours end too soon",
+            NotTaken::NoProfile => "the callback profile does not exist",
+        })
+    }
+}
+
+/// What a request is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Now.
+    pub utc: DateTime<Utc>,
+    /// Whether this caller has heard an offer.
+    pub offered: bool,
+    /// Open tasks of the rule (`Planner::pending_of`).
+    pub pending: usize,
+}
+
+/// The rules of a queue, in order, that exist.
+pub fn rules_of<'a>(settings: &'a Settings, queue: &'a Queue) -> impl Iterator<Item = &'a CallbackRule> {
+    queue.rules.iter().filter_map(|name| settings.rule(name))
+}
+
+/// The rule that answers `key` in `queue`: the first whose request key it is and that is enabled.
+pub fn by_key<'a>(settings: &'a Settings, queue: &'a Queue, key: char) -> Option<&'a CallbackRule> {
+    rules_of(settings, queue).find(|rule| rule.enabled && rule.request_digit == key)
+}
+
+/// The rule that makes announcements in `queue`: the first enabled one with a trigger that does.
+pub fn announcing<'a>(settings: &'a Settings, queue: &'a Queue) -> Option<&'a CallbackRule> {
+    rules_of(settings, queue).find(|rule| rule.enabled && rule.accept && announces(rule))
+}
+
+/// Whether a waiting caller's request is taken.
+pub fn takes(settings: &Settings, rule: &CallbackRule, moment: Moment) -> Result<(), NotTaken> {
+    if !rule.enabled {
+        return Err(NotTaken::Disabled);
+    }
+    if !rule.accept {
+        return Err(NotTaken::NotAccepting);
+    }
+    let profile = settings.profile(&rule.profile).ok_or(NotTaken::NoProfile)?;
+    if !rule.triggers.contains(&Trigger::Key) && !moment.offered {
+        return Err(NotTaken::NotOfferedYet);
+    }
+    if rule.max_pending.is_some_and(|max| moment.pending >= max as usize) {
+        return Err(NotTaken::MaxPending);
+    }
+    let closes = Window::of(settings, profile).closes(moment.utc);
+    if closes.is_some_and(|closes| closes < moment.utc + rule.close_guard) {
+        return Err(NotTaken::ClosingSoon);
+    }
+    Ok(())
+}
+
+/// Who else is there, for the announcement's gates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crowd {
+    /// An agent of the queue is ready. No agent logged in counts as all busy.
+    pub agent_free: bool,
+    /// How many are ahead of this caller.
+    pub ahead: usize,
+}
+
+/// When the offer is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announcement {
+    /// At this moment.
+    Now,
+    /// Look again when the caller has waited so long.
+    At(Duration),
+    /// Not again.
+    Never,
+}
+
+/// The next announcement for a caller who has `waited`, and heard the last one after `last` of waiting.
+pub fn announcement(rule: &CallbackRule, waited: Duration, last: Option<Duration>, crowd: Crowd) -> Announcement {
+    if !rule.enabled || !rule.accept || !announces(rule) {
+        return Announcement::Never;
+    }
+    let due = match (last, rule.offer_repeat) {
+        (None, _) => rule.offer_after,
+        (Some(last), Some(repeat)) => last + repeat,
+        (Some(_), None) => return Announcement::Never,
+    };
+    if waited < due {
+        return Announcement::At(due);
+    }
+    let busy = !rule.only_when_all_busy || !crowd.agent_free;
+    if busy && crowd.ahead >= rule.min_ahead as usize {
+        Announcement::Now
+    } else {
+        Announcement::At(waited + LOOK_AGAIN)
+    }
+}
+
+fn announces(rule: &CallbackRule) -> bool {
+    rule.triggers.iter().any(|trigger| match trigger {
+        Trigger::AfterWait | Trigger::Announced => true,
+        Trigger::Key => false,
+    })
+}

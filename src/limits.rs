@@ -93,5 +93,7 @@ pub const SOURCE_RATE: u32 = 200;
 pub const SOURCE_BURST: u32 = 1_000;
 /// How long a host name may take to become addresses.
 pub const LOOKUP: Duration = Duration::from_secs(4);
+/// Lookups of host names at once; beyond it a name leads nowhere.
+pub const LOOKUPS: usize = 256;
 /// Octets of one HTTP request body.
 pub const HTTP_BODY_BYTES: usize = 256 * 1024;

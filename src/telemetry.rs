@@ -97,6 +97,8 @@ pub static INBOX_FULL: Counter = Counter(AtomicU64::new(0));
 pub static SOURCE_LIMITED: Counter = Counter(AtomicU64::new(0));
 /// Messages that could not be sent.
 pub static SEND_FAILED: Counter = Counter(AtomicU64::new(0));
+/// Times the SIP parser panicked; anything but 0 is a fault of ours.
+pub static PARSER_PANICS: Counter = Counter(AtomicU64::new(0));
 /// Frames of tape that the recorder could not take in time.
 pub static TAPE_LOST: Counter = Counter(AtomicU64::new(0));
 
@@ -305,6 +307,7 @@ fn write_counters(out: &mut Exposition) {
     out.row("ringback_rtp_packets_total", &[("direction", "in")], RTP_IN.get());
     out.row("ringback_rtp_packets_total", &[("direction", "out")], RTP_OUT.get());
     out.single("ringback_media_late_ticks_total", "Media ticks that came more than 10 ms late.", &LATE_TICKS);
+    out.single("ringback_parser_panics_total", "Faults of the SIP parser; must stay 0.", &PARSER_PANICS);
     out.single("ringback_tape_frames_lost_total", "Frames of recordings replaced by silence.", &TAPE_LOST);
     COMMIT_SECS.write(out, "ringback_store_commit_seconds", "From a commit's arrival to its answer.");
     out.single("ringback_store_commits_failed_total", "Commits that did not reach the disk.", &COMMITS_FAILED);

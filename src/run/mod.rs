@@ -1,1 +1,248 @@
-//! Running the planes: the switch's thread, the shards, the recorder, start and drain.
+//! Putting it together: store, clips, recorder, shards, the switch's thread, sockets and HTTP, started in the order in
+//! which a failure costs least and ended in the order in which nothing is lost.
+//!
+//! `start` gives a whole switch inside this process: the binary, the demo and the tests all use it. `serve` is the
+//! binary's: it adds logs, signals and draining.
+
+pub mod clips;
+pub mod clock;
+pub mod commands;
+mod host;
+pub mod recorder;
+pub mod repair;
+mod start_error;
+
+pub use commands::{Commands, NoAnswer};
+pub use start_error::StartError;
+
+use crate::audio::clip::Library;
+use crate::entropy::Entropy;
+use crate::id::Shard;
+use crate::limits::INBOX;
+use crate::net::admission::Admission;
+use crate::net::rtp;
+use crate::net::udp::SipSocket;
+use crate::settings::{Cidr, Settings, ShellSettings};
+use crate::store::{Limits, Opened, Report};
+use crate::switch::Input;
+use crate::switch::event::Event;
+use crate::web;
+use clock::Clock;
+use host::{Beginning, Inboxes, World};
+use recorder::Recorder;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::runtime::Runtime;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// Events that a slow listener may fall behind before it misses some.
+const EVENTS: usize = 4_096;
+
+/// What a switch is started from.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The site.
+    pub settings: Settings,
+    /// Addresses and prompt files; port 0 takes a free one.
+    pub shell: ShellSettings,
+    /// The data directory; made when it is not there.
+    pub data: PathBuf,
+}
+
+/// How a switch came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was stopped.
+    Stopped,
+    /// A fault of ours; the log says where.
+    Fault,
+}
+
+/// A switch that runs in this process. Dropping it stops it at once; calls that run are cut.
+pub struct Running {
+    /// Where phones and trunks reach it.
+    pub sip: SocketAddr,
+    /// Where its HTTP is.
+    pub http: SocketAddr,
+    /// Its data directory.
+    pub data: PathBuf,
+    /// The bearer token of its HTTP.
+    pub token: String,
+    /// Asks it.
+    pub commands: Commands,
+    events: broadcast::Sender<Event>,
+    ended: watch::Receiver<Option<Ended>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    runtime: Option<Runtime>,
+}
+
+impl Running {
+    /// What happens from now on. A listener that falls far behind misses some.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Waits until it has ended, by `stop` or by a fault.
+    pub async fn ended(&self) -> Ended {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(how) => how.unwrap_or(Ended::Fault),
+            Err(_) => Ended::Fault, // The thread is gone without a word.
+        }
+    }
+
+    /// Stops it: tapes are closed, commits written, the data directory is free afterwards.
+    pub fn stop(mut self) -> Ended {
+        self.end();
+        self.ended.borrow().unwrap_or(Ended::Fault)
+    }
+
+    fn end(&mut self) {
+        drop(self.stop.take()); // A dropped sender is the signal.
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the switch's thread could not be joined");
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Starts a switch. When this returns, phones can register.
+pub fn start(parts: Parts) -> Result<Running, StartError> {
+    let Parts { settings, shell, data } = parts;
+    let clock = Clock::new();
+    let mut entropy = Entropy::from_secret(secret()?);
+    // Sockets first: a taken port is the likeliest failure, and nothing has been touched yet.
+    let socket = SipSocket::bind(shell.sip_udp).map_err(|error| StartError::Sip(shell.sip_udp, error))?;
+    let http = TcpListener::bind(shell.http).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    let http = http.map_err(|error| StartError::Http(shell.http, error))?;
+    let http_address = http.local_addr().map_err(|error| StartError::Http(shell.http, error))?;
+    let library = Arc::new(clips::load(&shell.prompts, settings.system.default_country.as_deref())?);
+    let mut opened = Opened::open(&data, Limits::default())?;
+    let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("shell")
+        .enable_all()
+        .build()
+        .map_err(StartError::Thread)?;
+
+    let (commands, asked) = Commands::pair();
+    let (sip_in, sip) = mpsc::channel(INBOX);
+    let (news_in, news) = mpsc::channel(INBOX);
+    let (stop, stopped) = oneshot::channel();
+    let (events, _) = broadcast::channel(EVENTS);
+    let plane = Plane { clock, shell: &shell, settings: &settings, library, news: &news_in };
+    let (recorder, shards) = plane.start(&data, &mut entropy)?;
+    report_store(&opened.report);
+    let (restored, repaired) = (std::mem::take(&mut opened.restored), repair::repair(&data));
+    let answers = news_in.clone();
+    let store = opened.start(move |reference, result| {
+        drop(answers.blocking_send(Input::Committed(reference, result))); // Only a switch that has ended is deaf.
+    });
+    let admission = Admission::new(trusted(&settings));
+    let receive = socket.clone().receive(clock, admission, sip_in);
+    runtime.spawn(async move {
+        if let Err(error) = receive.await {
+            tracing::error!(%error, "SIP is not received");
+        }
+    });
+    let site =
+        web::Site { commands: commands.clone(), token: token.clone(), data: data.clone(), health: store.health() };
+    runtime.spawn(web::serve(http, site));
+
+    let sip_address = socket.bound();
+    let world = World {
+        clock,
+        socket,
+        shards,
+        recorder,
+        store,
+        events: events.clone(),
+        runtime: runtime.handle().clone(),
+        news: news_in,
+    };
+    let inboxes = Inboxes { sip, news, asked, stop: stopped };
+    let beginning = Beginning { settings, restored, repaired, entropy };
+    let (thread, ended) = host::start(beginning, world, inboxes).map_err(StartError::Thread)?;
+    Ok(Running {
+        sip: sip_address,
+        http: http_address,
+        data,
+        token,
+        commands,
+        events,
+        ended,
+        stop: Some(stop),
+        thread: Some(thread),
+        runtime: Some(runtime),
+    })
+}
+
+/// What recorder and shards are started with.
+struct Plane<'a> {
+    clock: Clock,
+    shell: &'a ShellSettings,
+    settings: &'a Settings,
+    library: Arc<Library>,
+    news: &'a mpsc::Sender<Input>,
+}
+
+impl Plane<'_> {
+    fn start(self, data: &Path, entropy: &mut Entropy) -> Result<(Recorder, Vec<rtp::Running>), StartError> {
+        let done = self.news.clone();
+        let recorder = Recorder::start(data.to_owned(), move |recorded| {
+            drop(done.blocking_send(Input::Recorded(recorded))); // Only a switch that has ended is deaf.
+        });
+        let recorder = recorder.map_err(StartError::Thread)?;
+        let shards = (0..self.settings.server.shards).map(|shard| {
+            rtp::start(rtp::Parts {
+                shard: Shard(shard),
+                address: self.shell.media_address,
+                library: self.library.clone(),
+                entropy: entropy.fork(),
+                clock: self.clock,
+                news: self.news.clone(),
+                tapes: recorder.feed(),
+            })
+        });
+        let shards = shards.collect::<Result<_, _>>().map_err(StartError::Thread)?;
+        Ok((recorder, shards))
+    }
+}
+
+fn secret() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| StartError::Randomness)?;
+    Ok(seed)
+}
+
+/// Trunks are known by their addresses and never limited.
+fn trusted(settings: &Settings) -> Vec<Cidr> {
+    let hosts = settings.trunks.iter().filter_map(|trunk| trunk.host.parse::<IpAddr>().ok());
+    let hosts = hosts.map(|address| Cidr { address, bits: if address.is_ipv4() { 32 } else { 128 } });
+    settings.trunks.iter().flat_map(|trunk| trunk.acl.iter().copied()).chain(hosts).collect()
+}
+
+fn report_store(report: &Report) {
+    tracing::info!(records = report.records, "the store is open");
+    if !report.quarantined.is_empty() {
+        let count = report.quarantined.len();
+        tracing::error!(count, "records could not be believed; they lie in store/quarantine.jsonl");
+    }
+    if report.lost_commits > 0 {
+        tracing::error!(count = report.lost_commits, "the disk has lost commits it had acknowledged");
+    }
+}

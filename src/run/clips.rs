@@ -1,0 +1,187 @@
+//! Prompts and music: what ships with us is embedded, what the site brings is decoded here, once, at start.
+//!
+//! Every clip becomes 8 kHz mono, whatever it was (WAV, FLAC, MP3, Ogg Vorbis). A file may lie about its length, so
+//! decoding stops at a limit. A site's prompt of a built-in name takes its place.
+
+use crate::audio::clip::{Clip, Library, RINGBACK};
+use crate::audio::{SAMPLE_RATE, resample, tone};
+use crate::id::Name;
+use crate::limits::CLIP_SAMPLES;
+use std::fs::File;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use symphonia::core::codecs::audio::AudioDecoder;
+use symphonia::core::errors::Error;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatReader, TrackType};
+use symphonia::core::io::{MediaSource, MediaSourceStream};
+
+/// The built-in hold music.
+pub const HOLD: &str = "hold";
+
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        /// Name and WAV file of every built-in clip.
+        const BUILT_IN: &[(&str, &[u8])] = &[
+            (HOLD, include_bytes!("../../media/hold/hold.wav")),
+            $(($name, include_bytes!(concat!("../../media/prompts/en/", $name, ".wav"))),)*
+        ];
+    };
+}
+
+built_in! {
+    "accepted", "agent_accept", "agent_busy", "agent_callback", "agent_connecting", "agent_failed", "agent_left",
+    "agent_no_answer", "agent_reschedule", "all_busy", "back_to_hold", "confirm_number", "customer_reschedule",
+    "digit_0", "digit_1", "digit_2", "digit_3", "digit_4", "digit_5", "digit_6", "digit_7", "digit_8", "digit_9",
+    "enter_number", "goodbye", "invalid", "logged_in", "logged_out", "not_allowed", "not_in_service", "offer",
+    "offer_before", "paused", "plus", "position", "pound", "press", "read_back", "read_back_choice",
+    "recorded_notice", "resumed", "sorry", "star", "welcome_callback",
+}
+
+/// Why a site's prompt cannot be used.
+#[derive(Debug)]
+pub struct ClipError {
+    /// The prompt's name.
+    pub name: Name,
+    /// Its file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: Unusable,
+}
+
+/// What is wrong with an audio file.
+#[derive(Debug)]
+pub enum Unusable {
+    /// It cannot be read.
+    Io(std::io::Error),
+    /// It is no WAV, FLAC, MP3 or Ogg Vorbis.
+    Format,
+    /// It holds no sound.
+    Empty,
+    /// It is longer than a clip may be.
+    TooLong,
+}
+
+impl std::fmt::Display for ClipError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the prompt {:?} cannot be used: {} ", self.name, self.path.display())?;
+        match &self.why {
+            Unusable::Io(error) => write!(f, "cannot be read ({error})"),
+            Unusable::Format => f.write_str("is not a WAV, FLAC, MP3 or Ogg Vorbis file we can decode"),
+            Unusable::Empty => f.write_str("holds no sound"),
+            Unusable::TooLong => f.write_str("is longer than 30 minutes"),
+        }
+    }
+}
+
+impl std::error::Error for ClipError {}
+
+/// Everything that can be played on this site.
+pub fn load(prompts: &[(Name, PathBuf)], country: Option<&str>) -> Result<Library, ClipError> {
+    let mut library = Library::new();
+    for (name, wav) in BUILT_IN {
+        let samples = decode(Box::new(Cursor::new(*wav)), Hint::new()).expect("the tests decode every built-in clip");
+        library.insert((*name).into(), Arc::new(Clip::new(samples)));
+    }
+    library.insert(RINGBACK.into(), Arc::new(tone::ringback(country.unwrap_or("US"))));
+    for (name, path) in prompts {
+        let samples = decode_file(path).map_err(|why| ClipError { name: name.clone(), path: path.clone(), why })?;
+        library.insert(name.clone(), Arc::new(Clip::new(samples)));
+    }
+    Ok(library)
+}
+
+/// A file's sound as 8 kHz mono.
+pub fn decode_file(path: &Path) -> Result<Vec<i16>, Unusable> {
+    let file = File::open(path).map_err(Unusable::Io)?;
+    let mut hint = Hint::new();
+    if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
+        hint.with_extension(extension);
+    }
+    decode(Box::new(file), hint)
+}
+
+fn decode(source: Box<dyn MediaSource>, hint: Hint) -> Result<Vec<i16>, Unusable> {
+    let stream = MediaSourceStream::new(source, Default::default());
+    let mut format = symphonia::default::get_probe()
+        .probe(&hint, stream, Default::default(), Default::default())
+        .map_err(unusable)?;
+    let track = format.default_track(TrackType::Audio).ok_or(Unusable::Format)?;
+    let params = track.codec_params.as_ref().and_then(|params| params.audio()).ok_or(Unusable::Format)?;
+    let mut decoder =
+        symphonia::default::get_codecs().make_audio_decoder(params, &Default::default()).map_err(unusable)?;
+    let id = track.id;
+    let (mono, rate) = mix_down(&mut *format, &mut *decoder, id)?;
+    if mono.is_empty() || rate == 0 {
+        return Err(Unusable::Empty);
+    }
+    Ok(resample::to_i16(&resample::resample(&mono, rate, SAMPLE_RATE)))
+}
+
+/// All channels of a track as one, at its own rate.
+fn mix_down(
+    format: &mut dyn FormatReader,
+    decoder: &mut dyn AudioDecoder,
+    track: u32,
+) -> Result<(Vec<f32>, u32), Unusable> {
+    let (mut mono, mut rate, mut frame) = (Vec::new(), 0, Vec::new());
+    // A stream that ends early, or begins anew with other parameters, ends here: what came before is good.
+    while let Ok(Some(packet)) = format.next_packet() {
+        if packet.track_id != track {
+            continue;
+        }
+        let sound = match decoder.decode(&packet) {
+            Ok(sound) => sound,
+            Err(Error::DecodeError(_)) => continue, // One damaged packet is a click, not a broken file.
+            Err(_) => break,
+        };
+        let channels = sound.spec().channels().count().max(1);
+        rate = sound.spec().rate();
+        frame.resize(sound.samples_interleaved(), 0.0f32);
+        sound.copy_to_slice_interleaved(&mut frame);
+        mono.extend(frame.chunks_exact(channels).map(|all| all.iter().sum::<f32>() / channels as f32));
+        if mono.len() as u64 * u64::from(SAMPLE_RATE) > CLIP_SAMPLES as u64 * u64::from(rate) {
+            return Err(Unusable::TooLong);
+        }
+    }
+    Ok((mono, rate))
+}
+
+fn unusable(error: Error) -> Unusable {
+    match error {
+        // The end of the file in the middle of its head: the file's fault, not the disk's.
+        Error::IoError(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Unusable::Io(error),
+        _ => Unusable::Format,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_clip_decodes_and_none_is_missing() {
+        let library = load(&[], Some("GB")).unwrap();
+
+        let texts = include_str!("../../media/prompts/en.tsv");
+        for name in texts.lines().filter_map(|line| line.split('\t').next()).filter(|name| !name.is_empty()) {
+            assert!(library.contains_key(name), "{name} has a text and no sound");
+        }
+        assert_eq!(library[HOLD].len(), 72 * 8_000);
+        assert!(library.contains_key(RINGBACK));
+    }
+
+    #[test]
+    fn a_prompt_that_is_no_audio_names_itself_and_its_file() {
+        let path = std::env::temp_dir().join(format!("ringback-no-audio-{}.wav", std::process::id()));
+        std::fs::write(&path, b"not a sound").unwrap();
+
+        let error = load(&[("greeting".into(), path.clone())], None).unwrap_err().to_string();
+        let missing = load(&[("greeting".into(), "/nowhere/at/all.wav".into())], None).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+
+        assert!(error.contains("\"greeting\"") && error.contains(&path.display().to_string()), "{error}");
+        assert!(missing.contains("cannot be read"), "{missing}");
+    }
+}

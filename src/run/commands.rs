@@ -1,0 +1,51 @@
+//! Questions for the switch: `web`, the demo and tests ask, the switch's thread answers.
+
+use crate::limits::ASKED;
+use crate::switch::command::{Command, Reply};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// The switch answers within its next turn; far longer than that and it is not there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One question, and where its answer goes.
+#[derive(Debug)]
+pub struct Asked {
+    /// What is asked.
+    pub command: Command,
+    /// Who waits.
+    pub answer: oneshot::Sender<Reply>,
+}
+
+/// Asks the switch.
+#[derive(Clone, Debug)]
+pub struct Commands(mpsc::Sender<Asked>);
+
+/// The switch did not answer: it has ended, or hangs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAnswer;
+
+impl Commands {
+    /// Both ends of the line.
+    pub fn pair() -> (Commands, mpsc::Receiver<Asked>) {
+        let (asking, asked) = mpsc::channel(ASKED);
+        (Commands(asking), asked)
+    }
+
+    /// Asks and waits for the answer.
+    pub async fn ask(&self, command: Command) -> Result<Reply, NoAnswer> {
+        let (answer, reply) = oneshot::channel();
+        let asking = async {
+            self.0.send(Asked { command, answer }).await.map_err(|_| NoAnswer)?;
+            reply.await.map_err(|_| NoAnswer)
+        };
+        tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Err(NoAnswer))
+    }
+
+    /// The same for threads outside the runtime.
+    pub fn ask_blocking(&self, command: Command) -> Result<Reply, NoAnswer> {
+        let (answer, reply) = oneshot::channel();
+        self.0.blocking_send(Asked { command, answer }).map_err(|_| NoAnswer)?;
+        reply.blocking_recv().map_err(|_| NoAnswer)
+    }
+}

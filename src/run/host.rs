@@ -1,0 +1,233 @@
+//! The switch's thread: it hands inputs and time to the `Switch` and carries out what the switch asks for.
+//!
+//! SIP comes by a channel that drops when it is full; everything else by one that never does. The switch waits for a
+//! shard only, and a shard waits for nobody. A commit or lookup that cannot be handed on is answered at once.
+
+use super::Ended;
+use super::clock::Clock;
+use super::commands::Asked;
+use super::recorder::Recorder;
+use crate::entropy::Entropy;
+use crate::id::{LookupRef, ReplyTo, Shard};
+use crate::limits::LOOKUPS;
+use crate::media;
+use crate::net::udp::{SendError, SipSocket};
+use crate::net::{dns, rtp};
+use crate::settings::Settings;
+use crate::sip::flow::Received;
+use crate::store::Store;
+use crate::switch::command::Reply;
+use crate::switch::event::Event;
+use crate::switch::{Input, Output, Recorded, Restored, Switch, Wanted};
+use crate::telemetry;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+
+/// What reaches the thread.
+pub(super) struct Inboxes {
+    /// From the network; drops when full.
+    pub sip: mpsc::Receiver<Received>,
+    /// From shards, store, recorder and lookups.
+    pub news: mpsc::Receiver<Input>,
+    /// From people and programs.
+    pub asked: mpsc::Receiver<Asked>,
+    /// The end.
+    pub stop: oneshot::Receiver<()>,
+}
+
+/// What the thread carries things out with.
+pub(super) struct World {
+    pub clock: Clock,
+    pub socket: SipSocket,
+    pub shards: Vec<rtp::Running>,
+    pub recorder: Recorder,
+    pub store: Store,
+    pub events: broadcast::Sender<Event>,
+    /// For lookups, and their way back.
+    pub runtime: Handle,
+    pub news: mpsc::Sender<Input>,
+}
+
+struct Host {
+    switch: Switch,
+    clock: Clock,
+    socket: SipSocket,
+    shards: Vec<mpsc::Sender<media::Command>>,
+    store: Store,
+    events: broadcast::Sender<Event>,
+    runtime: Handle,
+    news: mpsc::Sender<Input>,
+    lookups: Arc<Semaphore>,
+    waiting: HashMap<ReplyTo, oneshot::Sender<Reply>>,
+    replies: u64,
+    /// Answers that were known at once: fed after the outputs of the input that asked.
+    at_once: VecDeque<Input>,
+}
+
+/// What the switch begins with.
+pub(super) struct Beginning {
+    pub settings: Settings,
+    pub restored: Restored,
+    /// Tapes that a crash had left open.
+    pub repaired: Vec<Recorded>,
+    pub entropy: Entropy,
+}
+
+/// Starts the thread. The other end of the watch says how it ended.
+pub(super) fn start(
+    beginning: Beginning,
+    world: World,
+    inboxes: Inboxes,
+) -> io::Result<(JoinHandle<()>, watch::Receiver<Option<Ended>>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let (end, ended) = watch::channel(None);
+    let thread = std::thread::Builder::new().name("switch".into()).spawn(move || {
+        // A fault of ours ends the process's service visibly: half a switch would be worse than none.
+        let served = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(beginning, world, inboxes))));
+        if served.is_err() {
+            tracing::error!("the switch has ended by a fault of its own");
+        }
+        end.send_replace(Some(if served.is_ok() { Ended::Stopped } else { Ended::Fault }));
+    })?;
+    Ok((thread, ended))
+}
+
+/// Runs until stopped; what is on its way to the disk then is still written.
+async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
+    let Beginning { settings, restored, repaired, entropy } = beginning;
+    let switch = Switch::new(world.clock.now(), settings, restored, entropy);
+    let World { clock, socket, shards, recorder, store, events, runtime, news } = world;
+    let (shards, threads): (Vec<_>, Vec<_>) = shards.into_iter().map(|shard| (shard.commands, shard.thread)).unzip();
+    let mut host = Host {
+        switch,
+        clock,
+        socket,
+        shards,
+        store,
+        events,
+        runtime,
+        news,
+        lookups: Arc::new(Semaphore::new(LOOKUPS)),
+        waiting: HashMap::new(),
+        replies: 0,
+        at_once: VecDeque::new(),
+    };
+    host.drain().await;
+    for recorded in repaired {
+        host.feed(Input::Recorded(recorded)).await;
+    }
+    let Inboxes { mut sip, mut news, mut asked, mut stop } = inboxes;
+    loop {
+        let deadline = host.switch.poll_timeout().map(|(tick, _)| host.clock.instant(tick));
+        let due = async {
+            match deadline {
+                Some(instant) => tokio::time::sleep_until(instant.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        // Unbiased: a flood on one side must not starve the others, nor time itself.
+        let input = tokio::select! {
+            Some(received) = sip.recv() => Input::Sip(received),
+            Some(input) = news.recv() => input,
+            Some(asked) = asked.recv() => host.question(asked),
+            () = due => Input::Timeout,
+            _ = &mut stop => break,
+        };
+        host.feed(input).await;
+    }
+    host.shards.clear(); // The shards end, and with them the recorder; its last news is still heard.
+    let mut ended = tokio::task::spawn_blocking(move || {
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a media thread had ended by itself");
+            }
+        }
+        recorder.finish();
+    });
+    loop {
+        tokio::select! {
+            Some(input) = news.recv() => host.feed(input).await,
+            _ = &mut ended => break,
+        }
+    }
+    while let Ok(input) = news.try_recv() {
+        host.feed(input).await;
+    }
+    drop(news);
+    drop(host); // The store writes what waits, and gives the directory back.
+}
+
+impl Host {
+    fn question(&mut self, Asked { command, answer }: Asked) -> Input {
+        self.replies += 1;
+        self.waiting.insert(ReplyTo(self.replies), answer);
+        Input::Command(command, ReplyTo(self.replies))
+    }
+
+    async fn feed(&mut self, input: Input) {
+        self.at_once.push_back(input);
+        while let Some(input) = self.at_once.pop_front() {
+            self.switch.handle(self.clock.now(), input);
+            self.drain().await;
+        }
+    }
+
+    async fn drain(&mut self) {
+        while let Some(output) = self.switch.poll_output() {
+            self.carry_out(output).await;
+        }
+    }
+
+    async fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send(flow, message) => match self.socket.send(flow, &message) {
+                Ok(()) | Err(SendError::Lost) => {} // UDP may lose; SIP's timers know.
+                Err(SendError::Unreachable) => self.at_once.push_back(Input::FlowLost(flow)),
+            },
+            Output::Locate(reference, wanted) => self.locate(reference, wanted),
+            Output::Media(shard, command) => self.tell(shard, command).await,
+            Output::Commit(reference, changes) => {
+                if let Err(why) = self.store.commit(reference, changes) {
+                    self.at_once.push_back(Input::Committed(reference, Err(why)));
+                }
+            }
+            Output::Reply(to, reply) => {
+                if let Some(answer) = self.waiting.remove(&to) {
+                    drop(answer.send(reply)); // Whoever asked may have lost patience.
+                }
+            }
+            Output::Publish(event) => {
+                telemetry::observe(&event);
+                if !matches!(event, Event::SipMessage { .. } | Event::SipRefused { .. }) {
+                    drop(self.events.send(event)); // Nobody need be listening.
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, shard: Shard, command: media::Command) {
+        let Some(commands) = self.shards.get(usize::from(shard.0)) else { return }; // We are ending.
+        if commands.send(command).await.is_err() {
+            // A shard ends only by a fault of ours, and calls without media are no calls.
+            panic!("media shard {} has ended by itself", shard.0);
+        }
+    }
+
+    fn locate(&mut self, reference: LookupRef, wanted: Wanted) {
+        let Ok(permit) = self.lookups.clone().try_acquire_owned() else {
+            tracing::warn!(host = ?wanted.host, "too many lookups at once");
+            return self.at_once.push_back(Input::Located(reference, Vec::new()));
+        };
+        let (socket, news) = (self.socket.clone(), self.news.clone());
+        self.runtime.spawn(async move {
+            let flows = dns::locate(&socket, &wanted).await;
+            drop(permit);
+            drop(news.send(Input::Located(reference, flows)).await); // Only a switch that has ended does not listen.
+        });
+    }
+}

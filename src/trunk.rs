@@ -3,16 +3,34 @@
 //!
 //! A trunk wants things (`poll_want`: a lookup, a request), hears what became of them (`located`, `response`), and tells
 //! when its state has turned (`poll_turned`). The user agent answers digest challenges; what arrives here is final.
+//!
+//! A peer with an address is up until two signs of life are missing. A registered trunk is up while its registration
+//! lasts, unless it has stopped answering OPTIONS that it used to answer; then it is registered anew at once.
+
+mod down;
+mod identity;
+mod registration;
+mod watch;
 
 use crate::entropy::Entropy;
 use crate::id::Name;
-use crate::settings::Settings;
+use crate::number;
+use crate::settings::{self, Credentials, Settings, TrunkMode};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Request, Response};
 use crate::sip::user_agent::{Field, OutgoingRequest};
 use crate::time::{Now, Tick};
-use std::fmt;
-use std::net::IpAddr;
+use registration::{Ours, Registration};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+use watch::{Beat, Watch};
+
+pub use down::Down;
+pub use identity::{caller, dialled};
+
+/// How often a host is looked up again: providers move.
+const LOOKUP_EVERY: Duration = Duration::from_secs(300);
 
 /// What a request of a trunk is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,48 +64,12 @@ pub enum Want {
     },
 }
 
-/// Why a trunk is down; `Display` says it in plain words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Down {
-    /// There is no such trunk.
-    Unknown,
-    /// Its host is being looked up.
-    Resolving,
-    /// Its host name leads nowhere.
-    NotFound,
-    /// Its first registration is on its way.
-    Registering,
-    /// Nobody answers.
-    Silent,
-    /// Its registrar says no; the status says what to check.
-    Refused(u16),
-    /// It has no capacity or is broken (5xx); it is asked again.
-    Unavailable(u16),
-    /// We are leaving.
-    ShuttingDown,
-}
-
-impl fmt::Display for Down {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Down::Unknown => f.write_str("no such trunk"),
-            Down::Resolving => f.write_str("resolving its host name"),
-            Down::NotFound => f.write_str("host name not found; check host or proxy"),
-            Down::Registering => f.write_str("registering"),
-            Down::Silent => f.write_str("no answer; check host, port and firewall"),
-            Down::Refused(status) => write!(f, "registrar refused: {status}"),
-            Down::Unavailable(status) => write!(f, "not available: {status}"),
-            Down::ShuttingDown => f.write_str("shutting down"),
-        }
-    }
-}
-
 /// A trunk's state has turned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turned {
     /// Calls may leave by it.
     Up,
-    /// They may not.
+    /// They may not; or they still may not, but for another reason.
     Down(Down),
 }
 
@@ -98,114 +80,470 @@ pub struct State {
     pub word: &'static str,
     /// Why it is down, in plain words.
     pub reason: Option<String>,
-    /// When it is tried again, or refreshed.
+    /// When it is tried again, refreshed or pinged.
     pub next: Option<Tick>,
 }
 
-/// Who calls, as an INVITE to a trunk says it.
+/// Where a trunk is.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CallerFields {
-    /// Display name and URI of From: `Invite::from`.
-    pub from: (String, String),
-    /// P-Asserted-Identity or Remote-Party-ID, as the trunk wants: part of `Invite::fields`.
-    pub fields: Vec<Field>,
+enum Place {
+    /// Not known yet.
+    Unknown,
+    /// The name leads nowhere.
+    Nowhere,
+    /// Flows, in order.
+    Known(Vec<Flow>),
+}
+
+/// The next lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lookup {
+    Asked,
+    At(Tick),
+    /// No more.
+    Over,
+}
+
+#[derive(Debug)]
+struct Trunk {
+    settings: settings::Trunk,
+    place: Place,
+    lookup: Lookup,
+    watch: Watch,
+    /// In register mode.
+    registration: Option<Registration>,
+    /// What `poll_turned` has said last.
+    told: Option<Turned>,
 }
 
 /// All trunks.
+#[derive(Debug)]
 pub struct Trunks {
+    trunks: Vec<Trunk>,
+    public_address: Option<IpAddr>,
+    country: Option<String>,
     entropy: Entropy,
+    wants: VecDeque<Want>,
+    turned: VecDeque<(Name, Turned)>,
 }
 
-#[allow(unused_variables, clippy::todo)] // Signatures first; the rules follow.
 impl Trunks {
     /// All trunks of the site; each wants its address found at once.
-    pub fn new(settings: &Settings, now: Now, entropy: Entropy) -> Trunks {
-        Trunks { entropy }
+    pub fn new(settings: &Settings, now: Now, mut entropy: Entropy) -> Trunks {
+        let trunks = settings.trunks.iter().map(|trunk| Trunk::new(trunk, now.tick, &mut entropy)).collect();
+        let mut trunks = Trunks {
+            trunks,
+            public_address: settings.server.public_address,
+            country: settings.system.default_country.clone(),
+            entropy,
+            wants: VecDeque::new(),
+            turned: VecDeque::new(),
+        };
+        trunks.on_timeout(now);
+        trunks
     }
 
     /// The instant of `next_timeout` has come.
     pub fn on_timeout(&mut self, now: Now) {
-        todo!()
+        for index in 0..self.trunks.len() {
+            let trunk = &mut self.trunks[index];
+            if matches!(trunk.lookup, Lookup::At(at) if at <= now.tick) {
+                trunk.lookup = Lookup::Asked;
+                self.wants.push_back(trunk.locate());
+            }
+            if let Some(expires) = trunk.registration.as_mut().and_then(|ours| ours.on_timeout(now.tick)) {
+                self.wants.extend(trunk.register(expires));
+            }
+            if trunk.watch.on_timeout(now.tick) {
+                self.wants.extend(trunk.ping(self.public_address));
+            }
+            self.settle(index);
+        }
     }
 
     /// When `on_timeout` is wanted.
     pub fn next_timeout(&self) -> Option<Tick> {
-        todo!()
+        self.trunks.iter().filter_map(Trunk::next_timeout).min()
     }
 
     /// The next thing a trunk wants; ask after every call that takes `now`.
     pub fn poll_want(&mut self) -> Option<Want> {
-        todo!()
+        self.wants.pop_front()
     }
 
     /// The next trunk whose state has turned; ask after every call that takes `now`.
     pub fn poll_turned(&mut self) -> Option<(Name, Turned)> {
-        todo!()
+        self.turned.pop_front()
     }
 
-    /// A `Want::Locate` is answered: flows to try, in order; empty when the name leads nowhere.
+    /// A `Want::Locate` is answered: flows to try, in order; empty when the name leads nowhere. A known address outlives
+    /// a lookup that fails: an outage of DNS is not one of the trunk.
     pub fn located(&mut self, now: Now, trunk: &str, flows: Vec<Flow>) {
-        todo!()
+        let Some(index) = self.index(trunk) else { return };
+        let trunk = &mut self.trunks[index];
+        if trunk.lookup != Lookup::Over {
+            let is_found = !flows.is_empty();
+            let wait = if is_found { LOOKUP_EVERY } else { trunk.settings.retry.max(Duration::from_secs(1)) };
+            trunk.lookup = Lookup::At(now.tick + wait);
+            trunk.place_is(now.tick, flows);
+        }
+        self.on_timeout(now);
     }
 
     /// A `Want::Request` is answered; `None`: nobody did.
     pub fn response(&mut self, now: Now, trunk: &str, kind: Kind, response: Option<&Response>) {
-        todo!()
+        let Some(index) = self.index(trunk) else { return };
+        let trunk = &mut self.trunks[index];
+        match kind {
+            Kind::Register => {
+                let again = trunk.registered(now.tick, response, self.public_address, &mut self.entropy);
+                self.wants.extend(again.and_then(|expires| trunk.register(expires)));
+            }
+            Kind::Options => trunk.pinged(now.tick, response),
+        }
+        if response.is_none() {
+            trunk.look_up_again(now.tick);
+        }
+        self.on_timeout(now);
     }
 
     /// Whose address this is: an exact resolved address first, then the narrowest `acl` block, then the resolved host
     /// on another port (never for loopback, where phones and carriers share one address).
     pub fn by_source(&self, address: IpAddr, port: u16) -> Option<&Name> {
-        todo!()
+        let address = address.to_canonical();
+        let remotes = |trunk: &Trunk| -> Vec<(IpAddr, u16)> {
+            trunk.flows().iter().map(|flow| (flow.remote.ip().to_canonical(), flow.remote.port())).collect()
+        };
+        let exact = || self.trunks.iter().find(|trunk| remotes(trunk).contains(&(address, port)));
+        let block = |trunk: &Trunk| {
+            let acl = trunk.settings.acl.iter().filter(|cidr| cidr.contains(address));
+            acl.map(|cidr| cidr.bits).max()
+        };
+        let listed = || {
+            // The first of equals: `max_by_key` would take the last.
+            self.trunks.iter().rev().filter(|trunk| block(trunk).is_some()).max_by_key(|trunk| block(trunk))
+        };
+        let same_host = || {
+            let is_shared = address.is_loopback();
+            self.trunks.iter().find(|trunk| !is_shared && remotes(trunk).iter().any(|(ip, _)| *ip == address))
+        };
+        exact().or_else(listed).or_else(same_host).map(|trunk| &trunk.settings.name)
     }
 
     /// Where an INVITE by this trunk goes, in order, or why it cannot.
     pub fn dialable(&self, trunk: &str) -> Result<&[Flow], Down> {
-        todo!()
+        let trunk = self.find(trunk).ok_or(Down::Unknown)?;
+        trunk.verdict().map(|()| trunk.flows())
     }
 
     /// The user part of the Request-URI for `number` (E.164 with `+`, or as routed): `number_format`, then
     /// `strip_digits`, then `prefix`.
     pub fn dialled_user(&self, trunk: &str, number: &str) -> String {
-        todo!()
+        let Some(trunk) = self.find(trunk) else { return number.to_owned() };
+        let formatted = self.formatted(trunk, number);
+        let kept: String = formatted.chars().skip(trunk.settings.strip_digits.into()).collect();
+        format!("{}{kept}", trunk.settings.prefix)
     }
 
-    /// The Request-URI for `number`: `sip:` + `dialled_user` + the trunk's host.
-    pub fn dialled_uri(&self, trunk: &str, number: &str) -> String {
-        todo!()
+    /// The Request-URI for what `dialled_user` has made: its escapes are right, whatever was dialled.
+    pub fn dialled_uri(&self, trunk: &str, user: &str) -> String {
+        format!("sip:{}@{}", identity::escaped(user), self.uri_host(trunk))
     }
 
-    /// How our own `number` and `display` name are shown to this trunk.
-    pub fn caller_fields(&self, trunk: &str, number: &str, display: &str) -> CallerFields {
-        todo!()
+    /// Host and port of the trunk as URIs write them; the port is left out when it is 5060.
+    pub fn uri_host(&self, trunk: &str) -> String {
+        self.find(trunk).map(Trunk::uri_host).unwrap_or_default()
     }
 
-    /// Which number a call from this trunk has dialled: see `dialled`.
+    /// How our own `number` and `display` name are shown to this trunk on `flow`: display name and URI of From, and
+    /// P-Asserted-Identity or Remote-Party-ID where it wants one. `anonymous` shows nothing.
+    pub fn identity_fields(
+        &self,
+        trunk: &str,
+        number: &str,
+        display: &str,
+        flow: Flow,
+    ) -> ((String, String), Vec<Field>) {
+        let ours = bracketed(&self.public_address.unwrap_or(flow.local.ip()).to_string());
+        let Some(trunk) = self.find(trunk) else {
+            return identity::fields(settings::IdentityHeader::From, number, display, &ours);
+        };
+        // A registrar knows us in its own domain only; a peer knows us by our address.
+        let host = if trunk.registration.is_some() { bracketed(&trunk.settings.host) } else { ours };
+        identity::fields(trunk.settings.identity_header, &self.formatted(trunk, number), display, &host)
+    }
+
+    /// The user part of our Contact towards this trunk.
+    pub fn contact_user(&self, trunk: &str) -> String {
+        let registration = self.find(trunk).and_then(|trunk| trunk.registration.as_ref());
+        registration.map_or_else(|| "ringback".to_owned(), |ours| ours.username.clone())
+    }
+
+    /// What answers this trunk's challenges.
+    pub fn credentials(&self, trunk: &str) -> Option<Credentials> {
+        let trunk = self.find(trunk)?;
+        match &trunk.registration {
+            Some(registration) => Some(registration.credentials.clone()),
+            None => trunk.settings.credentials.clone(),
+        }
+    }
+
+    /// Which number a call from this trunk has dialled: the user of the Request-URI, or of To where the former is only
+    /// the Contact we have registered.
     pub fn dialled_by(&self, trunk: &str, request: &Request) -> String {
-        todo!()
+        match self.find(trunk).and_then(|trunk| trunk.registration.as_ref()) {
+            Some(registration) => identity::dialled_at(request, &registration.username),
+            None => dialled(request),
+        }
     }
 
     /// A trunk as people see it; `None`: there is no such trunk.
     pub fn state(&self, trunk: &str) -> Option<State> {
-        todo!()
+        self.find(trunk).map(Trunk::state)
     }
 
-    /// Every registration is removed (RFC 3261 §10.2.2), and nothing is asked for any more.
+    /// Looks up, registers and pings a trunk at once: somebody has mended something.
+    pub fn hurry(&mut self, now: Now, trunk: &str) {
+        if let Some(index) = self.index(trunk) {
+            let trunk = &mut self.trunks[index];
+            trunk.look_up_again(now.tick);
+            if matches!(trunk.place, Place::Known(_)) {
+                trunk.register_again(now.tick);
+                trunk.watch.hurry(now.tick);
+            }
+            self.on_timeout(now);
+        }
+    }
+
+    /// Every registration is removed (RFC 3261 §10.2.2), and nothing is asked for any more; when
+    /// the last call has ended, since calls by registered trunks are not possible any more. Peers stay as they are.
     pub fn shut_down(&mut self, now: Now) {
-        todo!()
+        for trunk in &mut self.trunks {
+            trunk.lookup = Lookup::Over;
+            trunk.watch.end();
+            if trunk.registration.as_mut().is_some_and(Registration::leave) {
+                self.wants.extend(trunk.register(Duration::ZERO));
+            }
+        }
+        self.on_timeout(now);
+    }
+
+    fn index(&self, name: &str) -> Option<usize> {
+        self.trunks.iter().position(|trunk| &*trunk.settings.name == name)
+    }
+
+    fn find(&self, name: &str) -> Option<&Trunk> {
+        self.trunks.iter().find(|trunk| &*trunk.settings.name == name)
+    }
+
+    /// Only what is a number of the world is rewritten; extensions and service codes stay as they are.
+    fn formatted(&self, trunk: &Trunk, number: &str) -> String {
+        match number.strip_prefix('+') {
+            Some(_) => number::written(number, trunk.settings.number_format, self.country.as_deref()),
+            None => number.to_owned(),
+        }
+    }
+
+    /// Tells what has turned, once. That a trunk begins is no news.
+    fn settle(&mut self, index: usize) {
+        let trunk = &mut self.trunks[index];
+        let turned = match trunk.verdict() {
+            Ok(()) => Turned::Up,
+            Err(why) if why.is_beginning() && trunk.told != Some(Turned::Up) => return,
+            Err(why) => Turned::Down(why),
+        };
+        if trunk.told != Some(turned) {
+            trunk.told = Some(turned);
+            self.turned.push_back((trunk.settings.name.clone(), turned));
+        }
     }
 }
 
-/// The calling number as the far end shows it, undecorated and otherwise raw; `None` when it is withheld. Identity
-/// headers count from trusted trunks only (security.md T20).
-#[allow(unused_variables, clippy::todo)] // Signature first.
-pub fn caller(request: &Request, trusted: bool) -> Option<String> {
-    todo!()
+impl Trunk {
+    fn new(settings: &settings::Trunk, now: Tick, entropy: &mut Entropy) -> Trunk {
+        let registration = match &settings.mode {
+            TrunkMode::Peer => None,
+            TrunkMode::Register { username, auth_user, password, realm, expires } => {
+                let credentials =
+                    Credentials { username: auth_user.clone(), password: password.clone(), realm: realm.clone() };
+                Some(Registration::new(username, credentials, *expires, entropy))
+            }
+        };
+        Trunk {
+            settings: settings.clone(),
+            place: Place::Unknown,
+            lookup: Lookup::At(now),
+            watch: Watch::new(settings.options_ping),
+            registration,
+            told: None,
+        }
+    }
+
+    fn flows(&self) -> &[Flow] {
+        match &self.place {
+            Place::Known(flows) => flows,
+            Place::Unknown | Place::Nowhere => &[],
+        }
+    }
+
+    /// Whether calls may leave by it, or why not.
+    fn verdict(&self) -> Result<(), Down> {
+        match (&self.place, &self.registration) {
+            (Place::Unknown, _) => Err(Down::Resolving),
+            (Place::Nowhere, _) => Err(Down::NotFound),
+            (Place::Known(_), None) => self.watch.state(),
+            (Place::Known(_), Some(registration)) => registration.state().and_then(|()| self.watch.state_if_answered()),
+        }
+    }
+
+    fn state(&self) -> State {
+        let verdict = self.verdict();
+        let word = match (&verdict, &self.registration) {
+            (Ok(()), Some(_)) => "registered",
+            (Ok(()), None) => "up",
+            (Err(_), _) => "down",
+        };
+        let next = match (&self.place, &self.registration) {
+            (Place::Known(_), Some(registration)) => registration.next_try(),
+            (Place::Known(_), None) => self.watch.next_timeout(),
+            (Place::Unknown | Place::Nowhere, _) => self.next_lookup(),
+        };
+        State { word, reason: verdict.err().map(|why| why.to_string()), next }
+    }
+
+    fn next_lookup(&self) -> Option<Tick> {
+        match self.lookup {
+            Lookup::At(at) => Some(at),
+            Lookup::Asked | Lookup::Over => None,
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Tick> {
+        let registration = self.registration.as_ref().and_then(Registration::next_timeout);
+        self.next_lookup().into_iter().chain(registration).chain(self.watch.next_timeout()).min()
+    }
+
+    fn place_is(&mut self, now: Tick, flows: Vec<Flow>) {
+        if flows.is_empty() {
+            if self.place == Place::Unknown {
+                self.place = Place::Nowhere;
+            }
+            return;
+        }
+        let has_moved = self.flows().first() != flows.first();
+        self.place = Place::Known(flows);
+        self.watch.begin(now);
+        if has_moved {
+            self.register_again(now); // Another machine has to hear of us, or the same one has to hear for the first time.
+        }
+    }
+
+    fn register_again(&mut self, now: Tick) {
+        if let Some(registration) = &mut self.registration {
+            registration.hurry(now);
+        }
+    }
+
+    fn look_up_again(&mut self, now: Tick) {
+        if let Lookup::At(_) = self.lookup {
+            self.lookup = Lookup::At(now);
+        }
+    }
+
+    /// A REGISTER has ended. The `Expires` of another one that follows at once.
+    fn registered(
+        &mut self,
+        now: Tick,
+        response: Option<&Response>,
+        public_address: Option<IpAddr>,
+        entropy: &mut Entropy,
+    ) -> Option<Duration> {
+        let flow = self.flows().first().copied();
+        let registration = self.registration.as_mut()?;
+        let ours = Ours::new(&registration.username, flow.as_ref(), public_address);
+        let again = registration.on_response(now, response, &ours, self.settings.retry, entropy);
+        if response.is_some_and(|response| (200..300).contains(&response.code())) && self.watch.state().is_err() {
+            self.watch.disregard();
+        }
+        again
+    }
+
+    /// An OPTIONS has ended.
+    fn pinged(&mut self, now: Tick, response: Option<&Response>) {
+        match self.watch.on_response(now, response) {
+            Beat::Died if self.watch.state_if_answered().is_err() => self.register_again(now),
+            // It was restarted, perhaps, and has forgotten us.
+            Beat::Revived => self.register_again(now),
+            Beat::Died | Beat::Same => {}
+        }
+    }
+
+    fn locate(&self) -> Want {
+        let (host, port) = match &self.settings.proxy {
+            Some(proxy) => split_host_port(proxy),
+            None => (self.settings.host.clone(), self.settings.port),
+        };
+        Want::Locate { trunk: self.settings.name.clone(), host, port }
+    }
+
+    fn uri_host(&self) -> String {
+        let host = bracketed(&self.settings.host);
+        if self.settings.port == 5060 { host } else { format!("{host}:{}", self.settings.port) }
+    }
+
+    /// A REGISTER (RFC 3261 §10.2): the Request-URI names the domain, To and From our address of record.
+    fn register(&mut self, expires: Duration) -> Option<Want> {
+        let flows = self.flows().to_vec();
+        let (uri, domain) = (format!("sip:{}", self.uri_host()), bracketed(&self.settings.host));
+        let registration = self.registration.as_mut()?;
+        let record = format!("sip:{}@{domain}", identity::escaped(&registration.username));
+        let request = OutgoingRequest {
+            method: rsip::Method::Register,
+            flows,
+            uri,
+            to: record.clone(),
+            from: (String::new(), record),
+            contact_user: Some(registration.username.clone()),
+            fields: vec![("Expires", expires.as_secs().to_string())],
+            credentials: Some(registration.credentials.clone()),
+            sequence: Some(registration.sequence()),
+        };
+        Some(Want::Request { trunk: self.settings.name.clone(), request, kind: Kind::Register })
+    }
+
+    /// An OPTIONS. No credentials: a challenge is a sign of life, too.
+    fn ping(&self, public_address: Option<IpAddr>) -> Option<Want> {
+        let flow = self.flows().first()?;
+        let ours = bracketed(&public_address.unwrap_or(flow.local.ip()).to_string());
+        let uri = format!("sip:{}", self.uri_host());
+        let request = OutgoingRequest {
+            method: rsip::Method::Options,
+            flows: self.flows().to_vec(),
+            uri: uri.clone(),
+            to: uri,
+            from: (String::new(), format!("sip:ringback@{ours}")),
+            contact_user: Some("ringback".to_owned()),
+            fields: vec![("Accept", "application/sdp".to_owned())],
+            credentials: None,
+            sequence: None,
+        };
+        Some(Want::Request { trunk: self.settings.name.clone(), request, kind: Kind::Options })
+    }
 }
 
-/// The dialled number: the user of the Request-URI (sip or tel), or, where that is `registered`, the user part of the
-/// Contact we have registered, the user of To.
-#[allow(unused_variables, clippy::todo)] // Signature first.
-pub fn dialled(request: &Request, registered: Option<&str>) -> String {
-    todo!()
+/// A host as URIs write it: IPv6 in brackets.
+fn bracketed(host: &str) -> String {
+    if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() }
+}
+
+/// `host[:port]`, IPv6 with or without brackets; the port is 5060 when not written.
+fn split_host_port(text: &str) -> (String, u16) {
+    let bare = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => match port.parse() {
+            Ok(port) => (bare(host), port),
+            Err(_) => (bare(text), 5060),
+        },
+        Some(_) | None => (bare(text), 5060),
+    }
 }

@@ -1,0 +1,91 @@
+//! The disk: commits take their time, can be held back or refused, and a crash may take what was not acknowledged.
+
+use ringback::callback::task::{Attempt, Task};
+use ringback::id::{AttemptId, CommitRef, Name, RecordingId, TaskId};
+use ringback::registrar::Binding;
+use ringback::switch::{AgentRecord, Change, NotStored, RecordingRecord, Restored};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// How the disk behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// Commits are durable after `delay`.
+    Working,
+    /// Nothing is acknowledged until it works again.
+    Holding,
+    /// Everything is refused.
+    Failing(NotStored),
+}
+
+/// See the module.
+pub struct Disk {
+    pub mood: Mood,
+    pub delay: Duration,
+    /// Commits on their way, in order.
+    pub pending: VecDeque<(CommitRef, Vec<Change>)>,
+    pub revision: u64,
+    pub tasks: BTreeMap<TaskId, Task>,
+    pub attempts: BTreeMap<AttemptId, Attempt>,
+    bindings: BTreeMap<(Name, String), Binding>,
+    agents: BTreeMap<Name, AgentRecord>,
+    pub recordings: BTreeMap<RecordingId, RecordingRecord>,
+}
+
+impl Disk {
+    pub fn new() -> Disk {
+        Disk {
+            mood: Mood::Working,
+            delay: Duration::from_millis(2),
+            pending: VecDeque::new(),
+            revision: 0,
+            tasks: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+        }
+    }
+
+    /// Makes the oldest pending commit durable.
+    pub fn write_next(&mut self) -> Option<(CommitRef, Vec<Change>)> {
+        let (commit, changes) = self.pending.pop_front()?;
+        self.revision += 1;
+        changes.iter().cloned().for_each(|change| self.apply(change));
+        Some((commit, changes))
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::PutTask(task) => drop(self.tasks.insert(task.id, *task)),
+            Change::PutAttempt(attempt) => drop(self.attempts.insert(attempt.id, *attempt)),
+            Change::PutBinding(binding) => {
+                self.bindings.insert((binding.extension.clone(), binding.contact.clone()), binding);
+            }
+            Change::RemoveBinding { extension, contact } => drop(self.bindings.remove(&(extension, contact))),
+            Change::PutAgent(agent) => drop(self.agents.insert(agent.agent.clone(), agent)),
+            Change::PutRecording(recording) => drop(self.recordings.insert(recording.id, *recording)),
+        }
+    }
+
+    /// The power fails: the first `survivors` of the pending commits have made it, the others are gone.
+    pub fn crash(&mut self, survivors: usize) {
+        for _ in 0..survivors.min(self.pending.len()) {
+            self.write_next();
+        }
+        self.pending.clear();
+    }
+
+    /// What a new life finds.
+    pub fn restored(&self) -> Restored {
+        let mut attempts: Vec<Attempt> = self.attempts.values().cloned().collect();
+        attempts.sort_by_key(|attempt| (attempt.loaded_at, attempt.n));
+        Restored {
+            tasks: self.tasks.values().cloned().collect(),
+            attempts,
+            bindings: self.bindings.values().cloned().collect(),
+            agents: self.agents.values().cloned().collect(),
+            recordings: self.recordings.values().cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What scenarios say: register, call, answer, wait until, look.
+
+use super::ladder::assert_golden;
+use super::site::{CARRIER, DID, PHONES, secs};
+use super::world::{TRUNK, World};
+use ringback::callback::task::{Attempt, Task};
+use ringback::demo::endpoint::{CallId, Event};
+use ringback::demo::person::Person;
+use ringback::switch::command::{Command, Reply};
+use ringback::switch::{event, view};
+use ringback::time::Tick;
+use std::time::Duration;
+
+/// Stations of the phones.
+pub const ANNA: usize = 1;
+pub const BEN: usize = 2;
+pub const CARL: usize = 3;
+pub const DORA: usize = 4;
+
+impl World {
+    /// Lets time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        let limit = self.now + time;
+        while self.step(limit) {}
+    }
+
+    /// Lets time pass until something is so; too long is a failure.
+    pub fn run_until(&mut self, what: &str, limit: Duration, mut so: impl FnMut(&World) -> bool) {
+        let limit = self.now + limit;
+        while !so(self) {
+            if !self.step(limit) {
+                panic!("waited in vain until {what}\n{}", self.drawing());
+            }
+        }
+    }
+
+    /// Registers phones, and forgets the ladder of it.
+    pub fn register(&mut self, phones: &[usize]) {
+        for phone in phones {
+            let now = self.now;
+            self.stations[*phone].endpoint.register(now, 3_600);
+            let phone = *phone;
+            self.run_until("the phone is registered", secs(5), |world| {
+                world.heard(phone, |event| matches!(event, Event::Registered(granted) if *granted > 0)).is_some()
+            });
+        }
+        self.run_for(secs(1));
+        self.ladder.clear();
+    }
+
+    /// When a station was told something of this kind, last.
+    pub fn heard(&self, station: usize, wanted: impl Fn(&Event) -> bool) -> Option<Tick> {
+        let found = self.told.iter().rev().find(|(_, at, told)| *at == station && wanted(&told.event));
+        found.map(|(at, ..)| *at)
+    }
+
+    /// Somebody behind the carrier.
+    pub fn customer(&mut self, person: Person) -> usize {
+        self.stations[TRUNK].people.push(person);
+        self.stations[TRUNK].people.len() - 1
+    }
+
+    /// A customer calls our number.
+    pub fn call_in(&mut self, customer: usize) -> CallId {
+        let now = self.now;
+        self.stations[TRUNK].dial(now, customer, DID)
+    }
+
+    /// A phone calls.
+    pub fn dial(&mut self, phone: usize, number: &str) -> CallId {
+        let now = self.now;
+        self.stations[phone].dial(now, 0, number)
+    }
+
+    /// The last call at a phone.
+    pub fn at(&self, phone: usize) -> CallId {
+        self.stations[phone].call_of(0).unwrap_or_else(|| panic!("no call there\n{}", self.drawing()))
+    }
+
+    /// The last call of a customer.
+    pub fn of(&self, customer: usize) -> CallId {
+        self.stations[TRUNK].call_of(customer).unwrap_or_else(|| panic!("no call of his\n{}", self.drawing()))
+    }
+
+    /// Whether a phone has a call.
+    pub fn is_busy(&self, station: usize, person: usize) -> bool {
+        self.stations[station].call_of(person).is_some()
+    }
+
+    /// Waits until a phone rings.
+    pub fn rings(&mut self, phone: usize, limit: Duration) -> CallId {
+        self.run_until("the phone rings", limit, |world| world.is_ringing(phone, 0));
+        self.at(phone)
+    }
+
+    /// Waits until a customer's phone rings.
+    pub fn rings_at(&mut self, customer: usize, limit: Duration) -> CallId {
+        self.run_until("the customer's phone rings", limit, |world| world.is_ringing(TRUNK, customer));
+        self.of(customer)
+    }
+
+    fn is_ringing(&self, station: usize, person: usize) -> bool {
+        use ringback::demo::endpoint::CallState::Ringing;
+        let calls = &self.stations[station];
+        calls.endpoint.calls().any(|(id, call)| calls.owner(id) == Some(person) && call.state == Ringing)
+    }
+
+    /// Picks up.
+    pub fn answer(&mut self, station: usize, call: CallId) {
+        let now = self.now;
+        self.stations[station].endpoint.answer(now, call);
+        self.run_for(Duration::from_millis(100));
+    }
+
+    /// Declines.
+    pub fn refuse(&mut self, station: usize, call: CallId, status: u16) {
+        let now = self.now;
+        self.stations[station].endpoint.refuse(now, call, status);
+        self.run_for(Duration::from_millis(100));
+    }
+
+    /// Hangs up.
+    pub fn hang_up(&mut self, station: usize, call: CallId) {
+        let now = self.now;
+        self.stations[station].endpoint.hang_up(now, call);
+        self.run_for(Duration::from_millis(100));
+    }
+
+    /// Presses keys, half a second apart.
+    pub fn press(&mut self, station: usize, call: CallId, keys: &str) {
+        for key in keys.chars() {
+            self.stations[station].press(call, key);
+            self.carry_key(station, call, key);
+            self.run_for(Duration::from_millis(500));
+        }
+    }
+
+    /// The callbacks on the disk, oldest first.
+    pub fn tasks(&self) -> Vec<Task> {
+        self.disk.tasks.values().cloned().collect()
+    }
+
+    /// The attempts of the only callback.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let mut attempts: Vec<Attempt> = self.disk.attempts.values().cloned().collect();
+        attempts.sort_by_key(|attempt| attempt.n);
+        attempts
+    }
+
+    /// Who waits, in order.
+    pub fn line(&mut self) -> Vec<view::Waiting> {
+        match self.ask(Command::ShowQueue("support".to_owned())) {
+            Reply::Queue(queue) => queue.waiting.unwrap_or_default(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What an agent does.
+    pub fn agent(&mut self, name: &str) -> view::Agent {
+        match self.ask(Command::ListAgents) {
+            Reply::Agents(page) => page.items.into_iter().find(|it| &*it.name == name).expect("an agent"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The only trunk.
+    pub fn trunk(&mut self) -> view::Trunk {
+        match self.ask(Command::ListTrunks) {
+            Reply::Trunks(page) => page.items.into_iter().next().expect("a trunk"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Events of this kind.
+    pub fn events(&self, wanted: impl Fn(&event::Event) -> bool) -> usize {
+        self.published.iter().filter(|(_, event)| wanted(event)).count()
+    }
+
+    /// The ladder so far.
+    pub fn drawing(&self) -> String {
+        let customers = self.stations[TRUNK].people.iter().map(|person| person.name.clone());
+        let mut order: Vec<String> = customers.chain(["carrier".to_owned(), "ringback".to_owned()]).collect();
+        order.extend(PHONES.iter().map(|(name, ..)| (*name).to_owned()));
+        self.ladder.draw(&order)
+    }
+
+    /// Compares the ladder so far with the reviewed one.
+    pub fn assert_ladder(&self, name: &str) {
+        assert_golden(name, &self.drawing());
+    }
+
+    /// Everything has ended; nothing may be left (law 7).
+    pub fn assert_rest(&mut self) {
+        self.run_for(secs(40));
+        assert!(self.shard.legs.is_empty(), "law 7: media legs left: {:?}\n{}", self.shard.legs, self.drawing());
+        assert_eq!(self.shard.opened, self.shard.closed, "law 7: ports not returned");
+        self.laws.at_rest(&self.disk);
+        for station in &self.stations {
+            let left: Vec<_> = station.endpoint.calls().collect();
+            assert!(left.is_empty(), "{} has calls left: {left:?}\n{}", station.name, self.drawing());
+            assert!(!station.endpoint.is_waiting(), "{} waits for something\n{}", station.name, self.drawing());
+        }
+        match self.ask(Command::Status) {
+            Reply::Status(status) => assert_eq!(status.calls, 0, "law 7: calls left\n{}", self.drawing()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A carrier's address, for sites that name it.
+pub fn carrier_host() -> String {
+    CARRIER.ip().to_string()
+}

@@ -1,0 +1,182 @@
+//! Ladders as telephone engineers read them (RFC 3665): who sent what to whom, with the facts of each message below.
+
+use ringback::demo::codec::{self, Message};
+use ringback::demo::session::Session;
+use ringback::time::Tick;
+use std::path::PathBuf;
+
+/// What happened, in order.
+#[derive(Default)]
+pub struct Ladder {
+    lines: Vec<Line>,
+}
+
+enum Line {
+    Arrow { at: Tick, from: String, to: String, label: String, facts: String, lost: bool },
+    Note { at: Tick, text: String },
+}
+
+const WIDTH: usize = 24;
+
+impl Ladder {
+    /// A message has been sent.
+    pub fn arrow(&mut self, at: Tick, from: &str, to: &str, message: &Message, lost: bool) {
+        let (label, facts) = (label(message), facts(message));
+        self.lines.push(Line::Arrow { at, from: from.to_owned(), to: to.to_owned(), label, facts, lost });
+    }
+
+    /// The switch has done something else that matters.
+    pub fn note(&mut self, at: Tick, text: String) {
+        self.lines.push(Line::Note { at, text });
+    }
+
+    /// Forgets what has been so far.
+    pub fn clear(&mut self) {
+        self.lines.clear();
+    }
+
+    /// How many arrows of this label went from one to the other.
+    pub fn count(&self, from: &str, to: &str, what: &str) -> usize {
+        let matches = |line: &&Line| match line {
+            Line::Arrow { from: f, to: t, label, .. } => f == from && t == to && label == what,
+            Line::Note { .. } => false,
+        };
+        self.lines.iter().filter(matches).count()
+    }
+
+    /// When the first arrow of this label went from one to the other.
+    pub fn first(&self, from: &str, to: &str, what: &str) -> Option<Tick> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Arrow { at, from: f, to: t, label, .. } if f == from && t == to && label == what => Some(*at),
+            Line::Arrow { .. } | Line::Note { .. } => None,
+        })
+    }
+
+    /// When the first note that contains `text` was made.
+    pub fn noted(&self, text: &str) -> Option<Tick> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Note { at, text: note } if note.contains(text) => Some(*at),
+            Line::Arrow { .. } | Line::Note { .. } => None,
+        })
+    }
+
+    /// The drawing; `order` says which columns come first.
+    pub fn draw(&self, order: &[String]) -> String {
+        let columns: Vec<&String> = order.iter().filter(|name| self.mentions(name)).collect();
+        let lifelines = |marks: &[(usize, char)]| {
+            let mut row = vec![' '; WIDTH * columns.len()];
+            (0..columns.len()).for_each(|at| row[WIDTH * at + WIDTH / 2] = '|');
+            marks.iter().for_each(|(at, mark)| row[*at] = *mark);
+            row
+        };
+        let mut text = String::new();
+        let mut put = |row: Vec<char>| {
+            text.push_str(row.into_iter().collect::<String>().trim_end());
+            text.push('\n');
+        };
+        put(columns.iter().flat_map(|name| format!("{name:^WIDTH$}").chars().collect::<Vec<_>>()).collect());
+        let (mut number, mut facts_below) = (0, String::new());
+        for line in &self.lines {
+            match line {
+                Line::Note { text, .. } => {
+                    let mut row = lifelines(&[]);
+                    let switch = columns.iter().position(|name| *name == "ringback").unwrap_or(0);
+                    let words: Vec<char> = format!("[{text}]").chars().collect();
+                    let start = (WIDTH * switch + WIDTH / 2).saturating_sub(words.len() / 2);
+                    words.iter().enumerate().for_each(|(at, letter)| match row.get_mut(start + at) {
+                        Some(place) => *place = *letter,
+                        None => row.push(*letter),
+                    });
+                    put(row);
+                }
+                Line::Arrow { at, from, to, label, facts, lost } => {
+                    number += 1;
+                    let place = |who: &String| columns.iter().position(|name| *name == who).unwrap_or(0);
+                    let (a, b) = (WIDTH * place(from) + WIDTH / 2, WIDTH * place(to) + WIDTH / 2);
+                    let (left, right) = (a.min(b), a.max(b));
+                    let words: Vec<char> = format!("{label} F{number}").chars().collect();
+                    let start = (left + (right - left) / 2 + 1).saturating_sub(words.len() / 2);
+                    let marks: Vec<(usize, char)> =
+                        words.iter().enumerate().map(|(at, letter)| (start + at, *letter)).collect();
+                    put(lifelines(&marks));
+                    let mut marks: Vec<(usize, char)> = (left + 1..right).map(|at| (at, '-')).collect();
+                    if b > a {
+                        marks.push((right - 1, '>'))
+                    } else {
+                        marks.push((left + 1, '<'))
+                    }
+                    if *lost {
+                        marks.push((left + (right - left) / 2, 'x'));
+                    }
+                    put(lifelines(&marks));
+                    let seconds = at.as_millis() as f64 / 1_000.0;
+                    facts_below.push_str(&format!("F{number:<3} {seconds:>8.3}  {from} -> {to}  {facts}\n"));
+                }
+            }
+        }
+        text.push('\n');
+        text + &facts_below
+    }
+
+    fn mentions(&self, name: &str) -> bool {
+        self.lines.iter().any(|line| match line {
+            Line::Arrow { from, to, .. } => from == name || to == name,
+            Line::Note { .. } => false,
+        })
+    }
+}
+
+/// `INVITE`, `180 Ringing`.
+pub fn label(message: &Message) -> String {
+    match &message.start {
+        codec::Start::Request { method, .. } => method.clone(),
+        codec::Start::Response { status, .. } => format!("{status} {}", codec::reason(*status)),
+    }
+}
+
+fn facts(message: &Message) -> String {
+    let mut words = vec![match &message.start {
+        codec::Start::Request { method, uri } => format!("{method} {}", person(uri)),
+        codec::Start::Response { status, .. } => {
+            format!("{status} ({} {})", message.cseq().0, message.cseq().1)
+        }
+    }];
+    if matches!(message.start, codec::Start::Request { .. }) && message.to_tag().is_none() {
+        let from = message.header("From").unwrap_or("");
+        words.push(format!("from {}", person(codec::address(from))));
+    }
+    for name in ["P-Asserted-Identity", "Contact", "Expires", "Min-Expires", "Reason", "Retry-After", "Alert-Info"] {
+        let wanted = name != "Contact" || message.method() == "REGISTER";
+        if let (Some(value), true) = (message.header(name), wanted) {
+            let expires = codec::param(value, "expires").map(|it| format!(";expires={it}")).unwrap_or_default();
+            let shown =
+                if value.contains("sip:") { person(codec::address(value)) + &expires } else { value.to_owned() };
+            words.push(format!("{name}: {shown}"));
+        }
+    }
+    for name in ["Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate"] {
+        if message.header(name).is_some() {
+            words.push(format!("{name}: Digest"));
+        }
+    }
+    if let Some(session) = Session::parse(&message.body) {
+        words.push(format!("SDP {}", session.summary()));
+    }
+    words.join(" · ")
+}
+
+fn person(uri: &str) -> String {
+    let user = codec::user(uri);
+    if user.is_empty() { uri.split(';').next().unwrap_or("").to_owned() } else { user.to_owned() }
+}
+
+/// Compares a drawing with the reviewed one. `RINGBACK_BLESS=1` writes it instead; then it wants reviewing.
+pub fn assert_golden(name: &str, drawn: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.ladder"));
+    if std::env::var_os("RINGBACK_BLESS").is_some() {
+        std::fs::write(&path, drawn).expect("the ladder can be written");
+        return;
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(golden == drawn, "ladder {name} differs.\n--- reviewed\n{golden}\n--- now\n{drawn}");
+}

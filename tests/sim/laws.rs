@@ -1,0 +1,303 @@
+//! The laws of the switch, watched from outside: from what it sends, stores and plays. A broken law is a panic.
+
+use super::disk::Disk;
+use super::site::{CARRIER, PHONES};
+use ringback::callback::task::{Attempt, Source, Task, TaskState};
+use ringback::demo::codec::{self, Message};
+use ringback::id::TaskId;
+use ringback::media::{Command, Play};
+use ringback::number::Party;
+use ringback::settings::Settings;
+use ringback::switch::Change;
+use ringback::switch::event::Event;
+use ringback::time::Tick;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Who is at the other end of a dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The extension.
+    Agent(String),
+    /// The number.
+    Customer(String),
+}
+
+/// An INVITE session as it looks on the wire.
+#[derive(Clone, Debug)]
+pub struct Dialog {
+    pub peer: Peer,
+    /// The switch has begun it.
+    pub outgoing: bool,
+    /// One phone called another, or itself dialled out.
+    pub dialled: String,
+    pub state: Stage,
+    /// It belongs to a life of the switch that is over.
+    pub stale: bool,
+    from_extension: bool,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Inviting,
+    Up,
+    Over,
+}
+
+/// See the module.
+pub struct Laws {
+    pub dialogs: BTreeMap<String, Dialog>,
+    promised: BTreeSet<TaskId>,
+    spoken: usize,
+    finals: BTreeMap<(String, String), BTreeSet<u16>>,
+    paused: BTreeSet<String>,
+    registered: BTreeMap<String, BTreeSet<String>>,
+    rest_until: BTreeMap<String, Tick>,
+    wrap_up: Duration,
+    attempts_max: u32,
+    extensions: BTreeMap<String, String>,
+}
+
+impl Laws {
+    pub fn new(settings: &Settings) -> Laws {
+        Laws {
+            dialogs: BTreeMap::new(),
+            promised: BTreeSet::new(),
+            spoken: 0,
+            finals: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            registered: BTreeMap::new(),
+            rest_until: BTreeMap::new(),
+            wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
+            attempts_max: settings.profiles.first().map_or(0, |profile| profile.attempts_max),
+            extensions: PHONES
+                .iter()
+                .map(|(name, extension, ..)| ((*name).to_owned(), (*extension).to_owned()))
+                .collect(),
+        }
+    }
+
+    /// The switch is gone; what it had begun is nobody's now.
+    pub fn on_crash(&mut self) {
+        self.dialogs.values_mut().for_each(|dialog| dialog.stale = true);
+        self.rest_until.clear();
+        self.finals.clear();
+    }
+
+    /// A SIP message left the switch (`outgoing`) or reached it; `peer` is the address at the other end.
+    pub fn on_sip(&mut self, now: Tick, outgoing: bool, peer: SocketAddr, message: &Message, disk: &Disk) {
+        if message.cseq().1 == "INVITE" && message.status().is_none() && message.to_tag().is_none() {
+            return self.on_invite(now, outgoing, peer, message, disk);
+        }
+        if let (Some(status), "INVITE") = (message.status(), message.cseq().1) {
+            self.on_invite_response(outgoing, status, message);
+        }
+        if message.method() == "BYE" && message.status().is_none() {
+            self.end(now, message.call_id());
+        }
+    }
+
+    fn on_invite(&mut self, now: Tick, outgoing: bool, peer: SocketAddr, invite: &Message, disk: &Disk) {
+        let from = codec::user(codec::address(invite.header("From").unwrap_or(""))).to_owned();
+        let to = codec::user(invite.uri()).to_owned();
+        let far = if outgoing { to.clone() } else { from.clone() };
+        let party = if peer == CARRIER { Peer::Customer(far) } else { Peer::Agent(far) };
+        let known = self.dialogs.get(invite.call_id()).is_some_and(|dialog| dialog.state != Stage::Over);
+        let from_extension = self.extensions.values().any(|extension| *extension == from);
+        let dialog =
+            Dialog { peer: party.clone(), outgoing, dialled: to, state: Stage::Inviting, stale: false, from_extension };
+        if outgoing && !known {
+            match &party {
+                Peer::Customer(number) => self.before_customer(number, invite, disk),
+                Peer::Agent(extension) if !from_extension => self.before_agent(now, extension, invite, disk),
+                Peer::Agent(_) => {}
+            }
+        }
+        if !known {
+            self.dialogs.insert(invite.call_id().to_owned(), dialog);
+        }
+    }
+
+    /// Laws 1, 2 and 3, at the instant an INVITE leaves for a customer.
+    fn before_customer(&self, number: &str, invite: &Message, disk: &Disk) {
+        let second = self
+            .live()
+            .find(|(id, it)| it.peer == Peer::Customer(number.to_owned()) && id.as_str() != invite.call_id());
+        assert!(second.is_none(), "law 2: {number} is rung while another leg of his is live: {second:?}");
+        let attempt = disk.attempts.values().find(|it| it.outcome.is_none() && same_number(&it.number, number));
+        match attempt {
+            Some(attempt) => {
+                let agent_talks = self.live().any(|(id, dialog)| {
+                    let theirs = attempt.agent_legs.iter().filter_map(|leg| leg.dialog.as_ref());
+                    let named: Vec<&String> = theirs.map(|dialog| &dialog.call_id).collect();
+                    dialog.state == Stage::Up
+                        && matches!(dialog.peer, Peer::Agent(_))
+                        && dialog.outgoing
+                        && (named.is_empty() || named.contains(&id))
+                });
+                assert!(agent_talks, "law 3: {number} is rung without an agent who has answered");
+            }
+            None => {
+                let by_hand = self.live().any(|(_, dialog)| {
+                    matches!(dialog.peer, Peer::Agent(_)) && !dialog.outgoing && ends_alike(&dialog.dialled, number)
+                });
+                assert!(by_hand, "law 1: {number} is rung though no attempt is on the disk and no phone dialled him");
+            }
+        }
+    }
+
+    /// Laws 1 and 5, at the instant an INVITE leaves for an agent (other than from another phone).
+    fn before_agent(&self, now: Tick, extension: &str, invite: &Message, disk: &Disk) {
+        let mine = Peer::Agent(extension.to_owned());
+        let busy = self.live().find(|(id, it)| {
+            it.peer == mine && id.as_str() != invite.call_id() && (it.state == Stage::Up || !it.outgoing)
+        });
+        assert!(busy.is_none(), "law 5: {extension} is rung while on the phone: {busy:?}");
+        assert!(!self.paused.contains(extension), "law 5: {extension} is rung while paused");
+        let rests = self.rest_until.get(extension).is_some_and(|until| *until > now);
+        assert!(!rests, "law 5: {extension} is rung in wrap-up");
+        let reachable = self.registered.get(extension).is_some_and(|contacts| !contacts.is_empty());
+        assert!(reachable, "law 5: {extension} is rung though not registered");
+        let unstored = disk.pending.iter().flat_map(|(_, changes)| changes).any(|change| match change {
+            Change::PutAttempt(attempt) => {
+                let legs = attempt.agent_legs.iter().filter_map(|leg| leg.dialog.as_ref());
+                legs.into_iter().any(|dialog| dialog.call_id == invite.call_id())
+                    && !disk.attempts.contains_key(&attempt.id)
+            }
+            _ => false, // Only an attempt names the legs it is about to make.
+        });
+        assert!(!unstored, "law 1: {extension} is rung for an attempt that is not on the disk");
+    }
+
+    fn live(&self) -> impl Iterator<Item = (&String, &Dialog)> {
+        self.dialogs.iter().filter(|(_, dialog)| dialog.state != Stage::Over && !dialog.stale)
+    }
+
+    fn on_invite_response(&mut self, outgoing: bool, status: u16, response: &Message) {
+        if outgoing && status >= 200 {
+            let key = (response.branch().to_owned(), response.call_id().to_owned());
+            let finals = self.finals.entry(key).or_default();
+            finals.insert(status);
+            assert!(finals.len() == 1, "law 7: one INVITE got the final responses {finals:?}");
+        }
+        let Some(dialog) = self.dialogs.get_mut(response.call_id()) else { return };
+        match status {
+            200..=299 if dialog.state == Stage::Inviting => dialog.state = Stage::Up,
+            // A refused re-INVITE ends nothing (RFC 3261 §14.1).
+            300.. if dialog.state == Stage::Inviting => dialog.state = Stage::Over,
+            _ => {} // Provisional, or a copy.
+        }
+    }
+
+    fn end(&mut self, now: Tick, call_id: &str) {
+        let Some(dialog) = self.dialogs.get_mut(call_id) else { return };
+        let was_up = dialog.state == Stage::Up;
+        dialog.state = Stage::Over;
+        if let (Peer::Agent(extension), true, true, false) =
+            (&dialog.peer, was_up, dialog.outgoing, dialog.from_extension)
+        {
+            // The BYE itself starts the rest; it crosses the network, which is why a moment is taken off.
+            self.rest_until.insert(extension.clone(), now + self.wrap_up.saturating_sub(Duration::from_millis(100)));
+        }
+    }
+
+    /// A commit was acknowledged.
+    pub fn on_committed(&mut self, before: &BTreeMap<TaskId, Task>, changes: &[Change], disk: &Disk) {
+        for change in changes {
+            match change {
+                Change::PutTask(task) => {
+                    if let Some(old) = before.get(&task.id).filter(|old| old.state.is_final()) {
+                        assert!(
+                            old.state == task.state,
+                            "law 1: {:?} was final and became {:?}",
+                            old.state,
+                            task.state
+                        );
+                    }
+                    let bound = task.attempts_used <= self.attempts_max;
+                    assert!(bound, "law 6: {} attempts of {}", task.attempts_used, self.attempts_max);
+                    if task.source == Source::QueueRequest {
+                        self.promised.insert(task.id);
+                    }
+                }
+                Change::PutAttempt(_) => {}
+                _ => continue,
+            }
+        }
+        let mut open: BTreeMap<&Party, &Attempt> = BTreeMap::new();
+        for attempt in disk.attempts.values().filter(|attempt| attempt.outcome.is_none()) {
+            let second = open.insert(&attempt.number, attempt);
+            assert!(second.is_none(), "law 2: two open attempts for {}", attempt.number);
+        }
+    }
+
+    /// The switch tells a shard something.
+    pub fn on_media(&mut self, command: &Command) {
+        if let Command::Play { what: Play::Clips { clips, .. }, .. } = command
+            && clips.iter().any(|clip| clip.ends_with("accepted"))
+        {
+            self.spoken += 1;
+            let kept = self.promised.len();
+            assert!(self.spoken <= kept, "law 1: {} promises spoken, {kept} on the disk", self.spoken);
+        }
+    }
+
+    /// The switch says what happened.
+    pub fn on_event(&mut self, event: &Event) {
+        let extension = |agent: &str| self.extensions.get(agent).cloned().unwrap_or_default();
+        match event {
+            Event::AgentPaused { agent, .. } => drop(self.paused.insert(extension(agent))),
+            Event::AgentResumed { agent } => drop(self.paused.remove(&extension(agent))),
+            Event::AgentRegistered { agent, contact } => {
+                self.registered.entry(extension(agent)).or_default().insert(contact.clone());
+            }
+            Event::AgentUnregistered { agent, contact } => {
+                if let Some(contacts) = self.registered.get_mut(&extension(agent)) {
+                    contacts.remove(contact);
+                }
+            }
+            _ => {} // Calls and callbacks are watched on the wire and on the disk.
+        }
+    }
+
+    /// What a new life found on the disk counts as registered.
+    pub fn on_restored(&mut self, bindings: &[ringback::registrar::Binding]) {
+        for binding in bindings {
+            self.registered.entry(binding.extension.to_string()).or_default().insert(binding.contact.clone());
+        }
+    }
+
+    /// Nobody calls any more: nothing may be left (law 7), and each promise is where it says (law 1, law 6).
+    pub fn at_rest(&self, disk: &Disk) {
+        let left: Vec<_> = self.live().collect();
+        assert!(left.is_empty(), "law 7: dialogs left at rest: {left:?}");
+        for task in self.promised.iter().filter_map(|id| disk.tasks.get(id)) {
+            assert!(!task.state.is_live(), "law 7: at rest, and {} is {:?}", task.number, task.state);
+            let counted = disk.attempts.values().filter(|attempt| attempt.task == task.id);
+            let counted = counted.filter(|attempt| attempt.outcome.is_some_and(|it| it.is_counted())).count();
+            assert!(counted as u32 == task.attempts_used, "law 6: {counted} counted, {} said", task.attempts_used);
+            if task.state == TaskState::Completed {
+                assert!(
+                    task.closed_at.is_some() && task.close_reason.is_some(),
+                    "law 1: {task:?} ended without reason"
+                );
+            }
+        }
+        assert!(self.promised.iter().all(|id| disk.tasks.contains_key(id)), "law 1: a promise has disappeared");
+    }
+}
+
+fn same_number(party: &Party, dialled: &str) -> bool {
+    match party {
+        Party::Number(number) => ends_alike(number, dialled),
+        Party::Extension(extension) => &**extension == dialled,
+    }
+}
+
+/// Route prefixes and `+` aside.
+fn ends_alike(a: &str, b: &str) -> bool {
+    let tail = |text: &str| text.chars().rev().take(10).collect::<String>();
+    tail(a) == tail(b)
+}

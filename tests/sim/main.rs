@@ -1,0 +1,12 @@
+//! The simulator: a switch, its media, its disk, a network, phones, a carrier and people, in virtual time.
+
+mod disk;
+mod drive;
+mod ladder;
+mod laws;
+mod media;
+mod net;
+mod packets;
+mod people;
+mod site;
+mod world;

@@ -1,0 +1,108 @@
+//! The network: delay, loss, duplication and reordering from a seed, and a NAT in front of whom it is told.
+
+use super::site::SWITCH;
+use ringback::entropy::Entropy;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// What happens to datagrams on their way.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// Every datagram takes so long.
+    pub delay: Duration,
+    /// And at most so much longer: beyond the pause between two of them they overtake each other.
+    pub jitter: Duration,
+    /// In thousandths.
+    pub loss: u64,
+    /// In thousandths.
+    pub duplicates: u64,
+}
+
+/// See the module.
+pub struct Network {
+    entropy: Entropy,
+    /// For SIP.
+    pub weather: Weather,
+    /// For RTP.
+    pub rtp_weather: Weather,
+    nat: Vec<(IpAddr, IpAddr)>,
+    doomed: Vec<(String, u32)>,
+}
+
+/// A datagram's fate: how it is seen and when its copies arrive.
+pub struct Carried {
+    /// Source as the receiver sees it.
+    pub from: SocketAddr,
+    /// Destination behind any NAT.
+    pub to: SocketAddr,
+    /// Empty: lost.
+    pub after: Vec<Duration>,
+}
+
+const NAT_PORTS: u16 = 30_000;
+const FAIR: Weather = Weather { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0, duplicates: 0 };
+
+impl Network {
+    pub fn new(entropy: Entropy) -> Network {
+        Network { entropy, weather: FAIR, rtp_weather: FAIR, nat: Vec::new(), doomed: Vec::new() }
+    }
+
+    /// Puts `inside` behind a NAT that shows `outside`.
+    pub fn translate(&mut self, inside: IpAddr, outside: IpAddr) {
+        self.nat.push((inside, outside));
+    }
+
+    /// The next `times` messages whose label is `what` ("ACK", "200 OK") are lost.
+    pub fn lose_next(&mut self, what: &str, times: u32) {
+        self.doomed.push((what.to_owned(), times));
+    }
+
+    /// How `inside` looks from outside.
+    pub fn seen_as(&self, inside: SocketAddr) -> SocketAddr {
+        match self.nat.iter().find(|(ip, _)| *ip == inside.ip()) {
+            Some((_, outside)) => SocketAddr::new(*outside, inside.port() + NAT_PORTS),
+            None => inside,
+        }
+    }
+
+    fn behind(&self, outside: SocketAddr) -> SocketAddr {
+        match self.nat.iter().find(|(_, ip)| *ip == outside.ip()) {
+            Some((inside, _)) => SocketAddr::new(*inside, outside.port() - NAT_PORTS),
+            None => outside,
+        }
+    }
+
+    /// A SIP datagram with its label.
+    pub fn carry_sip(&mut self, from: SocketAddr, to: SocketAddr, label: &str) -> Carried {
+        let doomed = self.doomed.iter_mut().find(|(what, times)| *times > 0 && label == what);
+        let lost = doomed.map(|(_, times)| *times -= 1).is_some();
+        let mut carried = self.carry(from, to, self.weather);
+        if lost {
+            carried.after.clear();
+        }
+        carried
+    }
+
+    /// An RTP datagram.
+    pub fn carry_rtp(&mut self, from: SocketAddr, to: SocketAddr) -> Carried {
+        self.carry(from, to, self.rtp_weather)
+    }
+
+    fn carry(&mut self, from: SocketAddr, to: SocketAddr, weather: Weather) -> Carried {
+        let unreachable = self.nat.iter().any(|(inside, _)| *inside == to.ip() && from.ip() == SWITCH.ip());
+        let copies = 1 + usize::from(weather.duplicates > 0 && self.entropy.below(1_000) < weather.duplicates);
+        let mut after = Vec::new();
+        for _ in 0..copies {
+            if weather.loss > 0 && self.entropy.below(1_000) < weather.loss {
+                continue;
+            }
+            let jitter = u64::try_from(weather.jitter.as_nanos()).unwrap_or(0);
+            let extra = if jitter > 0 { self.entropy.below(jitter) } else { 0 };
+            after.push(weather.delay + Duration::from_nanos(extra));
+        }
+        if unreachable {
+            after.clear();
+        }
+        Carried { from: self.seen_as(from), to: self.behind(to), after }
+    }
+}

@@ -1,0 +1,523 @@
+//! The world in virtual time: one heap of instants is the only clock. It owns the switch, its media, its disk, the
+//! network, and the people with their phones. A seed repeats everything.
+
+use super::disk::{Disk, Mood};
+use super::ladder::{self, Ladder};
+use super::laws::Laws;
+use super::media::Shard;
+use super::net::Network;
+use super::packets::Packets;
+use super::site::{CARRIER, DID, PHONES, SWITCH, secret, site};
+use bytes::Bytes;
+use ringback::demo::codec::Message;
+use ringback::demo::endpoint::{CallId, Config};
+use ringback::demo::person::Person;
+use ringback::demo::station::{Station, Told};
+use ringback::entropy::Entropy;
+use ringback::id::{LegRef, ReplyTo, Shard as ShardId};
+use ringback::media::{self, Play};
+use ringback::settings::Settings;
+use ringback::sip::flow::{Flow, Received, Transport};
+use ringback::sip::message::Message as SwitchMessage;
+use ringback::switch::command::{Command, Reply};
+use ringback::switch::{Change, Input, Output, Recorded, RecordedFile, Switch, event};
+use ringback::time::{DateTime, Now, Tick, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What waits for its instant.
+enum Happening {
+    Sip { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Rtp { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    ToSwitch { life: u32, input: Input },
+    Written { life: u32 },
+    Voice { leg: LegRef },
+    Silence { leg: LegRef, since: Tick },
+}
+
+/// See the module.
+pub struct World {
+    pub now: Tick,
+    began: DateTime<Utc>,
+    heap: BTreeMap<(Tick, u64), Happening>,
+    order: u64,
+    life: u32,
+    pub entropy: Entropy,
+    pub settings: Settings,
+    pub switch: Option<Switch>,
+    pub stations: Vec<Station>,
+    pub net: Network,
+    pub disk: Disk,
+    pub shard: Shard,
+    pub packets: Option<Packets>,
+    pub ladder: Ladder,
+    pub laws: Laws,
+    pub replies: BTreeMap<ReplyTo, Reply>,
+    next_reply: u64,
+    pub published: Vec<(Tick, event::Event)>,
+    pub told: Vec<(Tick, usize, Told)>,
+    names: BTreeMap<String, String>,
+    cut: BTreeSet<usize>,
+    spins: (Tick, u32),
+}
+
+/// Index of the carrier among the stations; the phones follow.
+pub const TRUNK: usize = 0;
+
+impl World {
+    /// The site as it is, and everybody at their phones; nobody has registered yet.
+    pub fn new(seed: u64) -> World {
+        World::with(seed, |_| {})
+    }
+
+    /// The same with the site changed first.
+    pub fn with(seed: u64, change: impl FnOnce(&mut Settings)) -> World {
+        let mut settings = site();
+        change(&mut settings);
+        let mut entropy = Entropy::from_seed(seed);
+        let began = DateTime::parse_from_rfc3339("2026-03-02T15:00:00Z").expect("an instant").to_utc();
+        let stations = people(&mut entropy);
+        let mut world = World {
+            now: Tick::ZERO,
+            began,
+            heap: BTreeMap::new(),
+            order: 0,
+            life: 0,
+            net: Network::new(entropy.fork()),
+            laws: Laws::new(&settings),
+            settings,
+            switch: None,
+            stations,
+            disk: Disk::new(),
+            shard: Shard::default(),
+            packets: None,
+            ladder: Ladder::default(),
+            replies: BTreeMap::new(),
+            next_reply: 0,
+            published: Vec::new(),
+            told: Vec::new(),
+            names: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            spins: (Tick::ZERO, 0),
+            entropy,
+        };
+        world.start();
+        world
+    }
+
+    /// Everybody speaks RTP, through a real media engine.
+    pub fn with_packets(mut self) -> World {
+        self.packets = Some(Packets::new(self.entropy.fork()));
+        self.stations.iter_mut().for_each(|station| station.endpoint.config.packets = true);
+        self
+    }
+
+    /// Both clocks.
+    pub fn clock(&self) -> Now {
+        Now { tick: self.now, utc: self.began + self.now.since(Tick::ZERO) }
+    }
+
+    /// The switch begins with what the disk holds.
+    pub fn start(&mut self) {
+        let restored = self.disk.restored();
+        self.laws.on_restored(&restored.bindings);
+        self.life += 1;
+        let entropy = self.entropy.fork();
+        self.switch = Some(Switch::new(self.clock(), self.settings.clone(), restored, entropy));
+        self.drain();
+    }
+
+    /// `kill -9`: what was not acknowledged may or may not be on the disk.
+    pub fn crash(&mut self) {
+        let survivors = self.entropy.below(self.disk.pending.len() as u64 + 1);
+        self.disk.crash(usize::try_from(survivors).expect("a short queue"));
+        self.switch = None;
+        self.life += 1;
+        self.shard = Shard::default();
+        if let Some(packets) = &mut self.packets {
+            *packets = Packets::new(self.entropy.fork());
+        }
+        self.laws.on_crash();
+        self.ladder.note(self.now, "kill -9".to_owned());
+    }
+
+    /// Goes on to the next instant at which something happens, but not beyond `limit`. `false`: nothing before it.
+    pub fn step(&mut self, limit: Tick) -> bool {
+        let heap = self.heap.keys().next().map(|(at, _)| *at);
+        let switch = self.switch.as_ref().and_then(Switch::poll_timeout).map(|(at, _)| at);
+        let stations = self.stations.iter().filter_map(Station::poll_timeout).min();
+        let engine = self.packets.as_ref().and_then(Packets::poll_timeout);
+        let Some(next) = [heap, switch, stations, engine].into_iter().flatten().min().filter(|at| *at <= limit) else {
+            self.now = self.now.max(limit);
+            return false;
+        };
+        self.now = self.now.max(next);
+        self.spins = if self.spins.0 == self.now { (self.now, self.spins.1 + 1) } else { (self.now, 0) };
+        assert!(self.spins.1 < 20_000, "time stands still: switch wants {switch:?}, people {stations:?}");
+        if heap.is_some_and(|at| at <= self.now) {
+            let (_, happening) = self.heap.pop_first().expect("it has a first");
+            self.happen(happening);
+        } else if engine.is_some_and(|at| at <= self.now) {
+            let now = self.now;
+            let out = self.packets.as_mut().expect("it wanted this instant").tick(now);
+            self.carry_media(out);
+        } else if switch.is_some_and(|at| at <= self.now) {
+            self.handle(Input::Timeout);
+        }
+        self.serve_people();
+        true
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Sip { from, to, bytes } if to == SWITCH => self.sip_to_switch(from, bytes),
+            Happening::Sip { from, to, bytes } => {
+                let now = self.now;
+                if let Some(station) = self.stations.iter_mut().find(|it| it.endpoint.config.local == to) {
+                    station.receive(now, from, &bytes);
+                }
+            }
+            Happening::Rtp { from, to, bytes } => self.rtp(from, to, &bytes),
+            Happening::ToSwitch { life, input } if life == self.life => match &input {
+                Input::Media(_, media::Event::Played { leg, play }) if !self.shard.plays(*leg, *play) => {}
+                Input::Media(_, media::Event::Heard { leg }) if !self.is_audible(*leg) => {}
+                _ => self.handle(input), // Nothing has overtaken it.
+            },
+            Happening::Written { life } if life == self.life => self.write_next(),
+            Happening::ToSwitch { .. } | Happening::Written { .. } => {} // Of a life that is over.
+            Happening::Voice { leg } => {
+                let now = self.now;
+                if let Some((station, call)) = self.who(leg) {
+                    self.stations[station].on_voice(now, call);
+                }
+            }
+            Happening::Silence { leg, since } => {
+                let told = self.shard.legs.get(&leg).is_some_and(|it| it.silence.is_some_and(|(_, at)| at == since));
+                if told && !self.is_audible(leg) {
+                    self.handle(Input::Media(ShardId(0), media::Event::Silent { leg }));
+                }
+            }
+        }
+    }
+
+    fn sip_to_switch(&mut self, from: SocketAddr, bytes: Vec<u8>) {
+        if let Some(message) = Message::parse(&bytes) {
+            self.laws.on_sip(self.now, false, from, &message, &self.disk);
+        }
+        if self.switch.is_some() {
+            let flow = Flow { transport: Transport::Udp, local: SWITCH, remote: from };
+            let message = SwitchMessage::parse(&Bytes::from(bytes));
+            self.handle(Input::Sip(Received { flow, message }));
+        }
+    }
+
+    fn rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let now = self.now;
+        if to.ip() == SWITCH.ip() {
+            let leg = self.shard.legs.iter().find(|(_, it)| it.port == to.port()).map(|(leg, _)| *leg);
+            if let (Some(leg), Some(packets)) = (leg, &mut self.packets) {
+                let out = packets.receive(now, leg, from, bytes);
+                self.carry_media(out);
+            }
+        } else if let Some(station) = self.stations.iter_mut().find(|it| it.endpoint.config.local.ip() == to.ip()) {
+            station.receive_rtp(now, to.port(), bytes);
+        }
+    }
+
+    /// Gives the switch an input and carries out what it asks for.
+    pub fn handle(&mut self, input: Input) {
+        let now = self.clock();
+        if let Some(switch) = &mut self.switch {
+            switch.handle(now, input);
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.switch.as_mut().and_then(Switch::poll_output) {
+            match output {
+                Output::Send(flow, bytes) => self.send_sip(flow.local, flow.remote, bytes.to_vec()),
+                Output::Locate(lookup, wanted) => {
+                    let ip = wanted.host.parse().ok().or((wanted.host == "carrier.example").then_some(CARRIER.ip()));
+                    let remote = ip.map(|ip| SocketAddr::new(ip, wanted.port));
+                    let flows = remote.map(|remote| Flow { transport: Transport::Udp, local: SWITCH, remote });
+                    self.to_switch(Duration::from_millis(1), Input::Located(lookup, flows.into_iter().collect()));
+                }
+                Output::Media(shard, command) => self.media(shard, command),
+                Output::Commit(commit, changes) => {
+                    changes.iter().for_each(|change| self.note_change(change));
+                    self.disk.pending.push_back((commit, changes));
+                    self.later(self.disk.delay, Happening::Written { life: self.life });
+                }
+                Output::Reply(to, reply) => drop(self.replies.insert(to, reply)),
+                Output::Publish(event) => {
+                    self.laws.on_event(&event);
+                    self.published.push((self.now, event));
+                }
+            }
+        }
+    }
+
+    fn note_change(&mut self, change: &Change) {
+        if let Change::PutTask(task) = change {
+            let state = format!("{:?}", task.state).to_lowercase();
+            self.ladder.note(self.now, format!("store callback {}: {state}", task.number));
+        }
+        if let Change::PutAttempt(attempt) = change {
+            let outcome = attempt.outcome.map_or("open".to_owned(), |outcome| format!("{outcome:?}").to_lowercase());
+            self.ladder.note(self.now, format!("store attempt {}: {outcome}", attempt.n));
+        }
+    }
+
+    fn write_next(&mut self) {
+        match self.disk.mood {
+            Mood::Holding => {}
+            Mood::Failing(why) => {
+                if let Some((commit, _)) = self.disk.pending.pop_front() {
+                    self.ladder.note(self.now, "the disk refuses".to_owned());
+                    self.handle(Input::Committed(commit, Err(why)));
+                }
+            }
+            Mood::Working => {
+                let before = self.disk.tasks.clone();
+                if let Some((commit, changes)) = self.disk.write_next() {
+                    self.laws.on_committed(&before, &changes, &self.disk);
+                    let revision = ringback::switch::Revision(self.disk.revision);
+                    self.handle(Input::Committed(commit, Ok(revision)));
+                }
+            }
+        }
+    }
+
+    /// The disk works again, and catches up.
+    pub fn release_disk(&mut self) {
+        self.disk.mood = Mood::Working;
+        for _ in 0..self.disk.pending.len() {
+            self.later(self.disk.delay, Happening::Written { life: self.life });
+        }
+    }
+
+    fn media(&mut self, shard: ShardId, command: media::Command) {
+        self.laws.on_media(&command);
+        self.note_media(&command);
+        let mut out = Vec::new();
+        self.shard.command(self.now, &command, &mut out);
+        match &command {
+            media::Command::Bridge { a, b } => {
+                [a, b].map(|leg| self.later(Duration::from_millis(20), Happening::Voice { leg: *leg }));
+            }
+            media::Command::Update { leg, silence: Some(after), .. } => {
+                self.later(*after, Happening::Silence { leg: *leg, since: self.now });
+            }
+            _ => {} // Nobody else hears of it.
+        }
+        if let Some(packets) = &mut self.packets {
+            let out = packets.command(self.now, command);
+            self.carry_media(out);
+        } else {
+            out.into_iter().for_each(|(after, event)| self.to_switch(after, Input::Media(shard, event)));
+        }
+        for (id, samples) in std::mem::take(&mut self.shard.ended_tapes) {
+            let path = format!("recordings/2026/03/02/{id}.wav");
+            let file = Ok(RecordedFile { path, samples, bytes: 44 + samples * 4 });
+            self.to_switch(Duration::from_millis(5), Input::Recorded(Recorded { id, file }));
+        }
+    }
+
+    fn carry_media(&mut self, out: super::packets::Out) {
+        for (leg, to, bytes) in out.rtp {
+            let Some(port) = self.shard.legs.get(&leg).map(|it| it.port) else { continue };
+            self.send_rtp(SocketAddr::new(SWITCH.ip(), port), to, bytes);
+        }
+        out.events.into_iter().for_each(|event| self.to_switch(Duration::ZERO, Input::Media(ShardId(0), event)));
+    }
+
+    fn note_media(&mut self, command: &media::Command) {
+        let name = |leg: &LegRef| self.who(*leg).map_or("?".to_owned(), |(station, call)| self.name(station, call));
+        let text = match command {
+            media::Command::Play { leg, what: Play::Hold(_), .. } => format!("music to {}", name(leg)),
+            media::Command::Play { leg, what: Play::Ringback, .. } => format!("ringback to {}", name(leg)),
+            media::Command::Play { leg, what: Play::Clips { clips, .. }, .. } => {
+                let clips: Vec<&str> = clips.iter().map(|clip| &**clip).collect();
+                format!("\"{}\" to {}", clips.join(" "), name(leg))
+            }
+            media::Command::Bridge { a, b } => format!("{} and {} talk", name(a), name(b)),
+            media::Command::Listen { from, to } => format!("{} hears {}", name(to), name(from)),
+            media::Command::Record { .. } => "tape runs".to_owned(),
+            media::Command::StopRecord { .. } => "tape stops".to_owned(),
+            _ => return, // Housekeeping.
+        };
+        self.ladder.note(self.now, text);
+    }
+
+    /// Which call of which station a leg of the switch belongs to.
+    pub fn who(&self, leg: LegRef) -> Option<(usize, CallId)> {
+        let remote = self.shard.legs.get(&leg)?.remote?;
+        self.stations.iter().enumerate().find_map(|(at, station)| {
+            let calls = station
+                .endpoint
+                .calls()
+                .filter(|(_, call)| self.net.seen_as(call.local.rtp) == remote || call.local.rtp == remote);
+            calls.map(|(id, _)| (at, id)).last()
+        })
+    }
+
+    /// The leg at the switch of a station's call.
+    pub fn leg_of(&self, station: usize, call: CallId) -> Option<LegRef> {
+        let found = self.shard.legs.keys().copied().filter(|leg| self.who(*leg) == Some((station, call)));
+        found.last()
+    }
+
+    fn is_audible(&self, leg: LegRef) -> bool {
+        self.who(leg).is_some_and(|(station, _)| !self.cut.contains(&station))
+    }
+
+    /// Nothing that this station says as RTP is heard any more.
+    pub fn cut(&mut self, station: usize) {
+        self.cut.insert(station);
+        let told: Vec<(LegRef, Duration, Tick)> = self
+            .shard
+            .legs
+            .iter()
+            .filter(|(leg, _)| self.who(**leg).is_some_and(|(who, _)| who == station))
+            .filter_map(|(leg, it)| it.silence.map(|(after, since)| (*leg, after, since)))
+            .collect();
+        told.into_iter().for_each(|(leg, after, since)| self.later(after, Happening::Silence { leg, since }));
+    }
+
+    /// The person of a call, or the phone.
+    pub fn name(&self, station: usize, call: CallId) -> String {
+        let station = &self.stations[station];
+        station.owner(call).map_or(station.name.clone(), |person| station.people[person].name.clone())
+    }
+
+    fn serve_people(&mut self) {
+        let now = self.now;
+        for at in 0..self.stations.len() {
+            self.stations[at].on_timeout(now);
+            while let Some((call, key)) = self.stations[at].poll_press(now) {
+                self.carry_key(at, call, key);
+            }
+            while let Some(told) = self.stations[at].poll_told() {
+                self.told.push((now, at, told));
+            }
+            let from = self.stations[at].endpoint.config.local;
+            while let Some(transmit) = self.stations[at].poll_transmit() {
+                self.send_sip(from, transmit.to, transmit.bytes);
+            }
+            while let Some(rtp) = self.stations[at].poll_rtp() {
+                if !self.cut.contains(&at) {
+                    self.send_rtp(SocketAddr::new(from.ip(), rtp.port), rtp.to, rtp.bytes);
+                }
+            }
+        }
+    }
+
+    /// A key pressed at a phone without RTP.
+    pub fn carry_key(&mut self, station: usize, call: CallId, digit: char) {
+        if self.packets.is_none()
+            && let Some(leg) = self.leg_of(station, call)
+        {
+            let event = media::Event::Digit { leg, digit };
+            self.to_switch(Duration::from_millis(60), Input::Media(ShardId(0), event));
+        }
+    }
+
+    fn send_sip(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        let Some(message) = Message::parse(&bytes) else { panic!("not SIP: {}", String::from_utf8_lossy(&bytes)) };
+        if from == SWITCH {
+            self.laws.on_sip(self.now, true, to, &message, &self.disk);
+        }
+        let carried = self.net.carry_sip(from, to, &ladder::label(&message));
+        let (a, b) = (self.party(from, &message), self.party(to, &message));
+        self.ladder.arrow(self.now, &a, &b, &message, carried.after.is_empty());
+        for after in carried.after {
+            self.later(after, Happening::Sip { from: carried.from, to: carried.to, bytes: bytes.clone() });
+        }
+    }
+
+    fn send_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        let carried = self.net.carry_rtp(from, to);
+        for after in carried.after {
+            self.later(after, Happening::Rtp { from: carried.from, to: carried.to, bytes: bytes.clone() });
+        }
+    }
+
+    /// Whom a ladder names for an address: behind the carrier, the person whose call it is.
+    fn party(&mut self, address: SocketAddr, message: &Message) -> String {
+        if address == SWITCH {
+            return "ringback".to_owned();
+        }
+        let found = self
+            .stations
+            .iter()
+            .find(|it| it.endpoint.config.local == address || self.net.seen_as(it.endpoint.config.local) == address);
+        let Some(station) = found else { return address.to_string() };
+        if station.carrier.is_none() {
+            return station.name.clone();
+        }
+        if let Some(name) = self.names.get(message.call_id()) {
+            return name.clone();
+        }
+        let number = |value: &str| ringback::demo::endpoint::number_of(value);
+        let (from, to) = (number(message.header("From").unwrap_or("")), number(message.header("To").unwrap_or("")));
+        let person = station
+            .people
+            .iter()
+            .find(|person| message.method() == "INVITE" && (person.number == from || person.number == to));
+        let name = person.map_or(station.name.clone(), |person| person.name.clone());
+        if message.method() == "INVITE" {
+            self.names.insert(message.call_id().to_owned(), name.clone());
+        }
+        name
+    }
+
+    fn to_switch(&mut self, after: Duration, input: Input) {
+        self.later(after, Happening::ToSwitch { life: self.life, input });
+    }
+
+    fn later(&mut self, after: Duration, happening: Happening) {
+        self.order += 1;
+        self.heap.insert((self.now + after, self.order), happening);
+    }
+
+    /// Gives the switch a command; the answer comes with the disk's leave.
+    pub fn ask(&mut self, command: Command) -> Reply {
+        self.next_reply += 1;
+        let to = ReplyTo(self.next_reply);
+        self.handle(Input::Command(command, to));
+        let limit = self.now + Duration::from_secs(10);
+        while !self.replies.contains_key(&to) {
+            assert!(self.step(limit), "a command was never answered");
+        }
+        self.replies.remove(&to).expect("it is there")
+    }
+}
+
+fn people(entropy: &mut Entropy) -> Vec<Station> {
+    let pitches: Vec<u32> = PHONES.iter().map(|(.., pitch)| *pitch).chain([500]).collect();
+    let config = |user: &str, local: SocketAddr, rtp_ports: u16, pitch: u32| Config {
+        user: user.to_owned(),
+        display: None,
+        local,
+        server: SWITCH,
+        domain: SWITCH.ip().to_string(),
+        credentials: None,
+        codecs: vec![0, 8],
+        rtp_port: 4_000,
+        rtp_ports,
+        pitch,
+        pitches: pitches.clone(),
+        packets: false,
+    };
+    let mut carrier = config(DID, CARRIER, 200, 500);
+    carrier.credentials = None;
+    let mut stations = vec![Station::carrier("carrier", carrier, entropy.fork())];
+    for (name, extension, address, pitch) in PHONES {
+        let mut config = config(extension, address, 200, pitch);
+        config.credentials = Some((extension.to_owned(), secret(extension)));
+        stations.push(Station::phone(config, Person::new(name, extension), entropy.fork()));
+    }
+    stations
+}

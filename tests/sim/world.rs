@@ -305,7 +305,9 @@ impl World {
         self.shard.command(self.now, &command, &mut out);
         match &command {
             media::Command::Bridge { a, b } => {
-                [a, b].map(|leg| self.later(Duration::from_millis(20), Happening::Voice { leg: *leg }));
+                [a, b]
+                    .into_iter()
+                    .for_each(|leg| self.later(Duration::from_millis(20), Happening::Voice { leg: *leg }));
             }
             media::Command::Update { leg, silence: Some(after), .. } => {
                 self.later(*after, Happening::Silence { leg: *leg, since: self.now });

@@ -197,7 +197,8 @@ fn is_withheld(number: &str) -> bool {
 }
 
 fn region(country: &str) -> Option<Region> {
-    Region::from_code(&country.to_ascii_uppercase()).ok()
+    let region = Region::from_code(&country.to_ascii_uppercase()).ok()?;
+    PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| region)
 }
 
 fn parse(digits: &str, region: Option<Region>) -> Result<Party, NumberError> {

@@ -1,0 +1,12 @@
+//! The trades by themselves: numbers, policy, routes, agents, lines, calling hours, retries and the planner, as pure
+//! functions of settings and time. Names in brackets are requirement ids.
+
+mod agents;
+mod hours;
+mod lines;
+mod numbers;
+mod offers;
+mod planner;
+mod retries;
+mod routes;
+mod site;

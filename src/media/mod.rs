@@ -3,10 +3,15 @@
 //! Sans-IO and shaped for the hot path: no allocation, lock, log or `dyn` per packet; output goes into a borrowed
 //! [`Sink`]. Commands and events cross to the switch on small bounded channels, a few per call-second.
 
+mod bridge;
 pub mod engine;
+mod leg;
+mod player;
+mod tap;
+mod wheel;
 
 pub use crate::sdp::{Direction, Format};
-pub use engine::Engine;
+pub use engine::{Counters, Engine};
 
 use crate::id::{LegRef, Name, PlayRef, RecordingId};
 use std::net::SocketAddr;

@@ -10,9 +10,11 @@ pub mod commands;
 mod host;
 pub mod recorder;
 pub mod repair;
+mod serve;
 mod start_error;
 
 pub use commands::{Commands, NoAnswer};
+pub use serve::{ServeError, serve};
 pub use start_error::StartError;
 
 use crate::audio::clip::Library;

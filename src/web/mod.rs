@@ -1,11 +1,33 @@
-//! The HTTP API.
+//! The HTTP API of interface.md: what the switch shows and what may be asked of it, as JSON.
+//!
+//! Every request carries the bearer token of the data directory, except `/healthz`, `/readyz` and `/metrics` from
+//! loopback. Every failure is a problem document; every answer says that it is not to be stored, sniffed, framed or
+//! executed (security.md T40).
 
+mod audio;
+mod body;
+mod callbacks;
+mod live;
+mod problem;
+mod query;
 pub mod token;
 
-use crate::run::Commands;
+pub use problem::Problem;
+
+use crate::limits::HTTP_BODY_BYTES;
+use crate::run::{Commands, NoAnswer};
 use crate::store::Health;
-use std::net::TcpListener;
+use crate::switch::command::{Command, Reply};
+use axum::Json;
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What the API shows and asks.
 #[derive(Clone, Debug)]
@@ -20,5 +42,105 @@ pub struct Site {
     pub health: Health,
 }
 
+type Shared = State<Arc<Site>>;
+
 /// Serves until the runtime ends.
-pub async fn serve(_listener: TcpListener, _site: Site) {}
+pub async fn serve(listener: TcpListener, site: Site) {
+    let served = async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).await
+    };
+    if let Err(error) = served.await {
+        tracing::error!(%error, "HTTP is not served");
+    }
+}
+
+/// All routes.
+pub fn router(site: Site) -> Router {
+    let site = Arc::new(site);
+    let api = Router::new()
+        .route("/callbacks", get(callbacks::list).post(callbacks::add))
+        .route("/callbacks/{id}", get(callbacks::show))
+        .route("/callbacks/{id}/cancel", post(callbacks::cancel))
+        .route("/callbacks/{id}/now", post(callbacks::now))
+        .route("/queues", get(live::queues))
+        .route("/queues/{name}", get(live::queue))
+        .route("/agents", get(live::agents))
+        .route("/agents/{name}/pause", post(live::pause))
+        .route("/agents/{name}/resume", post(live::resume))
+        .route("/trunks", get(live::trunks))
+        .route("/calls", get(live::calls))
+        .route("/calls/{id}", get(live::call))
+        .route("/calls/{id}/hangup", post(live::hang_up))
+        .route("/recordings", get(live::recordings))
+        .route("/recordings/{id}", get(live::recording))
+        .route("/recordings/{id}/audio", get(audio::play))
+        .route("/system/drain", post(live::drain));
+    Router::new()
+        .route("/healthz", get(live::healthy))
+        .route("/readyz", get(live::ready))
+        .route("/metrics", get(live::metrics))
+        .nest("/api/v1", api)
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(site.clone(), admit))
+        .layer(middleware::map_response(guard))
+        .with_state(site)
+}
+
+async fn no_such_path() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+async fn no_such_method(method: Method) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not what this path takes"))
+}
+
+/// Whether the request may be answered at all. Without the token even unknown paths look alike.
+async fn admit(State(site): Shared, request: Request, next: Next) -> Response {
+    let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics");
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if open && peer.is_some_and(|peer| peer.is_loopback()) || token::matches(&site.token, authorization) {
+        return next.run(request).await;
+    }
+    let detail = "send the token of the data directory's admin.token as `Authorization: Bearer …`";
+    Problem::new(StatusCode::UNAUTHORIZED, detail).into_response()
+}
+
+const GUARDS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+async fn guard(mut response: Response) -> Response {
+    for (name, value) in GUARDS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Asks the switch, and shows what it says.
+async fn ask(site: &Site, command: Command) -> Result<Response, Problem> {
+    Ok(match site.commands.ask(command).await? {
+        Reply::Callbacks(page) => Json(page).into_response(),
+        Reply::Callback(callback) => Json(callback).into_response(),
+        Reply::Queues(page) => Json(page).into_response(),
+        Reply::Queue(queue) => Json(queue).into_response(),
+        Reply::Agents(page) => Json(page).into_response(),
+        Reply::Agent(agent) => Json(agent).into_response(),
+        Reply::Trunks(page) => Json(page).into_response(),
+        Reply::Calls(page) => Json(page).into_response(),
+        Reply::Call(call) => Json(call).into_response(),
+        Reply::Recordings(page) => Json(page).into_response(),
+        Reply::Recording(recording) => Json(recording).into_response(),
+        Reply::Status(status) => Json(status).into_response(),
+        Reply::Gauges(_) => return Err(NoAnswer.into()), // Only `/metrics` asks for them, and it does not ask here.
+        Reply::Refused(refused) => return Err(refused.into()),
+    })
+}

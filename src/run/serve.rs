@@ -1,0 +1,116 @@
+//! `ringback serve`: a switch as a process. Signals drain it, a second one ends it, a fault of ours ends it visibly.
+
+use super::{Ended, Parts, Running, StartError, start};
+use crate::switch::command::{Command, Reply};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How often a draining switch is asked whether its last call has ended.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Why serving failed.
+#[derive(Debug)]
+pub enum ServeError {
+    /// It never began.
+    Start(StartError),
+    /// It ended by a fault of ours.
+    Fault,
+}
+
+impl std::fmt::Display for ServeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ServeError::Start(error) => error.fmt(f),
+            ServeError::Fault => f.write_str("the switch has ended by a fault of its own: the log above says where"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Serves until a signal or a drain has ended it. `ready` is called once, when phones can register.
+pub fn serve(parts: Parts, ready: impl FnOnce(&Running)) -> Result<(), ServeError> {
+    harden();
+    let drain = parts.settings.server.drain;
+    let running = start(parts).map_err(ServeError::Start)?;
+    ready(&running);
+    let handle = running.runtime.as_ref().expect("only the end takes the runtime").handle().clone();
+    let outcome = handle.block_on(until_over(&running, drain)).map_err(ServeError::Start)?;
+    match (outcome, running.stop()) {
+        (Ended::Stopped, Ended::Stopped) => Ok(()),
+        (Ended::Fault, _) | (_, Ended::Fault) => Err(ServeError::Fault),
+    }
+}
+
+/// Files are ours alone, and memory full of secrets is not left behind as a core dump (security.md T45).
+fn harden() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    if let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%error, "core dumps could not be turned off");
+    }
+    // A panic goes to the log like everything else; whoever supervises the thread decides what it means.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let thread = std::thread::current().name().unwrap_or("?").to_owned();
+        tracing::error!(%place, ?message, thread, "a fault of ours");
+    }));
+}
+
+async fn until_over(running: &Running, drain: Duration) -> Result<Ended, StartError> {
+    let mut signals = Signals::new().map_err(StartError::Thread)?;
+    let mut signalled = false;
+    let mut draining: Option<Instant> = None;
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            ended = running.ended() => return Ok(ended),
+            () = signals.next() => {
+                if signalled {
+                    tracing::warn!("a second signal: ending at once");
+                    return Ok(Ended::Stopped);
+                }
+                tracing::info!(secs = drain.as_secs(), "draining: new calls are refused, running ones may end");
+                signalled = true;
+                draining.get_or_insert_with(Instant::now); // It may already have been drained over HTTP.
+                if running.commands.ask(Command::Drain).await.is_err() {
+                    return Ok(Ended::Fault);
+                }
+            }
+            _ = look.tick() => {
+                let Ok(Reply::Status(status)) = running.commands.ask(Command::Status).await else { continue };
+                if !status.draining {
+                    continue;
+                }
+                let since = *draining.get_or_insert_with(Instant::now);
+                if status.calls == 0 {
+                    tracing::info!("drained");
+                    return Ok(Ended::Stopped);
+                }
+                if since.elapsed() >= drain {
+                    tracing::warn!(calls = status.calls, "the time for draining is over: calls are cut");
+                    return Ok(Ended::Stopped);
+                }
+            }
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

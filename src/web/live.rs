@@ -1,0 +1,101 @@
+//! The live state: queues, agents, trunks, calls, recordings, and the three paths for machines.
+
+use super::body::OptionalBody;
+use super::query::Pairs;
+use super::{Problem, Shared, ask};
+use crate::id::{CallRef, RecordingId};
+use crate::run::NoAnswer;
+use crate::switch::command::{Command, Reply};
+use crate::telemetry;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+/// The body of `pause`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pause {
+    reason: Option<String>,
+}
+
+pub(super) async fn queues(State(site): Shared) -> Result<Response, Problem> {
+    ask(&site, Command::ListQueues).await
+}
+
+pub(super) async fn queue(State(site): Shared, Path(name): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::ShowQueue(name)).await
+}
+
+pub(super) async fn agents(State(site): Shared) -> Result<Response, Problem> {
+    ask(&site, Command::ListAgents).await
+}
+
+pub(super) async fn pause(
+    State(site): Shared,
+    Path(agent): Path<String>,
+    OptionalBody(Pause { reason }): OptionalBody<Pause>,
+) -> Result<Response, Problem> {
+    ask(&site, Command::PauseAgent { agent, reason }).await
+}
+
+pub(super) async fn resume(State(site): Shared, Path(agent): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::ResumeAgent(agent)).await
+}
+
+pub(super) async fn trunks(State(site): Shared) -> Result<Response, Problem> {
+    ask(&site, Command::ListTrunks).await
+}
+
+pub(super) async fn calls(State(site): Shared, query: Pairs) -> Result<Response, Problem> {
+    ask(&site, Command::ListCalls(query.page()?)).await
+}
+
+fn call_id(text: &str) -> Result<CallRef, Problem> {
+    text.parse().map_err(|_| Problem::not_found("call", text))
+}
+
+pub(super) async fn call(State(site): Shared, Path(call): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::ShowCall(call_id(&call)?)).await
+}
+
+pub(super) async fn hang_up(State(site): Shared, Path(call): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::HangUpCall(call_id(&call)?)).await
+}
+
+pub(super) async fn recordings(State(site): Shared, query: Pairs) -> Result<Response, Problem> {
+    ask(&site, Command::ListRecordings(query.page()?)).await
+}
+
+pub(super) fn recording_id(text: &str) -> Result<RecordingId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("recording", text))
+}
+
+pub(super) async fn recording(State(site): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::ShowRecording(recording_id(&id)?)).await
+}
+
+pub(super) async fn drain(State(site): Shared) -> Result<Response, Problem> {
+    ask(&site, Command::Drain).await
+}
+
+/// Whether the process is alive: the switch's thread answers.
+pub(super) async fn healthy(State(site): Shared) -> Result<Response, Problem> {
+    site.commands.ask(Command::Status).await?;
+    Ok(Json(serde_json::json!({ "status": "ok" })).into_response())
+}
+
+/// Whether calls and promises are taken.
+pub(super) async fn ready(State(site): Shared) -> Result<Response, Problem> {
+    let Reply::Status(mut status) = site.commands.ask(Command::Status).await? else { return Err(NoAnswer.into()) };
+    status.store_ok &= !site.health.is_poisoned();
+    let code = if status.store_ok && !status.draining { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((code, Json(status)).into_response())
+}
+
+pub(super) async fn metrics(State(site): Shared) -> Result<Response, Problem> {
+    let Reply::Gauges(gauges) = site.commands.ask(Command::Gauges).await? else { return Err(NoAnswer.into()) };
+    let text = telemetry::metrics(&gauges);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}

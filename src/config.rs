@@ -21,8 +21,7 @@ pub mod tables;
 mod value;
 
 use crate::limits;
-use crate::settings::{Settings, ShellSettings};
-use chrono_tz::Tz;
+use crate::settings::{Settings, ShellSettings, Tz};
 pub use reference::reference;
 use report::Report;
 pub use report::{Problem, Severity};

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `ringback` binary: arguments, start, wait.
+
+fn main() -> std::process::ExitCode {
+    ringback::cli::main()
+}

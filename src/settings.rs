@@ -4,7 +4,7 @@
 
 use crate::id::Name;
 use chrono::{NaiveDate, NaiveTime, Weekday};
-use chrono_tz::Tz;
+pub use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;

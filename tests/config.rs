@@ -2,8 +2,8 @@
 
 #![cfg(feature = "shell")]
 
-use chrono_tz::Tz;
 use ringback::config::{self, Config, Files, Problem};
+use ringback::settings::Tz;
 use std::io;
 use std::path::{Path, PathBuf};
 

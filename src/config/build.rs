@@ -8,7 +8,6 @@ use super::report::Report;
 use super::value::{Server, Target, Value};
 use crate::id::Name;
 use crate::settings::{self, *};
-use chrono_tz::Tz;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;

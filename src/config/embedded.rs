@@ -3,7 +3,7 @@
 
 use super::{Config, Disk, Problem};
 use crate::entropy::Entropy;
-use chrono_tz::Tz;
+use crate::settings::Tz;
 use std::fmt;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

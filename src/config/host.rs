@@ -1,6 +1,6 @@
 //! What the host says about itself.
 
-use chrono_tz::Tz;
+use crate::settings::Tz;
 
 /// The zone of the host: `TZ`, else where `/etc/localtime` leads, else UTC.
 pub fn zone() -> Tz {

@@ -5,8 +5,8 @@ use super::read::{Object, Read, kind_of};
 use super::report::{quote, suggestion};
 use super::schema::{End, Kind};
 use crate::settings::Cidr;
+use crate::settings::Tz;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
-use chrono_tz::Tz;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use toml::de::DeValue;
@@ -184,7 +184,7 @@ fn word(kind: &Kind, text: &str) -> Result<Value, String> {
         Kind::ServedBy => served_by(text).map(Value::ServedBy).ok_or_else(wrong),
         Kind::Country => checked(length == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())),
         Kind::Zone => text.parse().map(Value::Zone).map_err(|_| {
-            format!("{}{}", wrong(), suggestion(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())))
+            format!("{}{}", wrong(), suggestion(text, crate::settings::TZ_VARIANTS.iter().map(|zone| zone.name())))
         }),
         Kind::Number => checked(is_e164(text)),
         Kind::Pattern => checked(is_pattern(text)),

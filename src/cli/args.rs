@@ -1,0 +1,390 @@
+//! The grammar of the command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// A SIP switch with one promise: nobody waits on hold, we call you back.
+///
+/// Without a command it runs the switch, as `ringback serve` does.
+#[derive(Debug, Parser)]
+#[command(name = "ringback", version, args_conflicts_with_subcommands = false)]
+#[command(
+    after_help = "Examples:\n  ringback\n  ringback serve --config ringback.toml\n  ringback queue show support\n\n\
+                        Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration wrong, 4 server not reachable, 5 partly done"
+)]
+pub struct Arguments {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What holds for `serve`, also when that word is left out.
+    #[command(flatten)]
+    pub serve: Serve,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Print JSON for programs instead of tables for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where the server's API is [default: where the data directory says, else http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL", env = "RINGBACK_SERVER")]
+    pub server: Option<String>,
+    /// The data directory: store, recordings, token
+    #[arg(long, global = true, value_name = "DIR", default_value = "ringback-data", env = "RINGBACK_DATA")]
+    pub data: PathBuf,
+}
+
+/// Options of `serve`.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct Serve {
+    /// The configuration file; without one, the embedded default site
+    #[arg(long, value_name = "FILE", env = "RINGBACK_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where SIP over UDP listens, instead of server.sip_udp
+    #[arg(long, value_name = "ADDRESS:PORT", env = "RINGBACK_SIP_UDP")]
+    pub sip_udp: Option<SocketAddr>,
+    /// Where the API listens, instead of server.http
+    #[arg(long, value_name = "ADDRESS:PORT", env = "RINGBACK_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// What SDP and Contact carry, instead of server.public_address
+    #[arg(long, value_name = "ADDRESS", env = "RINGBACK_PUBLIC_ADDRESS")]
+    pub public_address: Option<IpAddr>,
+    /// Ports for RTP, instead of server.media_ports
+    #[arg(long, value_name = "LOW-HIGH", env = "RINGBACK_MEDIA_PORTS", value_parser = ports)]
+    pub media_ports: Option<RangeInclusive<u16>>,
+}
+
+impl Serve {
+    /// These options, and `other`'s where these are silent: `ringback --http … serve` means the same as
+    /// `ringback serve --http …`.
+    pub fn or(self, other: Serve) -> Serve {
+        Serve {
+            config: self.config.or(other.config),
+            sip_udp: self.sip_udp.or(other.sip_udp),
+            http: self.http.or(other.http),
+            public_address: self.public_address.or(other.public_address),
+            media_ports: self.media_ports.or(other.media_ports),
+        }
+    }
+}
+
+/// `20000-20999`
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let wrong = || "write a range of at least 2 ports from 1024 to 65535 such as 20000-20999".to_owned();
+    let (low, high) = text.split_once('-').ok_or_else(wrong)?;
+    let low: u16 = low.trim().parse().map_err(|_| wrong())?;
+    let high: u16 = high.trim().parse().map_err(|_| wrong())?;
+    if 1024 <= low && low < high { Ok(low..=high) } else { Err(wrong()) }
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the switch
+    #[command(after_help = "Example:\n  ringback serve --config ringback.toml --data /var/lib/ringback")]
+    Serve(Serve),
+    /// Validate a configuration file: every error with file:line:column
+    #[command(after_help = "Example:\n  ringback check ringback.toml")]
+    Check(Check),
+    /// Callbacks: promises made and kept
+    #[command(subcommand, after_help = "Example:\n  ringback callback list --state due")]
+    Callback(CallbackCommand),
+    /// Queues and who waits in them
+    #[command(subcommand, after_help = "Example:\n  ringback queue show support")]
+    Queue(QueueCommand),
+    /// Agents and their phones
+    #[command(subcommand, after_help = "Example:\n  ringback agent pause anna --reason lunch")]
+    Agent(AgentCommand),
+    /// Trunks
+    #[command(subcommand, after_help = "Example:\n  ringback trunk list")]
+    Trunk(TrunkCommand),
+    /// Calls, live and ended
+    #[command(subcommand, after_help = "Example:\n  ringback call show 01JD0000000000000000000000 --ladder")]
+    Call(CallCommand),
+    /// Recordings
+    #[command(subcommand, after_help = "Example:\n  ringback recording get 01JD0000000000000000000000 -o call.wav")]
+    Recording(RecordingCommand),
+    /// Take no new calls; the server ends when the running ones have ended
+    #[command(after_help = "Example:\n  ringback drain")]
+    Drain,
+    /// Make a development CA and a server certificate
+    #[command(after_help = "Example:\n  ringback cert --out certs --name pbx.example.com --name 192.0.2.10")]
+    Cert(Cert),
+}
+
+/// Options of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct Check {
+    /// The configuration file
+    pub file: PathBuf,
+}
+
+/// Options of `cert`.
+#[derive(Clone, Debug, Args)]
+pub struct Cert {
+    /// Where the files go
+    #[arg(long, value_name = "DIR", default_value = "certs")]
+    pub out: PathBuf,
+    /// A host name or address the server certificate is for; repeatable
+    #[arg(long, value_name = "NAME", default_values = ["localhost", "127.0.0.1", "::1"])]
+    pub name: Vec<String>,
+    /// How long the server certificate holds
+    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// Make a new server certificate where there is one already (the CA is kept)
+    #[arg(long)]
+    pub renew: bool,
+}
+
+/// `callback …`
+#[derive(Debug, Subcommand)]
+pub enum CallbackCommand {
+    /// List callbacks
+    #[command(after_help = "Example:\n  ringback callback list --state due --state waiting_retry --queue support")]
+    List {
+        /// Only in this state; repeatable
+        #[arg(long, value_name = "STATE", value_parser = STATES)]
+        state: Vec<String>,
+        /// Only of this queue
+        #[arg(long, value_name = "NAME")]
+        queue: Option<String>,
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 1000)]
+        limit: usize,
+    },
+    /// Show one with its attempts, and what holds it
+    #[command(after_help = "Example:\n  ringback callback show 01JD0000000000000000000000")]
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Promise one
+    #[command(after_help = "Example:\n  ringback callback add +12025550123 --queue support")]
+    Add(AddCallback),
+    /// Cancel callbacks
+    #[command(after_help = "Example:\n  ringback callback cancel 01JD0000000000000000000000")]
+    Cancel {
+        /// Their ids
+        #[arg(required = true)]
+        id: Vec<String>,
+    },
+    /// Try callbacks now, ahead of their time
+    #[command(after_help = "Example:\n  ringback callback now 01JD0000000000000000000000")]
+    Now {
+        /// Their ids
+        #[arg(required = true)]
+        id: Vec<String>,
+    },
+}
+
+/// The states of a callback (interface.md).
+const STATES: [&str; 16] = [
+    "pending",
+    "due",
+    "reserving",
+    "agent_ringing",
+    "agent_ready",
+    "customer_ringing",
+    "talking",
+    "deferred",
+    "waiting_retry",
+    "blocked",
+    "client_offer",
+    "overflow",
+    "completed",
+    "failed",
+    "expired",
+    "cancelled",
+];
+
+/// Options of `callback add`.
+#[derive(Clone, Debug, Args)]
+pub struct AddCallback {
+    /// The customer's number, or an extension
+    pub number: String,
+    /// Whose line it joins; the only queue when omitted
+    #[arg(long, value_name = "NAME")]
+    pub queue: Option<String>,
+    /// Not before this instant, RFC 3339
+    #[arg(long, value_name = "INSTANT")]
+    pub not_before: Option<String>,
+    /// How; the queue's own when omitted
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Only this agent
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// JSON that is handed back with the callback
+    #[arg(long, value_name = "JSON")]
+    pub attach: Option<String>,
+    /// The same key again makes no second callback
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+}
+
+/// `queue …`
+#[derive(Debug, Subcommand)]
+pub enum QueueCommand {
+    /// All queues, or one with everybody who waits
+    #[command(after_help = "Example:\n  ringback queue show support")]
+    Show {
+        /// Its name
+        name: Option<String>,
+    },
+}
+
+/// `agent …`
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// List agents
+    #[command(after_help = "Example:\n  ringback agent list")]
+    List,
+    /// Give an agent no calls for now
+    #[command(after_help = "Example:\n  ringback agent pause anna --reason lunch")]
+    Pause {
+        /// Who
+        name: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Give an agent calls again
+    #[command(after_help = "Example:\n  ringback agent resume anna")]
+    Resume {
+        /// Who
+        name: String,
+    },
+    /// Show the password of an agent's phone
+    #[command(
+        after_help = "Example:\n  ringback agent secret 1001\n  ringback agent secret anna --config ringback.toml"
+    )]
+    Secret {
+        /// Name or extension
+        name: String,
+        /// The configuration file; without one, the embedded default site of the data directory
+        #[arg(long, value_name = "FILE", env = "RINGBACK_CONFIG")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// `trunk …`
+#[derive(Debug, Subcommand)]
+pub enum TrunkCommand {
+    /// List trunks and their state
+    #[command(after_help = "Example:\n  ringback trunk list")]
+    List,
+}
+
+/// `call …`
+#[derive(Debug, Subcommand)]
+pub enum CallCommand {
+    /// List live calls and the last ended ones
+    #[command(after_help = "Example:\n  ringback call list")]
+    List {
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Show one
+    #[command(after_help = "Example:\n  ringback call show 01JD0000000000000000000000 --ladder")]
+    Show {
+        /// Its id
+        id: String,
+        /// With every message
+        #[arg(long)]
+        ladder: bool,
+    },
+    /// End calls
+    #[command(after_help = "Example:\n  ringback call hangup 01JD0000000000000000000000")]
+    Hangup {
+        /// Their ids
+        #[arg(required = true)]
+        id: Vec<String>,
+    },
+}
+
+/// `recording …`
+#[derive(Debug, Subcommand)]
+pub enum RecordingCommand {
+    /// List recordings
+    #[command(after_help = "Example:\n  ringback recording list")]
+    List {
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Fetch the audio of one: WAV, agent left, customer right
+    #[command(after_help = "Example:\n  ringback recording get 01JD0000000000000000000000 -o call.wav")]
+    Get {
+        /// Its id
+        id: String,
+        /// Where to; `-` is standard output [default: ID.wav]
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parsed(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(std::iter::once(&"ringback").chain(words))
+    }
+
+    #[test]
+    fn the_grammar_holds_together_and_every_command_has_an_example() {
+        let mut command = Arguments::command();
+        command.build();
+        command.clone().debug_assert();
+
+        fn look(command: &clap::Command) {
+            let has_example = command.get_after_help().is_some_and(|help| help.to_string().contains("ringback"));
+            assert!(has_example || command.get_name() == "help", "{} has no example", command.get_name());
+            command.get_subcommands().filter(|inner| inner.get_name() != "help").for_each(look);
+        }
+        look(&command);
+    }
+
+    #[test]
+    fn without_a_command_it_serves_with_the_same_options() {
+        let bare = parsed(&["--sip-udp", "127.0.0.1:5070", "--data", "d"]).unwrap();
+        let named = parsed(&["serve", "--sip-udp", "127.0.0.1:5070", "--data", "d"]).unwrap();
+
+        let Some(Command::Serve(args)) = named.command else { panic!("serve is a command") };
+        assert!(bare.command.is_none());
+        assert_eq!(args.or(named.serve), bare.serve);
+        assert_eq!((bare.global.data, named.global.data), (PathBuf::from("d"), PathBuf::from("d")));
+    }
+
+    #[test]
+    fn wrong_options_are_usage_errors() {
+        for words in [
+            &["serve", "--sip-udp", "5060"][..],
+            &["serve", "--media-ports", "20000"],
+            &["serve", "--media-ports", "80-90"],
+            &["callback", "list", "--state", "waiting"],
+            &["callback", "cancel"],
+            &["check"],
+            &["cert", "--days", "0"],
+            &["frobnicate"],
+        ] {
+            assert_eq!(parsed(words).unwrap_err().exit_code(), 2, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn json_and_server_may_stand_after_the_command() {
+        let arguments = parsed(&["callback", "list", "--json", "--server", "http://127.0.0.1:1"]).unwrap();
+
+        assert!(arguments.global.json);
+        assert_eq!(arguments.global.server.as_deref(), Some("http://127.0.0.1:1"));
+    }
+}

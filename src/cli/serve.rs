@@ -1,0 +1,122 @@
+//! `ringback serve`: the configuration and what the command line says on top of it, then the switch.
+
+use super::args::{Global, Serve};
+use super::start::{Started, text};
+use super::{Exit, Trouble, client, print};
+use crate::config::embedded::{self, Secrets};
+use crate::config::{self, Config, Refused, host};
+use crate::entropy::Entropy;
+use crate::run::{self, Parts};
+use crate::telemetry::{self, LogFormat};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Runs the switch until a signal or a drain ends it.
+pub(super) fn serve(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
+    telemetry::init(if global.json { LogFormat::Json } else { LogFormat::Text });
+    let (mut config, new_secrets) = site(global, args)?;
+    overrule(&mut config, args);
+    let Config { settings, shell, warnings } = config;
+    let parts = Parts { settings: settings.clone(), shell, data: global.data.clone() };
+    let served = run::serve(parts, |running| {
+        note_address(&global.data, running.http);
+        let started = text(&Started {
+            settings: &settings,
+            config: args.config.as_deref(),
+            sip: running.sip,
+            http: running.http,
+            reachable: reachable(),
+            data: &global.data,
+            new_secrets: new_secrets.as_ref(),
+            warnings: &warnings,
+        });
+        let _ = print(&started); // a closed standard output is no reason to take no calls
+    });
+    forget_address(&global.data);
+    served.map(|()| Exit::Done).map_err(Trouble::failed)
+}
+
+/// The configuration: the file, or the embedded site with its secrets when they are new.
+fn site(global: &Global, args: &Serve) -> Result<(Config, Option<Secrets>), Trouble> {
+    let Some(file) = &args.config else {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| Trouble::failed("the system gives no random numbers for secrets"))?;
+        return embedded::load(&global.data, host::zone(), &mut Entropy::from_secret(seed)).map_err(Trouble::failed);
+    };
+    match config::load(file) {
+        Ok(config) => Ok((config, None)),
+        Err(refused @ Refused::Unreadable(..)) => Err(Trouble::new(Exit::Config, refused)),
+        Err(refused @ Refused::Wrong(..)) => {
+            eprintln!("{refused}");
+            let file = file.display();
+            Err(Trouble::new(Exit::Config, format!("{file} is wrong: mend what is named above and start again")))
+        }
+    }
+}
+
+/// The command line and its environment have the last word.
+fn overrule(config: &mut Config, args: &Serve) {
+    if let Some(address) = args.sip_udp {
+        config.shell.sip_udp = address;
+    }
+    if let Some(address) = args.http {
+        config.shell.http = address;
+    }
+    if let Some(address) = args.public_address {
+        config.settings.server.public_address = Some(address);
+    }
+    if let Some(ports) = &args.media_ports {
+        config.settings.server.media_ports = ports.clone();
+    }
+}
+
+/// The address from which this machine would talk to others. Connecting a UDP socket sends nothing; the target is a
+/// documentation address (RFC 5737).
+fn reachable() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_unspecified())
+}
+
+/// Where the commands of this data directory find the API. Without the note they ask the default address.
+fn note_address(data: &Path, http: SocketAddr) {
+    let host = match http.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+        address => address,
+    };
+    let url = format!("http://{}\n", SocketAddr::new(host, http.port()));
+    let mut open = std::fs::OpenOptions::new();
+    let file = open.write(true).create(true).truncate(true).mode(0o600).open(data.join(client::ADDRESS));
+    if let Err(error) = file.and_then(|mut file| std::io::Write::write_all(&mut file, url.as_bytes())) {
+        tracing::warn!(%error, "the address of the API could not be noted in the data directory");
+    }
+}
+
+/// The next program on that port must not be given our token.
+fn forget_address(data: &Path) {
+    let _ = std::fs::remove_file(data.join(client::ADDRESS)); // it may never have been written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Disk;
+
+    #[test]
+    fn the_command_line_has_the_last_word() {
+        let mut config = config::parse("[server]\nsip_udp = \"127.0.0.1:5060\"\n", &Disk::new(Path::new("."))).unwrap();
+        let args = Serve {
+            sip_udp: Some("127.0.0.1:5070".parse().unwrap()),
+            media_ports: Some(30_000..=30_099),
+            ..Serve::default()
+        };
+
+        overrule(&mut config, &args);
+
+        assert_eq!(config.shell.sip_udp.port(), 5070);
+        assert_eq!(config.settings.server.media_ports, 30_000..=30_099);
+        assert_eq!(config.shell.http.port(), 8080);
+    }
+}

@@ -4,6 +4,7 @@ use super::message::{Malformed, Message};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 /// How SIP is carried. UDP only for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,6 +27,21 @@ pub struct Flow {
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "udp:{}>{}", self.local, self.remote)
+    }
+}
+
+/// The text is no flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAFlow;
+
+impl FromStr for Flow {
+    type Err = NotAFlow;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Flow, NotAFlow> {
+        let (local, remote) = text.strip_prefix("udp:").and_then(|rest| rest.split_once('>')).ok_or(NotAFlow)?;
+        let (local, remote) = (local.parse().map_err(|_| NotAFlow)?, remote.parse().map_err(|_| NotAFlow)?);
+        Ok(Flow { transport: Transport::Udp, local, remote })
     }
 }
 

@@ -1,14 +1,22 @@
 //! The user agent: transactions, dialogs and INVITE sessions behind one value (RFC 3261 §§8–17). The switch speaks
 //! to it in legs and hears events; it never sees a branch, a retransmission or an ACK.
 
+use super::abandon;
+use super::ask;
+use super::core::{Core, push_fields, stamp_source};
+use super::dialog::DialogId;
 use super::flow::{Flow, Received};
-use super::message::{Request, Response};
+use super::leg::{Leg, describe};
+use super::message::{Message, Method, Request, Response};
+use super::transaction::{Class, earliest};
+use super::uac::Calling;
 use crate::callback::task::DialogRecord;
 use crate::entropy::Entropy;
 use crate::id::{LegRef, RequestRef, TransactionRef};
 use crate::settings::Credentials;
 use crate::time::Tick;
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -62,7 +70,7 @@ pub struct OutgoingRequest {
     pub to: String,
     /// Display name and URI of From, without tag.
     pub from: (String, String),
-    /// Complete Contact value without user agent's help (`<sip:u@h:p>;expires=…`), when the method has one.
+    /// User part of our Contact, when the method has one; how long it holds goes into `fields` as Expires.
     pub contact_user: Option<String>,
     /// Expires and the like.
     pub fields: Vec<Field>,
@@ -212,141 +220,202 @@ pub struct Counts {
 }
 
 /// See the module.
+#[derive(Debug)]
 pub struct UserAgent {
-    identity: Identity,
-    entropy: Entropy,
+    pub(super) core: Core,
+    pub(super) legs: HashMap<LegRef, Leg>,
+    /// Which leg a request in a dialog belongs to: made of the legs' own dialogs, after each step.
+    pub(super) dialogs: HashMap<DialogId, LegRef>,
 }
 
-#[allow(unused_variables, missing_docs, clippy::todo)]
 impl UserAgent {
+    /// A user agent that knows nobody. Tags, branches and Call-IDs come from `entropy`.
     pub fn new(identity: Identity, entropy: Entropy) -> UserAgent {
-        UserAgent { identity, entropy }
+        UserAgent { core: Core::new(identity, entropy), legs: HashMap::new(), dialogs: HashMap::new() }
     }
 
     /// Whether a transaction or a dialog of ours knows this request; if not, the caller judges the peer first and
     /// then either calls `receive` or answers with `reply_statelessly`. A stray ACK or unmatched CANCEL/in-dialog request is "known":
     /// the user agent absorbs it or answers 481 itself.
-    pub fn knows(&self, flow: Flow, request: &Request) -> bool {
-        todo!()
+    pub fn knows(&self, _flow: Flow, request: &Request) -> bool {
+        let apart = request.method == Method::ACK || request.method == Method::CANCEL;
+        apart || request.headers.to().tag().is_some() || self.core.table.knows(request)
     }
 
     /// A message that was admitted.
     pub fn receive(&mut self, now: Tick, received: Received) {
-        todo!()
+        let Received { flow, message } = received;
+        match message {
+            Ok(Message::Request(mut request)) => {
+                stamp_source(&mut request, flow);
+                self.on_request(now, flow, request);
+            }
+            Ok(Message::Response(response)) => self.on_response(now, flow, &response),
+            Err(malformed) => {
+                if let Some(answer) = malformed.answer {
+                    self.core.out.transmits.push_back((flow, answer));
+                }
+            }
+        }
     }
 
     /// One answer without state (security.md T8): challenges and refusals to strangers. Its To tag is derived from the
     /// request, so that the ACK is known and a copy gets the same answer.
     pub fn reply_statelessly(&mut self, flow: Flow, request: &Request, status: u16, fields: Vec<Field>) {
-        todo!()
+        let mut request = request.clone();
+        stamp_source(&mut request, flow);
+        self.core.answer_statelessly(flow, &request, status, fields);
     }
 
     /// The instant of `poll_timeout` has come.
     pub fn on_timeout(&mut self, now: Tick) {
-        todo!()
+        while let Some(unanswered) = self.core.table.on_timeout(now, &mut self.core.out) {
+            self.on_unanswered(now, unanswered);
+        }
+        while let Some(leg) = self.core.timers.take_due(now) {
+            self.step(leg, |core, state| state.on_timeout(core, now, leg));
+        }
     }
 
     /// When `on_timeout` is wanted.
     pub fn poll_timeout(&self) -> Option<Tick> {
-        todo!()
+        earliest(self.core.table.next_deadline(), self.core.timers.next())
     }
 
     /// What leaves.
     pub fn poll_transmit(&mut self) -> Option<(Flow, Bytes)> {
-        todo!()
+        self.core.out.transmits.pop_front()
     }
 
     /// What happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        todo!()
+        self.core.out.events.pop_front()
     }
 
     /// The flow is dead: client transactions on it fail at once (RFC 3261 §8.1.3.1), legs on it go on until their timers say otherwise.
     pub fn flow_lost(&mut self, now: Tick, flow: Flow) {
-        todo!()
+        for unanswered in self.core.table.on_flow_lost(flow) {
+            self.on_unanswered(now, unanswered);
+        }
     }
 
     /// A fresh identity for an INVITE that is about to be stored and then sent on `flow`.
     pub fn new_identity(&mut self, flow: Flow) -> DialogRecord {
-        todo!()
+        let (call_id, local_tag) = (self.core.entropy.token(), self.core.entropy.token());
+        DialogRecord { call_id, local_tag, branch: self.core.branch(), flow: flow.to_string() }
     }
 
     /// Sends an INVITE.
     pub fn invite(&mut self, now: Tick, invite: Invite) -> LegRef {
-        todo!()
+        let leg = self.core.next_leg();
+        let state = Calling::begin(&mut self.core, now, leg, invite);
+        self.settle(leg, &[], state);
+        leg
     }
 
     /// Sends a request.
     pub fn request(&mut self, now: Tick, request: OutgoingRequest) -> RequestRef {
-        todo!()
+        ask::begin(&mut self.core, now, request)
     }
 
     /// Answers an `Asked`.
     pub fn respond(&mut self, now: Tick, transaction: TransactionRef, status: u16, fields: Vec<Field>) {
-        todo!()
+        let options = self.core.table.server(transaction).is_some_and(|it| it.request.method == Method::OPTIONS);
+        self.core.answer(now, transaction, status, |response| {
+            if options && Class::of(status) == Class::Success {
+                describe(response);
+            }
+            push_fields(response, fields);
+        });
     }
 
     /// 180, or 183 with early media.
     pub fn ring(&mut self, now: Tick, leg: LegRef, early: Option<Bytes>) {
-        todo!()
+        self.step(leg, |core, mut state| {
+            if let Leg::Called(called) = &mut state {
+                called.ring(core, now, early);
+            }
+            Some(state)
+        });
     }
 
     /// 200 with our answer (or our offer, when the INVITE had none), retransmitted until its ACK.
     pub fn answer(&mut self, now: Tick, leg: LegRef, body: Bytes) {
-        todo!()
+        self.step(leg, |core, state| match state {
+            Leg::Called(called) => Some(called.answer(core, now, body)),
+            Leg::Calling(_) | Leg::Session(_) => Some(state), // Answered already.
+        });
     }
 
     /// 300–699.
     pub fn refuse(&mut self, now: Tick, leg: LegRef, status: u16, fields: Vec<Field>) {
-        todo!()
+        self.step(leg, |core, state| match state {
+            Leg::Called(called) => {
+                called.refuse(core, now, status, fields);
+                None
+            }
+            Leg::Calling(_) | Leg::Session(_) => Some(state), // Answered already.
+        });
     }
 
     /// 200 to a re-INVITE or UPDATE.
     pub fn accept_offer(&mut self, now: Tick, leg: LegRef, body: Bytes) {
-        todo!()
+        self.in_session(leg, |core, session| session.accept(core, now, leg, body));
     }
 
     /// 488 to a re-INVITE or UPDATE: the session goes on as it was.
     pub fn refuse_offer(&mut self, now: Tick, leg: LegRef, status: u16) {
-        todo!()
+        self.in_session(leg, |core, session| session.refuse_offer(core, now, leg, status));
     }
 
     /// Sends a re-INVITE with a new offer; its answer comes as `Event::Confirmed`. 491 is retried after the RFC's wait.
     pub fn reoffer(&mut self, now: Tick, leg: LegRef, offer: Bytes) {
-        todo!()
+        self.in_session(leg, |core, session| session.reoffer(core, now, leg, offer));
     }
 
     /// Ends a leg as its state demands: CANCEL (held back until a provisional, RFC 3261 §9.1), BYE, or a 480 refusal of
     /// an INVITE we have not answered. No event follows but, for an INVITE of ours without final response, `Refused`.
     /// `reason` becomes a Reason header (RFC 3326) when set: `SIP;cause=200;text="Call completed elsewhere"`.
     pub fn hang_up(&mut self, now: Tick, leg: LegRef, reason: Option<&'static str>) {
-        todo!()
+        self.step(leg, |core, state| state.hang_up(core, now, leg, reason));
     }
 
     /// CANCEL and BYE for an INVITE that an earlier life of this process had sent (durability.md §2.8 Restart): both,
     /// since it is not known which one fits; nothing is reported.
     pub fn abandon(&mut self, now: Tick, uri: &str, dialog: &DialogRecord, remote_tag: Option<&str>) {
-        todo!()
+        abandon::abandon(&mut self.core, now, uri, dialog, remote_tag);
     }
 
     /// What a CANCEL or BYE after a restart needs of this leg.
     pub fn dialog_record(&self, leg: LegRef) -> Option<DialogRecord> {
-        todo!()
+        match self.legs.get(&leg)? {
+            Leg::Calling(calling) => Some(calling.record()),
+            Leg::Called(_) => None, // The peer ends what it began.
+            Leg::Session(session) => Some(session.record()),
+        }
     }
 
     /// How a leg that was invited finds its peer from now on; it begins with `Reach::Flow`. For trunks whose requests
     /// come from several addresses.
     pub fn set_reach(&mut self, leg: LegRef, reach: Reach) {
-        todo!()
+        self.step(leg, |_, mut state| {
+            match &mut state {
+                Leg::Called(called) => called.dialog.reach = reach,
+                Leg::Session(session) => session.dialog.reach = reach,
+                Leg::Calling(_) => {} // Its INVITE has said so.
+            }
+            Some(state)
+        });
     }
 
     /// Whether nothing is left: no transaction, no dialog, no leg (law 7).
     pub fn at_rest(&self) -> bool {
-        todo!()
+        self.core.table.is_empty() && self.legs.is_empty() && self.dialogs.is_empty() && self.core.timers.is_empty()
     }
 
     /// What is alive.
     pub fn counts(&self) -> Counts {
-        todo!()
+        let (clients, servers) = self.core.table.len();
+        Counts { legs: self.legs.len(), clients, servers }
     }
 }

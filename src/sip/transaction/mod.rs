@@ -6,6 +6,7 @@ pub mod invite_client;
 pub mod invite_server;
 pub mod non_invite_client;
 pub mod non_invite_server;
+pub mod table;
 pub mod timers;
 
 use crate::time::Tick;
@@ -68,7 +69,8 @@ impl Actions {
     }
 }
 
-fn earliest(a: Option<Tick>, b: Option<Tick>) -> Option<Tick> {
+/// The earlier of two deadlines.
+pub(super) fn earliest(a: Option<Tick>, b: Option<Tick>) -> Option<Tick> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),

@@ -1,0 +1,170 @@
+//! Recordings on a real disk: whole ones, ones with gaps, and ones that a crash has cut.
+
+#![cfg(feature = "shell")]
+
+use chrono::{TimeZone, Utc};
+use ringback::entropy::Entropy;
+use ringback::id::RecordingId;
+use ringback::limits::TAPE_FRAMES;
+use ringback::run::recorder::{Recorder, TapeFeed, relative_path};
+use ringback::run::repair::repair;
+use ringback::switch::{Recorded, RecordingFailed};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("ringback-recorder-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir_all(&path).unwrap();
+        Place(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn id(n: u64) -> RecordingId {
+    RecordingId(Entropy::from_seed(n).ulid(Utc.with_ymd_and_hms(2026, 3, 9, 23, 59, 59).unwrap()))
+}
+
+fn start(place: &Place) -> (Recorder, TapeFeed, mpsc::Receiver<Recorded>) {
+    let (told, done) = mpsc::channel();
+    let recorder = Recorder::start(place.0.clone(), move |recorded| told.send(recorded).unwrap()).unwrap();
+    let feed = recorder.feed();
+    (recorder, feed, done)
+}
+
+fn next(done: &mpsc::Receiver<Recorded>) -> Recorded {
+    done.recv_timeout(Duration::from_secs(10)).unwrap()
+}
+
+#[test]
+fn a_tape_becomes_a_file_with_the_agent_on_the_left_and_its_story_beside_it() {
+    let place = Place::new("whole");
+    let (recorder, mut feed, done) = start(&place);
+
+    for n in 0..60 {
+        feed.frame(id(1), &[n; 160], &[-n; 160]);
+    }
+    feed.end(id(1));
+    let recorded = next(&done);
+    drop(feed);
+    recorder.finish();
+
+    let file = recorded.file.unwrap();
+    assert_eq!(file.path, format!("recordings/2026/03/09/{}.wav", id(1)));
+    assert_eq!((file.samples, file.bytes), (9_600, 44 + 9_600 * 4));
+    let mut wav = hound::WavReader::open(place.0.join(&file.path)).unwrap();
+    assert_eq!((wav.spec().channels, wav.spec().sample_rate, wav.duration()), (2, 8_000, 9_600));
+    let samples: Vec<i16> = wav.samples().map(Result::unwrap).collect();
+    assert_eq!(samples[2 * 160 * 59..][..2], [59, -59]);
+    let story = std::fs::read_to_string(place.0.join(&file.path).with_extension("json")).unwrap();
+    let story: serde_json::Value = serde_json::from_str(&story).unwrap();
+    assert_eq!(story["samples"], 9_600);
+    assert_eq!(story["started_at"], "2026-03-09T23:59:59.000Z");
+    assert!(!place.0.join(format!("{}.part", file.path)).exists());
+}
+
+#[test]
+fn a_tape_without_a_single_frame_is_an_empty_file() {
+    let place = Place::new("empty");
+    let (_recorder, mut feed, done) = start(&place);
+
+    feed.end(id(1));
+
+    assert_eq!(next(&done).file.unwrap().bytes, 44);
+}
+
+#[test]
+fn a_recorder_that_cannot_keep_up_loses_no_time_and_no_end() {
+    let place = Place::new("slow");
+    let (told, done) = mpsc::channel();
+    let (hold, go) = mpsc::channel::<()>();
+    let recorder = Recorder::start(place.0.clone(), move |recorded| {
+        go.recv().unwrap_err(); // The disk stands still after the first tape.
+        told.send(recorded).unwrap();
+    });
+    let recorder = recorder.unwrap();
+    let mut feed = recorder.feed();
+    feed.end(id(1));
+
+    let frames = TAPE_FRAMES + 500;
+    for _ in 0..frames {
+        feed.frame(id(2), &[1; 160], &[2; 160]);
+    }
+    feed.end(id(2));
+    drop(hold);
+    next(&done);
+    let mut tries = 0;
+    while feed.is_behind() {
+        feed.retry();
+        tries += 1;
+        assert!(tries < 10_000);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+
+    let file = next(&done).file.unwrap();
+    assert_eq!(file.samples, frames as u64 * 160);
+}
+
+#[test]
+fn a_tape_cut_by_a_crash_is_made_whole_at_the_next_start_and_only_once() {
+    let place = Place::new("crash");
+    let (recorder, mut feed, done) = start(&place);
+    for _ in 0..75 {
+        feed.frame(id(1), &[5; 160], &[6; 160]);
+    }
+    drop(feed);
+    recorder.finish(); // Without an end: as a crash leaves it, but for what the last flush had not covered.
+    let path = relative_path(id(1));
+    let part = place.0.join(format!("{path}.part"));
+    let mut bytes = std::fs::read(&part).unwrap();
+    bytes[4..8].fill(0);
+    bytes[40..44].fill(0);
+    bytes.extend([5, 0, 6]); // Three quarters of a sample.
+    std::fs::write(&part, bytes).unwrap();
+
+    let repaired = repair(&place.0);
+
+    assert_eq!(done.try_recv().ok(), None);
+    let [Recorded { id: found, file: Ok(file) }] = &repaired[..] else { panic!("{repaired:?}") };
+    assert_eq!((found, &file.path, file.samples, file.bytes), (&id(1), &path, 12_000, 44 + 48_000));
+    assert_eq!(hound::WavReader::open(place.0.join(&path)).unwrap().duration(), 12_000);
+    assert!(repair(&place.0).is_empty());
+}
+
+#[test]
+fn a_scrap_without_a_header_is_reported_once_and_kept_out_of_the_way() {
+    let place = Place::new("scrap");
+    let part = place.0.join(format!("{}.part", relative_path(id(1))));
+    std::fs::create_dir_all(part.parent().unwrap()).unwrap();
+    std::fs::write(&part, b"RIFF").unwrap();
+    std::fs::write(part.with_file_name("notes.wav.part"), b"not ours").unwrap();
+
+    assert_eq!(repair(&place.0), [Recorded { id: id(1), file: Err(RecordingFailed) }]);
+    assert_eq!(repair(&place.0), []);
+    assert!(part.with_file_name("notes.wav.part").exists());
+}
+
+#[test]
+fn a_disk_that_refuses_fails_the_tape_and_nothing_else() {
+    let place = Place::new("refused");
+    std::fs::write(place.0.join("recordings"), b"a file where a directory should be").unwrap();
+    let (_recorder, mut feed, done) = start(&place);
+
+    feed.frame(id(1), &[0; 160], &[0; 160]);
+    feed.end(id(1));
+    assert_eq!(next(&done), Recorded { id: id(1), file: Err(RecordingFailed) });
+
+    std::fs::remove_file(place.0.join("recordings")).unwrap();
+    feed.frame(id(2), &[0; 160], &[0; 160]);
+    feed.end(id(2));
+    assert!(next(&done).file.is_ok());
+}

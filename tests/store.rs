@@ -1,0 +1,346 @@
+//! The store on a real disk: what was acknowledged comes back, what is damaged is noticed, what a kill leaves is cleared.
+
+#![cfg(feature = "shell")]
+
+use chrono::{TimeZone, Utc};
+use ringback::callback::task::{Attempt, CloseReason, Outcome, Source, Task, TaskState};
+use ringback::entropy::Entropy;
+use ringback::id::{AttemptId, CommitRef, RecordingId, TaskId};
+use ringback::number::Party;
+use ringback::registrar::Binding;
+use ringback::sip::flow::{Flow, Transport};
+use ringback::store::record::Damage;
+use ringback::store::{Limits, OpenError, Opened};
+use ringback::switch::{AgentRecord, Change, NotStored, RecordingRecord, Revision};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A directory of its own for each test, gone afterwards.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("ringback-store-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        Place(path)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.0.join("store")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn limits() -> Limits {
+    Limits { lock_wait: Duration::from_millis(200), reserve_bytes: 0, reserve_percent: 0 }
+}
+
+fn open(place: &Place) -> Opened {
+    Opened::open(&place.0, limits()).unwrap()
+}
+
+/// Commits one after the other, and what each was answered.
+fn commit(place: &Place, limits: Limits, commits: Vec<Vec<Change>>) -> Vec<Result<Revision, NotStored>> {
+    let (answers, answered) = mpsc::channel();
+    let opened = Opened::open(&place.0, limits).unwrap();
+    let store = opened.start(move |reference, result| answers.send((reference, result)).unwrap());
+    let count = commits.len() as u64;
+    for (n, changes) in (0..).zip(commits) {
+        store.commit(CommitRef(n), changes).unwrap();
+    }
+    let results = (0..count).map(|n| {
+        let (reference, result) = answered.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(reference, CommitRef(n), "answers come in order");
+        result
+    });
+    results.collect()
+}
+
+fn task(n: u64) -> Task {
+    let now = Utc.with_ymd_and_hms(2026, 11, 20, 9, 0, 0).unwrap();
+    Task {
+        id: TaskId(Entropy::from_seed(n).ulid(now)),
+        source: Source::QueueRequest,
+        rule: Some("support-key".into()),
+        profile: "standard".into(),
+        queue: "support".into(),
+        agent: None,
+        number: Party::Number("+12025550123".into()),
+        number_raw: "2025550123".into(),
+        ani: None,
+        dnis: None,
+        in_trunk: None,
+        data: Some(serde_json::json!({ "order": 7 })),
+        virtual_start: now,
+        priority: 5,
+        created_at: now,
+        not_before: now,
+        expires_at: None,
+        state: TaskState::Pending,
+        attempts_used: 0,
+        attempts_made: 0,
+        origin_call: None,
+        closed_at: None,
+        close_reason: None,
+        idempotency_key: None,
+    }
+}
+
+fn attempt(task: &Task, n: u32, outcome: Option<Outcome>) -> Attempt {
+    Attempt {
+        id: AttemptId(task.id.0),
+        task: task.id,
+        n,
+        number: task.number.clone(),
+        loaded_at: task.created_at,
+        ring_timeout_secs: 30,
+        agent_legs: Vec::new(),
+        customer_leg: None,
+        outcome,
+        ended_at: None,
+        talk_secs: 0,
+        recording: None,
+    }
+}
+
+fn binding(contact: &str) -> Binding {
+    Binding {
+        extension: "1001".into(),
+        contact: contact.into(),
+        flow: Flow {
+            transport: Transport::Udp,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: "192.0.2.9:5071".parse().unwrap(),
+        },
+        call_id: "a84b4c76e66710".into(),
+        cseq: 2,
+        q: 1_000,
+        instance: None,
+        user_agent: None,
+        expires_at: Utc.with_ymd_and_hms(2026, 11, 20, 10, 0, 0).unwrap(),
+    }
+}
+
+fn put_task(task: &Task) -> Change {
+    Change::PutTask(Box::new(task.clone()))
+}
+
+fn put_attempt(attempt: &Attempt) -> Change {
+    Change::PutAttempt(Box::new(attempt.clone()))
+}
+
+#[test]
+fn everything_that_was_acknowledged_comes_back() {
+    let place = Place::new("round-trip");
+    let task = task(1);
+    let (first, second) = (attempt(&task, 1, Some(Outcome::Busy)), attempt(&task, 2, None));
+    let agent = AgentRecord { agent: "anna".into(), logged_in: true, paused: Some("lunch".into()) };
+    let recording = RecordingRecord {
+        id: RecordingId(task.id.0),
+        call: ringback::id::CallRef(task.id.0),
+        task: Some(task.id),
+        agent: Some("anna".into()),
+        number: "+12025550123".into(),
+        started_at: task.created_at,
+        ended_at: None,
+        samples: 0,
+        notice_played: true,
+        path: None,
+        bytes: 0,
+    };
+
+    let answers = commit(
+        &place,
+        limits(),
+        vec![
+            vec![put_task(&task), put_attempt(&first), put_attempt(&second)],
+            vec![Change::PutBinding(binding("sip:a@h")), Change::PutBinding(binding("sip:b@h"))],
+            vec![Change::RemoveBinding { extension: "1001".into(), contact: "sip:a@h".into() }],
+            vec![Change::PutAgent(agent.clone()), Change::PutRecording(Box::new(recording.clone()))],
+        ],
+    );
+    let opened = open(&place);
+
+    assert_eq!(answers, (1..=4).map(|n| Ok(Revision(n))).collect::<Vec<_>>());
+    assert_eq!(opened.restored.tasks, [task]);
+    assert_eq!(opened.restored.attempts, [first, second]);
+    assert_eq!(opened.restored.bindings, [binding("sip:b@h")]);
+    assert_eq!(opened.restored.agents, [agent]);
+    assert_eq!(opened.restored.recordings, [recording]);
+    assert_eq!((opened.report.quarantined.len(), opened.report.lost_commits), (0, 0));
+}
+
+#[test]
+fn a_number_has_one_live_attempt_on_disk_and_the_commit_that_breaks_this_leaves_nothing_behind() {
+    let place = Place::new("one-live");
+    let (ours, theirs) = (task(1), task(2));
+    let open_ours = attempt(&ours, 1, None);
+    let closed_ours = attempt(&ours, 1, Some(Outcome::NoAnswer));
+    let open_theirs = attempt(&theirs, 1, None);
+
+    let answers = commit(
+        &place,
+        limits(),
+        vec![
+            vec![put_task(&ours), put_attempt(&open_ours)],
+            vec![put_task(&theirs), put_attempt(&open_theirs)],
+            vec![put_attempt(&closed_ours)],
+            vec![put_task(&theirs), put_attempt(&open_theirs)],
+        ],
+    );
+
+    assert_eq!(answers, [Ok(Revision(1)), Err(NotStored::Failed), Ok(Revision(2)), Ok(Revision(3))]);
+}
+
+#[test]
+fn only_new_tasks_are_refused_on_a_full_disk() {
+    let place = Place::new("reserve");
+    let known = task(1);
+    commit(&place, limits(), vec![vec![put_task(&known)]]);
+    let full = Limits { reserve_bytes: u64::MAX, ..limits() };
+    let closed = Task { state: TaskState::Cancelled, close_reason: Some(CloseReason::ByCaller), ..known.clone() };
+
+    let answers = commit(
+        &place,
+        full,
+        vec![vec![put_task(&task(2))], vec![put_task(&closed)], vec![put_attempt(&attempt(&known, 1, None))]],
+    );
+
+    assert_eq!(answers, [Err(NotStored::Reserve), Ok(Revision(2)), Ok(Revision(3))]);
+    assert_eq!(open(&place).restored.tasks, [closed]);
+}
+
+#[test]
+fn a_second_holder_is_refused_with_the_pid_of_the_first() {
+    let place = Place::new("lock");
+    let first = open(&place);
+
+    let second = Opened::open(&place.0, limits()).err().expect("the directory is held");
+    drop(first);
+
+    assert!(matches!(second, OpenError::Locked(_, Some(pid)) if pid == std::process::id()), "{second}");
+    open(&place);
+}
+
+#[test]
+fn what_a_kill_leaves_of_snapshot_and_configuration_is_cleared_away() {
+    let place = Place::new("leftovers");
+    std::fs::create_dir_all(place.store()).unwrap();
+    std::fs::write(place.store().join("conf"), b"").unwrap();
+    commit(&place, limits(), vec![vec![put_task(&task(1))]]);
+    std::fs::write(place.store().join("snap.00000000000000FF.generating"), b"half a snapshot").unwrap();
+
+    let opened = open(&place);
+
+    assert_eq!(opened.restored.tasks, [task(1)]);
+    assert!(!place.store().join("snap.00000000000000FF.generating").exists());
+}
+
+#[test]
+fn a_record_that_cannot_be_believed_is_set_aside_and_the_others_come_back() {
+    let place = Place::new("garbage");
+    commit(&place, limits(), vec![vec![put_task(&task(1)), put_task(&task(2))]]);
+    let key = format!("task/{}", task(1).id);
+    spoil(&place.store(), &key);
+
+    let opened = open(&place);
+    let report = opened.report.clone();
+    let restored = opened.restored.tasks.clone();
+    drop(opened);
+    let again = open(&place);
+
+    assert_eq!(restored, [task(2)]);
+    assert_eq!(report.quarantined.len(), 1);
+    assert_eq!((report.quarantined[0].key.as_str(), report.quarantined[0].damage), (key.as_str(), Damage::Checksum));
+    let aside = std::fs::read_to_string(place.store().join("quarantine.jsonl")).unwrap();
+    assert!(aside.contains(&key) && aside.lines().count() == 1, "{aside}");
+    assert!(again.report.quarantined.is_empty(), "it is reported once");
+}
+
+/// Flips one byte of a value, as a failing disk would.
+fn spoil(store: &Path, key: &str) {
+    let db = sled::Config::new().path(store).open().unwrap();
+    let mut value = db.get(key).unwrap().unwrap().to_vec();
+    *value.last_mut().unwrap() ^= 1;
+    db.insert(key, value).unwrap();
+    db.flush().unwrap();
+}
+
+#[test]
+fn commits_that_the_disk_has_lost_again_are_noticed() {
+    let place = Place::new("rollback");
+    commit(&place, limits(), vec![vec![put_task(&task(1))]]);
+    let copy = place.0.join("copy");
+    copy_files(&place.store(), &copy);
+    commit(&place, limits(), vec![vec![put_task(&task(2))], vec![put_task(&task(3))]]);
+    let side = std::fs::read(place.store().join("revision")).unwrap();
+    std::fs::remove_dir_all(place.store()).unwrap();
+    std::fs::rename(&copy, place.store()).unwrap();
+    std::fs::write(place.store().join("revision"), side).unwrap();
+
+    assert_eq!(open(&place).report.lost_commits, 2);
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_files(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_damaged_store_opens_or_says_why_in_one_sentence_and_never_takes_the_process_along() {
+    let place = Place::new("damage");
+    commit(&place, limits(), (0..50).map(|n| vec![put_task(&task(n))]).collect());
+    let db = place.store().join("db");
+    let whole = std::fs::read(&db).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+
+    for at in (0..end).step_by(end / 20) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        std::fs::write(&db, bytes).unwrap();
+        match Opened::open(&place.0, limits()) {
+            Ok(_) => {}
+            Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn the_files_belong_to_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new("modes");
+    commit(&place, limits(), vec![vec![put_task(&task(1))]]);
+    open(&place);
+
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+
+    assert_eq!(mode(&place.0), 0o700);
+    assert_eq!(mode(&place.store()), 0o700);
+    for file in ["store/db", "store/conf", "store/revision", "LOCK"] {
+        assert_eq!(mode(&place.0.join(file)), 0o600, "{file}");
+    }
+}
+
+#[test]
+fn many_commits_at_once_are_all_answered_in_order() {
+    let place = Place::new("group");
+
+    let answers = commit(&place, limits(), (0..500).map(|n| vec![put_task(&task(n))]).collect());
+
+    assert_eq!(answers, (1..=500).map(|n| Ok(Revision(n))).collect::<Vec<_>>());
+    assert_eq!(open(&place).restored.tasks.len(), 500);
+}

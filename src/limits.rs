@@ -39,6 +39,8 @@ pub const LEGS: usize = 20_000;
 pub const FORKS: usize = 10;
 /// Tries of one request against digest challenges (security.md T13).
 pub const CHALLENGES: u32 = 2;
+/// Legs that are gone but whose last messages (a BYE's 200) still go into a ladder.
+pub const LATE_LADDERS: usize = 256;
 /// Messages of one call's ladder that are kept for people to read.
 pub const LADDER_STEPS: usize = 200;
 

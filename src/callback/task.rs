@@ -114,6 +114,8 @@ pub enum CloseReason {
     SourceDeleted,
     /// Another task of the same customer took its place.
     Merged,
+    /// It came to the disk after the caller had heard that we cannot.
+    NotPromised,
 }
 
 /// How an attempt ended (model.md; outcomes marked `*` there are not counted).

@@ -1,217 +1,259 @@
 //! The switch: the control plane as one value. Every SIP transaction, dialog, registration, trunk, agent, queue,
 //! callback and call lives in it. It never sees a socket, a clock, a file or a lock.
+//!
+//! One input is handled at a time, to its end: the user agent, the trunks and the planner are asked until they have
+//! nothing more to say, then whoever waits and whoever is free find each other, and the outputs lie ready. Decisions
+//! across calls ("an agent has one call", "a customer is never rung twice") are plain statements behind one `&mut`.
+//!
+//! In reading order: `seam` (inputs and outputs), `arrive` (an INVITE finds its destination), `wait` and `offer`
+//! (in line), `promise` (on disk), `serve` (who is next), `attempt` (the promise kept), `talk`, `direct`; below
+//! them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`, `durable`, and `answers` for people.
 
+mod announce;
+mod answers;
+mod arrive;
+mod attempt;
+mod call;
 pub mod command;
+mod desk;
+mod direct;
+mod durable;
+mod end;
 pub mod event;
+mod happen;
+mod legs;
+mod offer;
+mod peers;
+mod promise;
+mod record;
+mod restore;
+mod ring;
+pub mod say;
+mod seam;
+mod serve;
+mod talk;
+mod timers;
 pub mod view;
+mod wait;
 
+pub use end::EndCause;
+pub use seam::*;
+
+use crate::agent::Agent;
+use crate::callback::planner::Planner;
 use crate::callback::task::{Attempt, Task};
 use crate::entropy::Entropy;
-use crate::id::{CommitRef, LookupRef, Name, RecordingId, ReplyTo, Shard};
+use crate::id::{CallRef, CommitRef, Counter, LegRef, LookupRef, Name, RecordingId, RequestRef, TaskId};
 use crate::media;
-use crate::registrar::Binding;
+use crate::number::Party;
+use crate::policy::Policy;
+use crate::queue::estimate::Pace;
+use crate::queue::line::Line;
+use crate::registrar::Registrar;
 use crate::settings::Settings;
-use crate::sip::flow::{Flow, Received};
-use crate::time::{DateTime, Now, Tick, Utc};
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use crate::sip::user_agent::UserAgent;
+use crate::time::{Now, Tick};
+use crate::trunk::{self, Trunks};
+use call::Call;
+use durable::Pending;
+use legs::{Leg, OnLine, Ports};
+use peers::Peer;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use timers::Timers;
 
-/// What reaches the switch.
-#[derive(Debug)]
-pub enum Input {
-    /// The instant of `poll_timeout` has come.
-    Timeout,
-    /// A SIP message, parsed off this thread; or why it could not be.
-    Sip(Received),
-    /// A flow cannot be written to any more (ICMP, TCP reset).
-    FlowLost(Flow),
-    /// A lookup is done: flows to try, in order; empty when the name leads nowhere.
-    Located(LookupRef, Vec<Flow>),
-    /// From a media shard.
-    Media(Shard, media::Event),
-    /// A commit is on the disk, or is not.
-    Committed(CommitRef, Result<Revision, NotStored>),
-    /// A recording's file is closed, or is not.
-    Recorded(Recorded),
-    /// A person or a program asks.
-    Command(command::Command, ReplyTo),
-}
-
-/// What the switch asks for.
-#[derive(Debug)]
-pub enum Output {
-    /// A SIP message leaves.
-    Send(Flow, Bytes),
-    /// Where is this host? Answered by `Input::Located`.
-    Locate(LookupRef, Wanted),
-    /// To a media shard.
-    Media(Shard, media::Command),
-    /// All or nothing, and on the disk before it is answered.
-    Commit(CommitRef, Vec<Change>),
-    /// To whoever gave the command.
-    Reply(ReplyTo, command::Reply),
-    /// Something happened: logs, metrics, event streams.
-    Publish(event::Event),
-}
-
-/// A host to be found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-}
-
-/// The store's state after a commit.
+/// A call's own deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Revision(pub u64);
-
-/// Why a commit did not reach the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotStored {
-    /// No room.
-    Full,
-    /// A write or sync failed, or took too long.
-    Failed,
-    /// Less than the reserve is free (interface.md, Settled 13): no new promises.
-    Reserve,
+enum CallTimer {
+    /// A phone has rung long enough.
+    Ring,
+    /// A pause in the number dialogue, or the disk takes too long.
+    Dialogue,
+    /// The offer is announced.
+    Announce,
+    /// `max_wait`.
+    MaxWait,
 }
 
-/// One typed change; the store maps it to keys.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Change {
-    /// A task as it is now.
-    PutTask(Box<Task>),
-    /// An attempt as it is now; while it is open its number is `active`.
-    PutAttempt(Box<Attempt>),
-    /// A phone is reachable here.
-    PutBinding(Binding),
-    /// No longer.
-    RemoveBinding {
-        /// Of this extension.
-        extension: Name,
-        /// This contact.
-        contact: String,
-    },
-    /// An agent's own choices.
-    PutAgent(AgentRecord),
-    /// A recording and its consent.
-    PutRecording(Box<RecordingRecord>),
-}
-
-/// What an agent has chosen and a restart must not forget.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AgentRecord {
-    /// Who.
-    pub agent: Name,
-    /// Takes queue calls when reachable.
-    pub logged_in: bool,
-    /// Does not for now, with reason.
-    pub paused: Option<String>,
-}
-
-/// A recording on disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RecordingRecord {
-    /// Its id and file stem.
-    pub id: RecordingId,
-    /// The call's.
-    pub call: crate::id::CallRef,
-    /// The callback it belongs to.
-    pub task: Option<crate::id::TaskId>,
-    /// Agent, on the left.
-    pub agent: Option<Name>,
-    /// The other party, on the right.
-    pub number: String,
-    /// First sample.
-    pub started_at: DateTime<Utc>,
-    /// Last sample.
-    pub ended_at: Option<DateTime<Utc>>,
-    /// Samples per channel at 8 kHz.
-    pub samples: u64,
-    /// Whether the notice was played to its end before the first sample.
-    pub notice_played: bool,
-    /// Relative to the data directory; `None` while it is being written or when it failed.
-    pub path: Option<String>,
-    /// Octets of the file.
-    pub bytes: u64,
-}
-
-/// A recording's file is closed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
-    /// Which.
-    pub id: RecordingId,
-    /// Path relative to the data directory, samples per channel and octets; `Err` when it could not be written.
-    pub file: Result<RecordedFile, RecordingFailed>,
-}
-
-/// The finished file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RecordedFile {
-    /// `recordings/YYYY/MM/DD/ID.wav`
-    pub path: String,
-    /// Samples per channel.
-    pub samples: u64,
-    /// Octets.
-    pub bytes: u64,
-}
-
-/// The recorder could not write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordingFailed;
-
-/// What the store hands back at start.
-#[derive(Clone, Debug, Default)]
-pub struct Restored {
-    /// Open tasks, and the remembered closed ones.
-    pub tasks: Vec<Task>,
-    /// Their attempts, in order.
-    pub attempts: Vec<Attempt>,
-    /// Phones that had registered.
-    pub bindings: Vec<Binding>,
-    /// Choices of agents.
-    pub agents: Vec<AgentRecord>,
-    /// Recordings.
-    pub recordings: Vec<RecordingRecord>,
-}
-
-/// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// A SIP timer.
-    Sip,
-    /// A registration or a trunk.
-    Registration,
-    /// A call's own timer: ring, wrap-up, dialogue.
-    Call,
-    /// A callback becomes due, expires, or its window opens.
-    Callback,
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Call(CallRef, CallTimer),
+    /// A silent leg was asked whether it is there, and has not said so.
+    Probe(LegRef),
+    /// Somebody may be served who could not be before: an exclusion has ended.
+    Look,
 }
 
 /// The control plane.
-pub struct Switch {}
+pub struct Switch {
+    settings: Arc<Settings>,
+    entropy: Entropy,
+    ua: UserAgent,
+    registrar: Registrar,
+    trunks: Trunks,
+    policy: Policy,
 
-#[allow(unused_variables, clippy::todo)] // The seam first; the switch behind it follows.
+    agents: BTreeMap<Name, Agent>,
+    lines: BTreeMap<Name, Line>,
+    paces: BTreeMap<Name, Pace>,
+    tickets: Counter,
+
+    planner: Planner,
+    attempts: BTreeMap<TaskId, Vec<Attempt>>,
+    attempt_calls: BTreeMap<TaskId, CallRef>,
+    closed: BTreeMap<TaskId, Task>,
+    closed_order: VecDeque<TaskId>,
+    recordings: BTreeMap<RecordingId, RecordingRecord>,
+
+    calls: BTreeMap<CallRef, Call>,
+    past: VecDeque<Call>,
+    legs: BTreeMap<LegRef, Leg>,
+    /// Legs we have let go of: their last messages still belong into the ladders of their calls.
+    late_ladders: VecDeque<(LegRef, CallRef, String)>,
+    /// Customers whose phone still rings after our CANCEL.
+    ringing_on: BTreeMap<LegRef, Party>,
+    on_line: OnLine,
+    ports: Ports,
+    plays: Counter,
+    shard_turn: Counter,
+
+    timers: Timers<Timer>,
+    commits: BTreeMap<CommitRef, Pending>,
+    commits_made: Counter,
+    requests: BTreeMap<RequestRef, (Name, trunk::Kind)>,
+    lookups: BTreeMap<LookupRef, Name>,
+    lookups_made: Counter,
+
+    draining: bool,
+    store_ok: bool,
+    serve_wanted: bool,
+    /// Who sent the request that is being handled.
+    admitted: Option<Peer>,
+    /// Ladder of a leg whose call has not begun.
+    early_ladder: Vec<view::LadderStep>,
+    /// The tick and wall clock of the last input: planner instants become ticks by them.
+    seen: Now,
+    out: VecDeque<Output>,
+}
+
 impl Switch {
-    /// A switch with its settings, what the store handed back, and its only source of randomness.
-    pub fn new(now: Now, settings: Settings, restored: Restored, entropy: Entropy) -> Switch {
-        todo!()
-    }
-
     /// Takes one input; afterwards `poll_output` until it is empty.
     pub fn handle(&mut self, now: Now, input: Input) {
-        todo!()
+        self.seen = now;
+        match input {
+            Input::Timeout => {}
+            Input::Sip(received) => self.on_sip(now, received),
+            Input::FlowLost(flow) => self.ua.flow_lost(now.tick, flow),
+            Input::Located(lookup, flows) => {
+                if let Some(trunk) = self.lookups.remove(&lookup) {
+                    self.trunks.located(now, &trunk, flows);
+                }
+            }
+            Input::Media(_, event) => self.on_media(now, event),
+            Input::Committed(commit, result) => self.on_committed(now, commit, result.map(|_| ())),
+            Input::Recorded(recorded) => self.on_recorded(now, recorded),
+            Input::Command(command, to) => self.on_command(now, command, to),
+        }
+        self.on_time(now);
+        self.settle(now);
     }
 
     /// The next thing the switch asks for.
     pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
+        self.out.pop_front()
     }
 
     /// When `Input::Timeout` is wanted, and why.
     pub fn poll_timeout(&self) -> Option<(Tick, Reason)> {
-        todo!()
+        let planner = self.planner.next_wake(&self.settings).map(|at| self.tick_of(at));
+        let bindings = self.registrar.next_expiry().map(|at| self.tick_of(at));
+        [
+            (self.ua.poll_timeout(), Reason::Sip),
+            (self.trunks.next_timeout(), Reason::Registration),
+            (bindings, Reason::Registration),
+            (self.timers.next(), Reason::Call),
+            (self.next_desk_wake(), Reason::Call),
+            (planner, Reason::Callback),
+        ]
+        .into_iter()
+        .filter_map(|(tick, reason)| Some((tick?, reason)))
+        .min_by_key(|(tick, _)| *tick)
+    }
+
+    /// Whether nothing is left of any call: no leg, no transaction, no lent port, no timer of a call (law 7).
+    pub fn at_rest(&self) -> bool {
+        self.calls.is_empty()
+            && self.legs.is_empty()
+            && self.ringing_on.is_empty()
+            && self.on_line.is_empty()
+            && self.ports.lent() == 0
+            && self.timers.is_empty()
+            && self.commits.is_empty()
+            && self.ua.at_rest()
+    }
+
+    /// Everything whose time has come.
+    fn on_time(&mut self, now: Now) {
+        if self.ua.poll_timeout().is_some_and(|at| at <= now.tick) {
+            self.ua.on_timeout(now.tick);
+        }
+        if self.trunks.next_timeout().is_some_and(|at| at <= now.tick) {
+            self.trunks.on_timeout(now);
+        }
+        if self.registrar.next_expiry().is_some_and(|at| at <= now.utc) {
+            let gone = self.registrar.on_timeout(now);
+            let changes = gone.iter().map(durable::binding_change).collect();
+            self.commit(changes, Pending::Told);
+            self.apply_bindings(now, &gone);
+        }
+        while let Some(timer) = self.timers.pop_due(now.tick) {
+            self.on_timer(now, timer);
+        }
+        self.wake_desks(now);
+        if self.planner.next_wake(&self.settings).is_some_and(|at| at <= now.utc) {
+            self.look_at_tasks(now);
+            self.serve_wanted = true;
+        }
+    }
+
+    /// Lets everybody speak until nobody has anything to say.
+    fn settle(&mut self, now: Now) {
+        loop {
+            while let Some(event) = self.ua.poll_event() {
+                self.on_sip_event(now, event);
+            }
+            while let Some(want) = self.trunks.poll_want() {
+                self.on_want(now, want);
+            }
+            while let Some((trunk, turned)) = self.trunks.poll_turned() {
+                self.on_turned(trunk, turned);
+            }
+            if !std::mem::take(&mut self.serve_wanted) {
+                break;
+            }
+            self.serve(now);
+        }
+        self.early_ladder.clear();
+        while let Some((flow, bytes)) = self.ua.poll_transmit() {
+            self.out.push_back(Output::Send(flow, bytes));
+        }
+    }
+
+    /// A wall-clock instant as a tick, by the two clocks as they stood at the last input. A microsecond is added so
+    /// that the wall clock has reached the instant when the tick has.
+    fn tick_of(&self, at: crate::time::DateTime<crate::time::Utc>) -> Tick {
+        let ahead = at.signed_duration_since(self.seen.utc).to_std().unwrap_or_default();
+        self.seen.tick + ahead + std::time::Duration::from_micros(1)
+    }
+
+    fn cancel_call_timers(&mut self, id: CallRef) {
+        for timer in [CallTimer::Ring, CallTimer::Dialogue, CallTimer::Announce, CallTimer::MaxWait] {
+            self.timers.cancel(&Timer::Call(id, timer));
+        }
+    }
+
+    fn publish(&mut self, event: event::Event) {
+        self.out.push_back(Output::Publish(event));
     }
 }

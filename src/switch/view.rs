@@ -188,3 +188,27 @@ pub struct Gauges {
     /// trunk, up.
     pub trunks: Vec<(Name, bool)>,
 }
+
+/// A method's name as metrics carry it: the known ones, and one word for all others.
+pub(super) fn method_word(method: &crate::sip::message::Method) -> &'static str {
+    use rsip::Method as M;
+    match method {
+        crate::sip::message::Method::Known(known) => match known {
+            M::Ack => "ACK",
+            M::Bye => "BYE",
+            M::Cancel => "CANCEL",
+            M::Info => "INFO",
+            M::Invite => "INVITE",
+            M::Message => "MESSAGE",
+            M::Notify => "NOTIFY",
+            M::Options => "OPTIONS",
+            M::PRack => "PRACK",
+            M::Publish => "PUBLISH",
+            M::Refer => "REFER",
+            M::Register => "REGISTER",
+            M::Subscribe => "SUBSCRIBE",
+            M::Update => "UPDATE",
+        },
+        crate::sip::message::Method::Other(_) => "other",
+    }
+}

@@ -1,0 +1,477 @@
+//! Answers to people and programs: commands carried out, and the switch shown as views.
+
+use super::arrive::Choice;
+use super::call::Call;
+use super::command::{Command, NewCallback, PageOf, Refused, Reply};
+use super::durable::Pending;
+use super::end::EndCause;
+use super::promise::NewTask;
+use super::{Change, NotStored, Output, RecordingRecord, Switch, event, view};
+use crate::agent::State;
+use crate::callback::planner::{Agents, Around};
+use crate::callback::rule;
+use crate::callback::task::{CloseReason, Source, Task, TaskState};
+use crate::id::{Name, ReplyTo, TaskId};
+use crate::limits;
+use crate::queue::line::Kind as EntryKind;
+use crate::time::Now;
+use std::collections::BTreeMap;
+
+/// Objects of a page, unless asked otherwise.
+const PAGE: usize = 100;
+/// And at most.
+const PAGE_MAX: usize = 500;
+
+impl Switch {
+    /// Carries out a command. Its reply may have to wait for the disk.
+    pub(super) fn on_command(&mut self, now: Now, command: Command, to: ReplyTo) {
+        self.refresh_desks(now);
+        let reply = match command {
+            Command::ListCallbacks { states, queue, page } => {
+                Ok(Reply::Callbacks(self.callbacks(now, &states, queue.as_deref(), &page)))
+            }
+            Command::ShowCallback(id) => self.show_callback(now, id),
+            Command::AddCallback(new) => match self.add_callback(now, *new, to) {
+                Ok(None) => return,
+                Ok(Some(reply)) => Ok(reply),
+                Err(refused) => Err(refused),
+            },
+            Command::CancelCallback(id) => self.cancel_callback(now, id),
+            Command::CallbackNow(id) => match self.callback_now(now, id, to) {
+                Ok(()) => return,
+                Err(refused) => Err(refused),
+            },
+            Command::ListQueues => Ok(Reply::Queues(self.queues(now))),
+            Command::ShowQueue(name) => self.show_queue(now, &name),
+            Command::ListAgents => Ok(Reply::Agents(self.agent_views())),
+            Command::PauseAgent { agent, reason } => self.choose_for(now, &agent, Choice::Pause(reason)),
+            Command::ResumeAgent(agent) => self.choose_for(now, &agent, Choice::Resume),
+            Command::ListTrunks => Ok(Reply::Trunks(self.trunk_views(now))),
+            Command::ListCalls(page) => Ok(Reply::Calls(self.call_views(&page))),
+            Command::ShowCall(id) => self
+                .find_call(|call| call.id == id)
+                .map(|call| Reply::Call(Box::new(call_view(call, true))))
+                .ok_or_else(|| not_found("call", id)),
+            Command::HangUpCall(id) => self.hang_up_call(now, id),
+            Command::ListRecordings(page) => Ok(Reply::Recordings(self.recording_views(&page))),
+            Command::ShowRecording(id) => self
+                .recordings
+                .get(&id)
+                .map(|record| Reply::Recording(Box::new(record.clone())))
+                .ok_or_else(|| not_found("recording", id)),
+            Command::Status => Ok(Reply::Status(self.status())),
+            Command::Drain => {
+                self.draining = true;
+                Ok(Reply::Status(self.status()))
+            }
+            Command::Gauges => Ok(Reply::Gauges(Box::new(self.gauges(now)))),
+        };
+        self.out.push_back(Output::Reply(to, reply.unwrap_or_else(Reply::Refused)));
+    }
+
+    /// The disk has answered a command's commit.
+    pub(super) fn reply_committed(
+        &mut self,
+        now: Now,
+        to: ReplyTo,
+        task: Task,
+        is_new: bool,
+        stored: Result<(), NotStored>,
+    ) {
+        let settings = self.settings.clone();
+        if stored.is_ok() && is_new {
+            self.planner.put(now.utc, &settings, task.clone());
+            self.line_up(&task);
+            self.publish(event::Event::CallbackRequested {
+                task: task.id,
+                queue: task.queue.clone(),
+                number: task.number.to_string(),
+            });
+            self.serve_wanted = true;
+        }
+        let reply = match stored {
+            Ok(()) => self.show_callback(now, task.id).unwrap_or_else(Reply::Refused),
+            Err(_) => Reply::Refused(Refused::NotStored),
+        };
+        self.out.push_back(Output::Reply(to, reply));
+    }
+}
+
+// --- Commands ---
+impl Switch {
+    fn add_callback(&mut self, now: Now, new: NewCallback, to: ReplyTo) -> Result<Option<Reply>, Refused> {
+        let settings = self.settings.clone();
+        if self.draining {
+            return Err(Refused::Draining);
+        }
+        if let Some(known) = new.idempotency_key.as_deref().and_then(|key| self.by_idempotency_key(key)) {
+            return self.show_callback(now, known).map(Some);
+        }
+        let party = self.policy.admit(&new.number).map_err(|refusal| invalid("number", refusal.to_string()))?;
+        let queue = match (&new.queue, &settings.queues[..]) {
+            (Some(name), _) => {
+                settings.queue(name).ok_or_else(|| invalid("queue", format!("there is no queue named {name}")))?
+            }
+            (None, [only]) => only,
+            (None, _) => return Err(invalid("queue", "say which queue; the site has several".to_owned())),
+        };
+        let rule = rule::rules_of(&settings, queue).find(|rule| rule.enabled);
+        let profile = match (&new.profile, rule) {
+            (Some(name), _) => {
+                settings.profile(name).ok_or_else(|| invalid("profile", format!("there is no profile named {name}")))?
+            }
+            (None, Some(rule)) => settings
+                .profile(&rule.profile)
+                .ok_or_else(|| invalid("profile", "the queue's rule names no profile".to_owned()))?,
+            (None, None) => {
+                return Err(invalid("profile", "say which profile; the queue has no callback rule".to_owned()));
+            }
+        };
+        if let Some(agent) = &new.agent
+            && settings.agent(agent).is_none()
+        {
+            return Err(invalid("agent", format!("there is no agent named {agent}")));
+        }
+        if self.planner.len() >= limits::OPEN_TASKS {
+            return Err(Refused::Conflict { detail: "as many callbacks as the site can hold are open".to_owned() });
+        }
+        let wanted = NewTask {
+            source: Source::Api,
+            rule: None,
+            queue: queue.name.clone(),
+            party,
+            raw: new.number,
+            virtual_start: new.not_before.unwrap_or(now.utc).max(now.utc),
+            priority: if profile.priority_boost { 0 } else { 5 },
+            not_before: new.not_before,
+        };
+        let mut task = self.new_task(now, &settings, profile, wanted);
+        task.agent = new.agent.map(Name::from).or(task.agent);
+        task.data = new.data;
+        task.idempotency_key = new.idempotency_key;
+        self.commit(
+            vec![Change::PutTask(Box::new(task.clone()))],
+            Pending::Reply { to, task: Box::new(task), is_new: true },
+        );
+        Ok(None)
+    }
+
+    fn by_idempotency_key(&self, key: &str) -> Option<TaskId> {
+        self.planner.by_idempotency_key(key).or_else(|| {
+            self.closed.values().find(|task| task.idempotency_key.as_deref() == Some(key)).map(|task| task.id)
+        })
+    }
+
+    fn cancel_callback(&mut self, now: Now, id: TaskId) -> Result<Reply, Refused> {
+        if let Some(closed) = self.closed.get(&id) {
+            return Err(Refused::Conflict { detail: format!("the callback is {} already", closed.state.word()) });
+        }
+        if self.planner.get(id).is_some_and(|task| task.state == TaskState::Talking) {
+            return Err(Refused::Conflict { detail: "the customer is being talked to; hang up the call".to_owned() });
+        }
+        self.cancel_task(now, id, CloseReason::ByAdmin).ok_or_else(|| not_found("callback", id))?;
+        self.show_callback(now, id)
+    }
+
+    fn callback_now(&mut self, now: Now, id: TaskId, to: ReplyTo) -> Result<(), Refused> {
+        let settings = self.settings.clone();
+        if let Some(closed) = self.closed.get(&id) {
+            return Err(Refused::Conflict { detail: format!("the callback is {} already", closed.state.word()) });
+        }
+        if self.planner.get(id).is_none() {
+            return Err(not_found("callback", id));
+        }
+        let task = self
+            .planner
+            .hasten(now.utc, &settings, id)
+            .ok_or_else(|| Refused::Conflict { detail: "an attempt is under way".to_owned() })?;
+        self.serve_wanted = true;
+        let change = Change::PutTask(Box::new(task.clone()));
+        self.commit(vec![change], Pending::Reply { to, task: Box::new(task), is_new: false });
+        Ok(())
+    }
+
+    fn choose_for(&mut self, now: Now, agent: &str, choice: Choice) -> Result<Reply, Refused> {
+        let Some(name) = self.settings.agent(agent).map(|agent| agent.name.clone()) else {
+            return Err(not_found("agent", agent));
+        };
+        self.choose(now, &name, choice);
+        self.agent_view(&name).map(|view| Reply::Agent(Box::new(view))).ok_or_else(|| not_found("agent", agent))
+    }
+
+    fn hang_up_call(&mut self, now: Now, id: crate::id::CallRef) -> Result<Reply, Refused> {
+        if !self.calls.contains_key(&id) {
+            return Err(match self.past.iter().any(|call| call.id == id) {
+                true => Refused::Conflict { detail: "the call has ended already".to_owned() },
+                false => not_found("call", id),
+            });
+        }
+        self.end_any_call(now, id, EndCause::ByAdmin);
+        self.find_call(|call| call.id == id)
+            .map(|call| Reply::Call(Box::new(call_view(call, false))))
+            .ok_or_else(|| not_found("call", id))
+    }
+}
+
+// --- Views ---
+impl Switch {
+    fn callbacks(
+        &self,
+        now: Now,
+        states: &[TaskState],
+        queue: Option<&str>,
+        page: &PageOf,
+    ) -> view::Page<view::Callback> {
+        let mut all: BTreeMap<TaskId, &Task> = self.closed.iter().map(|(id, task)| (*id, task)).collect();
+        all.extend(self.planner.iter().map(|task| (task.id, task)));
+        let wanted = all.into_values().filter(|task| {
+            (states.is_empty() || states.contains(&task.state)) && queue.is_none_or(|queue| *task.queue == *queue)
+        });
+        let page = paged(wanted, page, |task| task.id.to_string());
+        view::Page {
+            items: page.items.into_iter().map(|task| self.callback_view(now, task)).collect(),
+            next: page.next,
+        }
+    }
+
+    fn show_callback(&self, now: Now, id: TaskId) -> Result<Reply, Refused> {
+        let task = self.planner.get(id).or_else(|| self.closed.get(&id)).ok_or_else(|| not_found("callback", id))?;
+        Ok(Reply::Callback(Box::new(self.callback_view(now, task))))
+    }
+
+    fn callback_view(&self, now: Now, task: &Task) -> view::Callback {
+        let line = self.lines.get(&task.queue);
+        let position = line.and_then(|line| line.position(line.ticket_of(task.id)?));
+        let members = self.settings.queue(&task.queue).map_or(&[][..], |queue| &queue.members);
+        let agents = if !self.ready_in(&task.queue, members, now).is_empty() {
+            Agents::Free
+        } else if members.iter().any(|agent| self.is_there(agent, &task.queue)) {
+            Agents::AllBusy
+        } else {
+            Agents::NobodyLoggedIn
+        };
+        let around =
+            Around { customer_in_call: self.on_line.has(&task.number), agents, ahead: position.unwrap_or(1) - 1 };
+        let held_by = (!task.state.is_final())
+            .then(|| self.planner.held_by(now.utc, &self.settings, task, around))
+            .flatten()
+            .map(|hold| hold.to_string());
+        view::Callback {
+            attempts: self.attempts.get(&task.id).cloned().unwrap_or_default(),
+            held_by,
+            next_at: self.planner.next_at(&self.settings, task, now.utc),
+            position,
+            task: task.clone(),
+        }
+    }
+
+    fn is_there(&self, agent: &Name, queue: &str) -> bool {
+        self.agents.get(agent).is_some_and(|desk| desk.is_in(queue) && desk.facts().reachable)
+    }
+
+    fn queues(&self, now: Now) -> view::Page<view::Queue> {
+        let items = self.settings.queues.iter().filter_map(|queue| self.queue_view(now, &queue.name, false)).collect();
+        view::Page { items, next: None }
+    }
+
+    fn show_queue(&self, now: Now, name: &str) -> Result<Reply, Refused> {
+        self.queue_view(now, name, true)
+            .map(|view| Reply::Queue(Box::new(view)))
+            .ok_or_else(|| not_found("queue", name))
+    }
+
+    fn queue_view(&self, now: Now, name: &str, with_waiting: bool) -> Option<view::Queue> {
+        let queue = self.settings.queue(name)?;
+        let line = self.lines.get(name)?;
+        let waiting: Vec<view::Waiting> = line
+            .iter()
+            .enumerate()
+            .map(|(ahead, entry)| {
+                let wait = now.utc.signed_duration_since(entry.key.virtual_start).num_seconds();
+                let (number, kind, callback, call) = match entry.kind {
+                    EntryKind::Live(call) => {
+                        (self.calls.get(&call).map(|call| call.from.clone()), "live", None, Some(call))
+                    }
+                    EntryKind::Promise(task) => {
+                        (self.planner.get(task).map(|task| task.number.to_string()), "callback", Some(task), None)
+                    }
+                };
+                view::Waiting {
+                    position: ahead + 1,
+                    number: number.unwrap_or_default(),
+                    kind,
+                    wait_secs: u64::try_from(wait).unwrap_or(0),
+                    callback,
+                    call,
+                }
+            })
+            .collect();
+        Some(view::Queue {
+            name: queue.name.clone(),
+            number: queue.number.clone(),
+            waiting_count: line.len(),
+            live_count: line.live(),
+            longest_wait_secs: waiting
+                .iter()
+                .filter(|waiting| waiting.kind == "live")
+                .map(|waiting| waiting.wait_secs)
+                .max()
+                .unwrap_or(0),
+            agents: queue
+                .members
+                .iter()
+                .filter_map(|agent| Some((agent.clone(), self.agents.get(agent)?.state().word().to_owned())))
+                .collect(),
+            waiting: with_waiting.then_some(waiting),
+        })
+    }
+
+    fn agent_views(&self) -> view::Page<view::Agent> {
+        let items = self.settings.agents.iter().filter_map(|agent| self.agent_view(&agent.name)).collect();
+        view::Page { items, next: None }
+    }
+
+    fn agent_view(&self, name: &str) -> Option<view::Agent> {
+        let desk = self.agents.get(name)?;
+        let contacts = self.registrar.bindings(desk.extension()).map(|binding| view::Contact {
+            uri: binding.contact.clone(),
+            flow: binding.flow.to_string(),
+            expires_at: binding.expires_at,
+            user_agent: binding.user_agent.clone(),
+        });
+        let queues = self.settings.queues.iter().filter(|queue| queue.members.contains(desk.name()));
+        Some(view::Agent {
+            name: desk.name().clone(),
+            extension: desk.extension().clone(),
+            state: desk.state().word(),
+            reason: match desk.state() {
+                State::NotReady(reason) => Some(reason.to_string()),
+                State::LoggedOut
+                | State::Ready
+                | State::Reserved
+                | State::Ringing
+                | State::QueueCall
+                | State::OtherCall
+                | State::WrapUp
+                | State::Unreachable => None,
+            },
+            since: desk.since(),
+            queues: queues.map(|queue| queue.name.clone()).collect(),
+            contacts: contacts.collect(),
+        })
+    }
+
+    fn trunk_views(&self, now: Now) -> view::Page<view::Trunk> {
+        let items = self.settings.trunks.iter().filter_map(|trunk| {
+            let state = self.trunks.state(&trunk.name)?;
+            let carried = |leg: &&super::legs::Leg| leg.who == super::legs::Who::Trunk(trunk.name.clone());
+            Some(view::Trunk {
+                name: trunk.name.clone(),
+                mode: match trunk.mode {
+                    crate::settings::TrunkMode::Peer => "peer",
+                    crate::settings::TrunkMode::Register { .. } => "register",
+                },
+                state: state.word,
+                reason: state.reason,
+                calls: self.legs.values().filter(carried).count(),
+                next_at: state.next.map(|at| now.utc + at.since(now.tick)),
+            })
+        });
+        view::Page { items: items.collect(), next: None }
+    }
+
+    fn find_call(&self, wanted: impl Fn(&Call) -> bool) -> Option<&Call> {
+        self.calls.values().chain(self.past.iter().rev()).find(|call| wanted(call))
+    }
+
+    fn call_views(&self, page: &PageOf) -> view::Page<view::Call> {
+        let mut all: Vec<&Call> = self.past.iter().chain(self.calls.values()).collect();
+        all.sort_by_key(|call| call.id);
+        let page = paged(all.into_iter(), page, |call| call.id.to_string());
+        view::Page { items: page.items.into_iter().map(|call| call_view(call, false)).collect(), next: page.next }
+    }
+
+    fn recording_views(&self, page: &PageOf) -> view::Page<RecordingRecord> {
+        let page = paged(self.recordings.values(), page, |record| record.id.to_string());
+        view::Page { items: page.items.into_iter().cloned().collect(), next: page.next }
+    }
+
+    fn status(&self) -> view::Status {
+        view::Status { draining: self.draining, calls: self.calls.len(), store_ok: self.store_ok }
+    }
+
+    fn gauges(&self, now: Now) -> view::Gauges {
+        let queues: Vec<view::Queue> =
+            self.settings.queues.iter().filter_map(|queue| self.queue_view(now, &queue.name, false)).collect();
+        let mut agents: BTreeMap<(Name, &'static str), usize> = BTreeMap::new();
+        for queue in &self.settings.queues {
+            for desk in queue.members.iter().filter_map(|agent| self.agents.get(agent)) {
+                *agents.entry((queue.name.clone(), desk.state().word())).or_default() += 1;
+            }
+        }
+        let mut calls: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for call in self.calls.values() {
+            *calls.entry(call.kind.word()).or_default() += 1;
+        }
+        view::Gauges {
+            queues: queues
+                .into_iter()
+                .map(|queue| (queue.name, queue.waiting_count, queue.longest_wait_secs))
+                .collect(),
+            agents: agents.into_iter().map(|((queue, state), count)| (queue, state, count)).collect(),
+            callbacks: self
+                .planner
+                .states()
+                .map(|(queue, state, count)| (queue.clone(), state.word(), count))
+                .collect(),
+            calls: calls.into_iter().collect(),
+            trunks: self
+                .settings
+                .trunks
+                .iter()
+                .map(|trunk| (trunk.name.clone(), self.trunks.dialable(&trunk.name).is_ok()))
+                .collect(),
+        }
+    }
+}
+
+fn call_view(call: &Call, with_ladder: bool) -> view::Call {
+    view::Call {
+        id: call.id,
+        kind: call.kind.word(),
+        from: call.from.clone(),
+        to: call.to.clone(),
+        state: call.state(),
+        queue: call.queue.clone(),
+        agent: call.agent.clone(),
+        callback: call.task,
+        started_at: call.started_at,
+        answered_at: call.answered_at,
+        ended_at: call.ended.map(|(at, _)| at),
+        end_cause: call.ended.map(|(_, cause)| cause.word()),
+        recording: call.recording,
+        ladder: with_ladder.then(|| call.ladder.clone()),
+    }
+}
+
+/// One page of objects in the order of their keys, and the cursor of the next.
+fn paged<T>(all: impl Iterator<Item = T>, page: &PageOf, key: impl Fn(&T) -> String) -> view::Page<T> {
+    let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+    let after = page.after.as_deref().unwrap_or_default();
+    let mut items: Vec<T> = all.filter(|object| key(object).as_str() > after).take(limit + 1).collect();
+    let next = if items.len() > limit {
+        items.truncate(limit);
+        items.last().map(&key)
+    } else {
+        None
+    };
+    view::Page { items, next }
+}
+
+fn not_found(kind: &'static str, name: impl ToString) -> Refused {
+    Refused::NotFound { kind, name: name.to_string() }
+}
+
+fn invalid(field: &'static str, detail: String) -> Refused {
+    Refused::Invalid { field, detail }
+}

@@ -1,0 +1,255 @@
+//! Arrivals: an admitted INVITE finds its destination (RFC 3261 §8.2, §13.3.1), and a REGISTER its place on disk.
+
+use super::call::{Kind, NewCall, Story};
+use super::legs::{NewLeg, Phase, Who};
+use super::peers::Peer;
+use super::ring::PHONE_CODECS;
+use super::{Switch, event};
+use crate::agent::FeatureCode;
+use crate::id::{CallRef, LegRef, Name, TransactionRef};
+use crate::number::{self, Party};
+use crate::registrar::{Binding, BindingChange};
+use crate::route;
+use crate::settings::{Codec, Destination};
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Request};
+use crate::sip::user_agent::Field;
+use crate::time::Now;
+use crate::trunk;
+use bytes::Bytes;
+
+/// An INVITE that is being served.
+pub(super) struct Arrival {
+    pub(super) leg: LegRef,
+    pub(super) flow: Flow,
+    pub(super) who: Who,
+    /// Who calls, when that can be called back.
+    pub(super) customer: Option<Party>,
+    /// Who calls, as signalled; empty when withheld.
+    pub(super) caller: String,
+    /// What was dialled.
+    pub(super) dialled: String,
+    pub(super) offer: Bytes,
+}
+
+impl Switch {
+    /// An INVITE that was admitted.
+    pub(super) fn on_invited(&mut self, now: Now, leg: LegRef, flow: Flow, request: &Request) {
+        let peer = self.admitted.clone().unwrap_or(Peer::Stranger);
+        if self.draining {
+            self.ua.refuse(now.tick, leg, 503, vec![("Retry-After", "30".to_owned())]);
+            return;
+        }
+        match peer {
+            Peer::Trunk(trunk) => self.from_trunk(now, leg, flow, trunk, request),
+            Peer::Phone(extension) => self.from_phone(now, leg, flow, &extension, request),
+            Peer::Stranger => self.ua.refuse(now.tick, leg, 403, Vec::new()),
+        }
+    }
+
+    fn from_trunk(&mut self, now: Now, leg: LegRef, flow: Flow, trunk: Name, request: &Request) {
+        let trusted = self.settings.trunk(&trunk).is_some_and(|trunk| trunk.trusted);
+        let caller = trunk::caller(request, trusted).unwrap_or_default();
+        let country = self.settings.system.default_country.as_deref();
+        let arrival = Arrival {
+            leg,
+            flow,
+            customer: number::read(&caller, country).ok(),
+            caller,
+            dialled: self.trunks.dialled_by(&trunk, request),
+            offer: request.body.clone(),
+            who: Who::Trunk(trunk.clone()),
+        };
+        match route::inbound(&self.settings, &trunk, &arrival.dialled).cloned() {
+            Some(Destination::Queue(queue)) => self.arrive_in_queue(now, arrival, &queue),
+            Some(Destination::Agent(agent)) => self.call_agent(now, arrival, &agent),
+            Some(Destination::Hangup(status)) => self.ua.refuse(now.tick, leg, status, Vec::new()),
+            None => self.ua.refuse(now.tick, leg, 404, Vec::new()),
+        }
+    }
+
+    fn from_phone(&mut self, now: Now, leg: LegRef, flow: Flow, extension: &Name, request: &Request) {
+        let settings = self.settings.clone();
+        let Some(agent) = settings.agents.iter().find(|agent| agent.extension == *extension) else {
+            self.ua.refuse(now.tick, leg, 403, Vec::new());
+            return;
+        };
+        let arrival = Arrival {
+            leg,
+            flow,
+            who: Who::Agent(agent.name.clone()),
+            customer: Some(Party::Extension((&**extension).into())),
+            caller: extension.to_string(),
+            dialled: trunk::dialled(request),
+            offer: request.body.clone(),
+        };
+        if let Some(code) = FeatureCode::parse(&arrival.dialled) {
+            self.on_feature_code(now, arrival, &agent.name, &code);
+        } else if let Some(queue) = settings.queues.iter().find(|queue| *queue.number == *arrival.dialled) {
+            self.arrive_in_queue(now, arrival, &queue.name);
+        } else if let Some(called) = settings.agents.iter().find(|agent| *agent.extension == *arrival.dialled) {
+            self.call_agent(now, arrival, &called.name);
+        } else {
+            self.call_outside(now, arrival, &agent.name);
+        }
+    }
+
+    /// Gives an arrival its leg, port and answer; `None` when it has been refused.
+    pub(super) fn take_in(&mut self, now: Now, arrival: &Arrival, kind: Kind) -> Option<CallRef> {
+        let Some(seat) = self.take_seat(arrival.flow) else {
+            self.ua.refuse(now.tick, arrival.leg, 503, vec![("Retry-After", "10".to_owned())]);
+            return None;
+        };
+        let codecs = match &arrival.who {
+            Who::Trunk(trunk) => self.trunk_codecs(trunk),
+            Who::Agent(_) => PHONE_CODECS.to_vec(),
+        };
+        let call = self.begin_call(
+            now,
+            NewCall {
+                kind,
+                from: if arrival.caller.is_empty() { "anonymous".to_owned() } else { arrival.caller.clone() },
+                to: arrival.dialled.clone(),
+                customer: arrival.customer.clone(),
+            },
+        );
+        let new = NewLeg {
+            call,
+            who: arrival.who.clone(),
+            customer: arrival.customer.clone(),
+            flow: arrival.flow,
+            phase: Phase::Arriving,
+            codecs,
+        };
+        self.seat(arrival.leg, seat, new);
+        if let Err(status) = self.negotiate(arrival.leg, &arrival.offer) {
+            self.refuse_leg(now, arrival.leg, status);
+            self.end_call(now, call, super::end::EndCause::Refused);
+            return None;
+        }
+        Some(call)
+    }
+
+    pub(super) fn trunk_codecs(&self, trunk: &str) -> Vec<Codec> {
+        self.settings.trunk(trunk).map_or_else(|| PHONE_CODECS.to_vec(), |trunk| trunk.codecs.clone())
+    }
+
+    /// `*46` and its like: the choice is stored, then confirmed by voice.
+    fn on_feature_code(&mut self, now: Now, arrival: Arrival, agent: &Name, code: &FeatureCode) {
+        let Some(call) = self.take_in(now, &arrival, Kind::Service) else { return };
+        let Some(desk) = self.agents.get(agent) else { return };
+        let queue = |number: &Option<String>| {
+            number.as_ref().and_then(|number| self.settings.queues.iter().find(|queue| *queue.number == **number))
+        };
+        let is_paused = desk.chosen().paused.is_some();
+        let is_in = |of: &Option<String>| match queue(of) {
+            Some(queue) => desk.is_in(&queue.name),
+            None => desk.chosen().logged_in,
+        };
+        let (clip, choice) = match code {
+            FeatureCode::TogglePause(_) | FeatureCode::Ready(_) if is_paused => ("resumed", Choice::Resume),
+            FeatureCode::Ready(_) => ("resumed", Choice::Resume),
+            FeatureCode::TogglePause(reason) | FeatureCode::NotReady(reason) => {
+                ("paused", Choice::Pause(reason.clone()))
+            }
+            FeatureCode::ToggleLogin(of) if is_in(of) => {
+                ("logged_out", Choice::LogOut(queue(of).map(|q| q.name.clone())))
+            }
+            FeatureCode::ToggleLogin(of) | FeatureCode::LogIn(of) => {
+                ("logged_in", Choice::LogIn(queue(of).map(|queue| queue.name.clone())))
+            }
+            FeatureCode::LogOut(of) => ("logged_out", Choice::LogOut(queue(of).map(|queue| queue.name.clone()))),
+        };
+        self.choose(now, agent, choice);
+        self.announce_and_end(now, call, arrival.leg, vec![clip.into()]);
+    }
+
+    /// A non-INVITE request that was admitted.
+    pub(super) fn on_asked(&mut self, now: Now, transaction: TransactionRef, flow: Flow, request: &Request) {
+        let peer = self.admitted.clone().unwrap_or(Peer::Stranger);
+        match (&request.method, peer) {
+            (Method::Known(rsip::Method::Register), Peer::Phone(extension)) => {
+                let answer = self.registrar.register(now, flow, &extension, request);
+                self.store_bindings(transaction, answer.status, answer.fields, answer.changes);
+            }
+            (Method::Known(rsip::Method::Options), _) if self.draining => {
+                self.ua.respond(now.tick, transaction, 503, vec![("Retry-After", "30".to_owned())]);
+            }
+            (Method::Known(rsip::Method::Options), _) => {
+                self.ua.respond(now.tick, transaction, 200, vec![("Accept", "application/sdp".to_owned())]);
+            }
+            // The user agent has answered what it does not know; what is left is not for this peer.
+            (Method::Known(_) | Method::Other(_), _) => self.ua.respond(now.tick, transaction, 403, Vec::new()),
+        }
+    }
+
+    /// Persist before you promise: the 200 of a REGISTER leaves when its bindings are on the disk.
+    fn store_bindings(
+        &mut self,
+        transaction: TransactionRef,
+        status: u16,
+        fields: Vec<Field>,
+        changes: Vec<BindingChange>,
+    ) {
+        let stored = changes.iter().map(super::durable::binding_change).collect::<Vec<_>>();
+        let answer = super::durable::Pending::Bindings { transaction, status, fields, changes };
+        self.commit(stored, answer);
+    }
+
+    /// Bindings have changed: phones come and go.
+    pub(super) fn apply_bindings(&mut self, now: Now, changes: &[BindingChange]) {
+        for change in changes {
+            let is_new = matches!(change, BindingChange::Put(binding) if !self.is_bound(binding));
+            self.registrar.apply(change);
+            let extension = match change {
+                BindingChange::Put(binding) => binding.extension.clone(),
+                BindingChange::Remove { extension, .. } => extension.clone(),
+            };
+            let Some(agent) = self.settings.agents.iter().find(|agent| agent.extension == extension) else { continue };
+            let agent = agent.name.clone();
+            match change {
+                BindingChange::Put(binding) if is_new => {
+                    self.publish(event::Event::AgentRegistered {
+                        agent: agent.clone(),
+                        contact: binding.contact.clone(),
+                    });
+                    self.phone_appeared(now, &agent);
+                }
+                BindingChange::Put(_) => {}
+                BindingChange::Remove { contact, .. } => {
+                    self.publish(event::Event::AgentUnregistered { agent: agent.clone(), contact: contact.clone() });
+                }
+            }
+            self.serve_wanted = true;
+        }
+    }
+
+    fn is_bound(&self, binding: &Binding) -> bool {
+        self.registrar.bindings(&binding.extension).any(|bound| bound.contact == binding.contact)
+    }
+
+    /// What a call that goes nowhere becomes, before it was answered.
+    pub(super) fn refuse_call(
+        &mut self,
+        now: Now,
+        call: CallRef,
+        leg: LegRef,
+        status: u16,
+        cause: super::end::EndCause,
+    ) {
+        self.refuse_leg(now, leg, status);
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.story = Story::Over;
+        }
+        self.end_call(now, call, cause);
+    }
+}
+
+/// What an agent chooses, by key or by API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    Pause(Option<String>),
+    Resume,
+    LogIn(Option<Name>),
+    LogOut(Option<Name>),
+}

@@ -1,0 +1,212 @@
+//! Calls: one party's story, with all legs made for it. The story is an enum, and what only one chapter needs lives
+//! in that chapter; a leg's role follows from where the story names it.
+
+use super::attempt::Attempting;
+use super::direct::Direct;
+use super::end::EndCause;
+use super::talk::Talk;
+use super::wait::Waiting;
+use super::{Switch, event, view};
+use crate::id::{CallRef, LegRef, Name, PlayRef, RecordingId, Shard, TaskId};
+use crate::limits;
+use crate::number::Party;
+use crate::time::{DateTime, Now, Utc};
+
+/// What kind of call this is, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Somebody called a queue.
+    Inbound,
+    /// We call somebody back.
+    Callback,
+    /// Phone to phone.
+    Internal,
+    /// An agent's phone calls outside.
+    Outbound,
+    /// A feature code.
+    Service,
+}
+
+impl Kind {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Kind::Inbound => "inbound",
+            Kind::Callback => "callback",
+            Kind::Internal => "internal",
+            Kind::Outbound => "outbound",
+            Kind::Service => "service",
+        }
+    }
+}
+
+/// Where a call is.
+#[derive(Debug)]
+pub(super) enum Story {
+    /// In a queue's line.
+    Waiting(Box<Waiting>),
+    /// One phone rings another, or somebody outside.
+    Direct(Direct),
+    /// A promise is being kept.
+    Attempt(Box<Attempting>),
+    /// Two parties are joined, or are about to be.
+    Talking(Talk),
+    /// One party hears an announcement, then it is over.
+    Announcing {
+        /// Who hears it.
+        leg: LegRef,
+        /// Its end is the call's.
+        play: Option<PlayRef>,
+    },
+    /// Over: only its record is left.
+    Over,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) id: CallRef,
+    pub(super) kind: Kind,
+    /// Both legs of a bridge live on one shard, so the call has it, not the leg.
+    pub(super) shard: Shard,
+    /// The customer or the calling agent, for people.
+    pub(super) from: String,
+    /// What was dialled, for people.
+    pub(super) to: String,
+    pub(super) customer: Option<Party>,
+    pub(super) queue: Option<Name>,
+    pub(super) agent: Option<Name>,
+    pub(super) task: Option<TaskId>,
+    pub(super) started_at: DateTime<Utc>,
+    pub(super) answered_at: Option<DateTime<Utc>>,
+    pub(super) ended: Option<(DateTime<Utc>, EndCause)>,
+    pub(super) recording: Option<RecordingId>,
+    pub(super) ladder: Vec<view::LadderStep>,
+    pub(super) story: Story,
+}
+
+/// What a leg is to its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Waits in line.
+    WaitingCaller,
+    /// Rings for a waiting caller.
+    RungAgent,
+    /// Calls another phone or outside.
+    DirectCaller,
+    /// Is called directly.
+    DirectCallee,
+    /// Rings, or has answered, for an attempt.
+    AttemptAgent,
+    /// Is being called back.
+    AttemptCustomer,
+    /// One of the two who talk.
+    Talker,
+    /// Hears an announcement.
+    Listener,
+}
+
+impl Call {
+    /// What `leg` is to this call; `None` when the story has left it behind.
+    pub(super) fn role(&self, leg: LegRef) -> Option<Role> {
+        match &self.story {
+            Story::Waiting(waiting) if waiting.caller == leg => Some(Role::WaitingCaller),
+            Story::Waiting(waiting) => {
+                waiting.ring.as_ref().is_some_and(|ring| ring.has(leg)).then_some(Role::RungAgent)
+            }
+            Story::Direct(direct) if direct.caller == leg => Some(Role::DirectCaller),
+            Story::Direct(direct) => direct.callees.contains(&leg).then_some(Role::DirectCallee),
+            Story::Attempt(attempt) if attempt.is_agent(leg) => Some(Role::AttemptAgent),
+            Story::Attempt(attempt) => attempt.is_customer(leg).then_some(Role::AttemptCustomer),
+            Story::Talking(talk) => (talk.a == leg || talk.b == leg).then_some(Role::Talker),
+            Story::Announcing { leg: listener, .. } => (*listener == leg).then_some(Role::Listener),
+            Story::Over => None,
+        }
+    }
+
+    /// One word for people.
+    pub(super) fn state(&self) -> &'static str {
+        match &self.story {
+            Story::Waiting(waiting) if waiting.ring.is_some() => "ringing",
+            Story::Waiting(waiting) if !waiting.offer.is_closed() => "in_dialogue",
+            Story::Waiting(_) => "waiting",
+            Story::Direct(_) => "ringing",
+            Story::Attempt(attempt) => attempt.word(),
+            Story::Talking(_) => "talking",
+            Story::Announcing { .. } => "announcement",
+            Story::Over => "ended",
+        }
+    }
+}
+
+/// What a call begins with.
+pub(super) struct NewCall {
+    pub(super) kind: Kind,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) customer: Option<Party>,
+}
+
+impl Switch {
+    /// A call begins: it gets its id and its shard. Its story follows at once.
+    pub(super) fn begin_call(&mut self, now: Now, new: NewCall) -> CallRef {
+        let id = CallRef(self.entropy.ulid(now.utc));
+        let shards = u64::from(self.settings.server.shards.max(1));
+        let shard = Shard(u16::try_from(self.shard_turn.take() % shards).expect("below a u16"));
+        let call = Call {
+            id,
+            kind: new.kind,
+            shard,
+            from: new.from,
+            to: new.to,
+            customer: new.customer,
+            queue: None,
+            agent: None,
+            task: None,
+            started_at: now.utc,
+            answered_at: None,
+            ended: None,
+            recording: None,
+            ladder: std::mem::take(&mut self.early_ladder),
+            story: Story::Over,
+        };
+        self.publish(event::Event::CallArrived { call: id, from: call.from.clone(), to: call.to.clone() });
+        self.calls.insert(id, call);
+        id
+    }
+
+    /// The shard of a call; the first when it has just gone.
+    pub(super) fn shard_of(&self, call: CallRef) -> Shard {
+        self.calls.get(&call).map_or(Shard(0), |call| call.shard)
+    }
+
+    /// A call is over: its record is kept for people, its timers are gone. Its legs are gone already.
+    pub(super) fn end_call(&mut self, now: Now, id: CallRef, cause: EndCause) {
+        self.cancel_call_timers(id);
+        let Some(mut call) = self.calls.remove(&id) else { return };
+        call.story = Story::Over;
+        call.ended = Some((now.utc, cause));
+        self.publish(event::Event::CallEnded { call: id, cause: cause.word() });
+        self.past.push_back(call);
+        if self.past.len() > limits::REMEMBERED {
+            self.past.pop_front();
+        }
+        self.serve_wanted = true;
+    }
+
+    /// Adds what the switch itself did to the ladder of a call.
+    pub(super) fn note(&mut self, now: Now, id: CallRef, what: impl Into<String>) {
+        if let Some(call) = self.calls.get_mut(&id).filter(|call| call.ladder.len() < limits::LADDER_STEPS) {
+            let here = "ringback".to_owned();
+            call.ladder.push(view::LadderStep { at: now.utc, from: here.clone(), to: here, what: what.into() });
+        }
+    }
+
+    /// Says one thing to one party, then hangs up.
+    pub(super) fn announce_and_end(&mut self, now: Now, id: CallRef, leg: LegRef, clips: Vec<Name>) {
+        self.answer_leg(now, leg);
+        let play = self.play(leg, crate::media::Play::Clips { clips, then: None });
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.story = Story::Announcing { leg, play };
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Agents at work: their choices, and the facts that their legs and bindings say. The state itself is derived in
+//! `agent`, so it heals: an agent rings only as long as a leg rings.
+
+use super::arrive::Choice;
+use super::attempt::Attempting;
+use super::call::{Kind, Story};
+use super::durable::Pending;
+use super::legs::{Phase, Who};
+use super::{AgentRecord, Change, Switch, event};
+use crate::agent::Facts;
+use crate::id::Name;
+use crate::time::{Now, Tick};
+use std::collections::BTreeMap;
+
+impl Switch {
+    /// An agent chooses: stored, published, and perhaps somebody can be served now.
+    pub(super) fn choose(&mut self, now: Now, agent: &Name, choice: Choice) {
+        let Some(desk) = self.agents.get_mut(agent) else { return };
+        match choice {
+            Choice::Pause(reason) => {
+                desk.pause(now, reason.as_deref());
+                let reason = desk.chosen().paused.as_deref().unwrap_or_default().to_owned();
+                self.publish(event::Event::AgentPaused { agent: agent.clone(), reason });
+            }
+            Choice::Resume => {
+                desk.resume(now);
+                self.publish(event::Event::AgentResumed { agent: agent.clone() });
+            }
+            Choice::LogIn(queue) => desk.log_in(now, queue.as_ref()),
+            Choice::LogOut(queue) => desk.log_out(now, queue.as_ref()),
+        }
+        self.store_choice(agent);
+        self.serve_wanted = true;
+    }
+
+    /// A phone that was not there before has registered.
+    pub(super) fn phone_appeared(&mut self, now: Now, agent: &Name) {
+        let Some(desk) = self.agents.get_mut(agent) else { return };
+        let before = desk.chosen().clone();
+        desk.registered(now);
+        if *desk.chosen() != before {
+            self.store_choice(agent);
+        }
+    }
+
+    /// Nobody picked up at this agent's phones.
+    pub(super) fn agent_let_ring(&mut self, now: Now, agent: &Name) {
+        let Some(desk) = self.agents.get_mut(agent) else { return };
+        if desk.let_ring(now) {
+            let reason = desk.chosen().paused.as_deref().unwrap_or_default().to_owned();
+            self.publish(event::Event::AgentPaused { agent: agent.clone(), reason });
+            self.store_choice(agent);
+        }
+    }
+
+    fn store_choice(&mut self, agent: &Name) {
+        let Some(desk) = self.agents.get(agent) else { return };
+        let record = AgentRecord {
+            agent: agent.clone(),
+            logged_in: desk.chosen().logged_in,
+            paused: desk.chosen().paused.as_deref().map(str::to_owned),
+        };
+        self.commit(vec![Change::PutAgent(record)], Pending::Told);
+    }
+
+    /// Tells every agent's desk what its legs and bindings say now.
+    pub(super) fn refresh_desks(&mut self, now: Now) {
+        let mut facts: BTreeMap<Name, Facts> = BTreeMap::new();
+        for leg in self.legs.values() {
+            let Who::Agent(agent) = &leg.who else { continue };
+            let facts = facts.entry(agent.clone()).or_default();
+            let serves = self.calls.get(&leg.call).is_some_and(|call| {
+                matches!(call.kind, Kind::Inbound | Kind::Callback) && call.agent.as_ref() == Some(agent)
+            });
+            match (serves, leg.phase) {
+                (true, Phase::Inviting) => facts.ringing = true,
+                (true, Phase::Up | Phase::Arriving) => facts.queue_calls = facts.queue_calls.saturating_add(1),
+                (false, _) => facts.other_calls = facts.other_calls.saturating_add(1),
+            }
+        }
+        for call in self.calls.values() {
+            if let Story::Attempt(attempt) = &call.story
+                && let Attempting { agent, .. } = &**attempt
+                && attempt.is_reserving()
+            {
+                facts.entry(agent.clone()).or_default().reserved = true;
+            }
+        }
+        for (name, desk) in &mut self.agents {
+            let mut facts = facts.remove(name).unwrap_or_default();
+            facts.reachable = self.registrar.bindings(desk.extension()).next().is_some();
+            desk.set_facts(now, facts);
+        }
+    }
+
+    /// A served call is over: the agent rests, unless the rest is zero.
+    pub(super) fn agent_rests(&mut self, now: Now, agent: &Name, queue: Option<&Name>) {
+        let own = self.settings.agent(agent).and_then(|agent| agent.wrap_up);
+        let of_queue = queue.and_then(|queue| self.settings.queue(queue)).map(|queue| queue.wrap_up);
+        let rest = own.or(of_queue).unwrap_or_default();
+        if let Some(desk) = self.agents.get_mut(agent) {
+            desk.wrap_up(now, rest);
+        }
+        self.serve_wanted = true;
+    }
+
+    /// Rest and cool-down end: when the next one does.
+    pub(super) fn next_desk_wake(&self) -> Option<Tick> {
+        self.agents.values().filter_map(crate::agent::Agent::next_wake).min()
+    }
+
+    /// Rest and cool-down that are over.
+    pub(super) fn wake_desks(&mut self, now: Now) {
+        for desk in self.agents.values_mut() {
+            if desk.on_time(now) {
+                self.serve_wanted = true;
+            }
+        }
+    }
+}

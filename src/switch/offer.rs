@@ -1,0 +1,286 @@
+//! The offer: how a waiting caller becomes a promise (S2.6–S2.16, interface.md Settled 4 and 5).
+//!
+//! `Closed → Open → Entering → Confirming → Promising → Made`. Keys count while any prompt plays. Only the commit
+//! that comes back from the disk leads from `Promising` to `Made`; a bad try, a pause or `*` leads back to hold with
+//! the place kept. The machine knows nothing of legs and clips: it says what should be heard.
+
+use crate::number::Party;
+use crate::settings::{CallbackRule, NumberCapture};
+use crate::time::Tick;
+use std::time::Duration;
+
+/// How long the disk may take before the caller hears the apology (durability.md §2.2).
+pub(super) const PROMISE_WAIT: Duration = Duration::from_secs(3);
+
+/// What a key or a moment leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing audible changes.
+    Nothing,
+    /// The prompt in progress ends: a number is being typed.
+    Hush,
+    /// Ask for the number; `known` when `#` alone would do.
+    AskNumber {
+        /// The calling number can be used.
+        known: bool,
+    },
+    /// Say that this was not a number (`allowed`: it is one, but not one we call), then ask again.
+    AskAgain {
+        /// The calling number can be used.
+        known: bool,
+        /// Why the last try was bad.
+        why: BadTry,
+    },
+    /// Read the typed number back and ask whether it is right.
+    ReadBack(Party),
+    /// Back to hold, with the place kept.
+    BackToHold,
+    /// Store it. Nothing is said before it is stored.
+    Store(Wish),
+    /// Stored: say so, then hang up.
+    Promise,
+    /// Not stored: apologise, and back to hold.
+    Apologise,
+}
+
+/// Why a try was bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadTry {
+    /// No number.
+    NotANumber,
+    /// A number that policy refuses.
+    NotAllowed,
+    /// Nothing came.
+    Pause,
+}
+
+/// Whom to call back, and how we know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// Whom.
+    pub(super) party: Party,
+    /// As typed or as signalled.
+    pub(super) raw: String,
+}
+
+/// What the machine needs to know of its caller, read by the switch beforehand.
+pub(super) struct Caller<'a> {
+    /// The rule in force.
+    pub(super) rule: &'a CallbackRule,
+    /// The calling number, when it can be called back.
+    pub(super) ani: Option<Wish>,
+    /// Reads a typed number and judges it.
+    pub(super) read: &'a dyn Fn(&str) -> Result<Party, BadTry>,
+}
+
+/// One number's entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    digits: String,
+    bad_tries: u8,
+    /// The try ends at the latest here (`entry_total`).
+    give_up: Tick,
+    /// Ends earlier when no key comes until here (`interdigit`); unset while the prompt plays.
+    idle: Option<Tick>,
+}
+
+/// Where the dialogue is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// Music.
+    #[default]
+    Closed,
+    /// The offer is being announced.
+    Open,
+    /// A number is asked for.
+    Entering(Entry),
+    /// It was read back.
+    Confirming {
+        /// What is to be confirmed.
+        wish: Wish,
+        /// Bad tries so far, and the clock.
+        entry: Entry,
+    },
+    /// On its way to the disk.
+    Promising {
+        /// The apology is due here.
+        until: Tick,
+    },
+    /// Stored and being said.
+    Made,
+}
+
+impl Offer {
+    /// The announcement has begun.
+    pub(super) fn announce(&mut self) {
+        if *self == Offer::Closed {
+            *self = Offer::Open;
+        }
+    }
+
+    /// Whether an agent may still be given this caller: not once the wish is being stored (model.md, Order of service).
+    pub(super) fn is_confirmed(&self) -> bool {
+        matches!(self, Offer::Promising { .. } | Offer::Made)
+    }
+
+    /// Whether music is all there is to hear.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self, Offer::Closed)
+    }
+
+    /// When `pause` is wanted.
+    pub(super) fn deadline(&self) -> Option<Tick> {
+        match self {
+            Offer::Closed | Offer::Open | Offer::Made => None,
+            Offer::Entering(entry) | Offer::Confirming { entry, .. } => {
+                Some(entry.idle.map_or(entry.give_up, |idle| idle.min(entry.give_up)))
+            }
+            Offer::Promising { until } => Some(*until),
+        }
+    }
+
+    /// A key. The caller has checked that the request key may be used now (gates, triggers).
+    pub(super) fn key(&mut self, now: Tick, key: char, caller: &Caller<'_>) -> Step {
+        let rule = caller.rule;
+        match std::mem::take(self) {
+            Offer::Closed | Offer::Open if key == rule.request_digit => self.request(now, caller),
+            Offer::Closed => Step::Nothing,
+            Offer::Open => {
+                *self = Offer::Open;
+                Step::Nothing
+            }
+            Offer::Entering(_) | Offer::Confirming { .. } if key == rule.cancel_key => Step::BackToHold,
+            Offer::Entering(entry) if key == rule.confirm_key => self.end_of_entry(now, entry, caller),
+            Offer::Entering(entry) => self.typed(now, entry, key, caller),
+            Offer::Confirming { wish, entry } => match key {
+                '1' => self.store(now, wish),
+                '2' => {
+                    *self = Offer::Entering(Entry::begin(now, rule, entry.bad_tries));
+                    Step::AskNumber { known: caller.ani.is_some() }
+                }
+                _ => {
+                    *self = Offer::Confirming { wish, entry };
+                    Step::Nothing
+                }
+            },
+            // The wish is taken: no key changes it any more.
+            confirmed @ (Offer::Promising { .. } | Offer::Made) => {
+                *self = confirmed;
+                Step::Nothing
+            }
+        }
+    }
+
+    /// The prompt has been heard to its end: the pause begins to count.
+    pub(super) fn played(&mut self, now: Tick, rule: &CallbackRule) {
+        match self {
+            Offer::Open => *self = Offer::Closed,
+            Offer::Entering(entry) | Offer::Confirming { entry, .. } => entry.idle = Some(now + rule.interdigit),
+            Offer::Closed | Offer::Promising { .. } | Offer::Made => {}
+        }
+    }
+
+    /// The instant of `deadline` has come.
+    pub(super) fn pause(&mut self, now: Tick, caller: &Caller<'_>) -> Step {
+        match std::mem::take(self) {
+            Offer::Entering(entry) => self.bad_try(now, entry, BadTry::Pause, caller),
+            Offer::Confirming { wish, mut entry } => {
+                entry.bad_tries += 1;
+                if entry.bad_tries >= caller.rule.entry_tries {
+                    return Step::BackToHold;
+                }
+                let party = wish.party.clone();
+                *self = Offer::Confirming { wish, entry: Entry::begin(now, caller.rule, entry.bad_tries) };
+                Step::ReadBack(party)
+            }
+            Offer::Promising { .. } => Step::Apologise,
+            quiet @ (Offer::Closed | Offer::Open | Offer::Made) => {
+                *self = quiet;
+                Step::Nothing
+            }
+        }
+    }
+
+    /// The disk has answered.
+    pub(super) fn stored(&mut self, ok: bool) -> Step {
+        match (&*self, ok) {
+            (Offer::Promising { .. }, true) => {
+                *self = Offer::Made;
+                Step::Promise
+            }
+            (Offer::Promising { .. }, false) => {
+                *self = Offer::Closed;
+                Step::Apologise
+            }
+            // Too late: the apology has been said.
+            (Offer::Closed | Offer::Open | Offer::Entering(_) | Offer::Confirming { .. } | Offer::Made, _) => {
+                Step::Nothing
+            }
+        }
+    }
+
+    fn request(&mut self, now: Tick, caller: &Caller<'_>) -> Step {
+        match (caller.rule.number_capture, &caller.ani) {
+            (NumberCapture::AniOnly, Some(wish)) => self.store(now, wish.clone()),
+            // A withheld or unusable number is asked for, whatever the rule prefers (C2).
+            (NumberCapture::AniOnly | NumberCapture::ConfirmOrEnter, _) => {
+                *self = Offer::Entering(Entry::begin(now, caller.rule, 0));
+                Step::AskNumber { known: caller.ani.is_some() }
+            }
+        }
+    }
+
+    fn typed(&mut self, now: Tick, mut entry: Entry, key: char, caller: &Caller<'_>) -> Step {
+        let first = entry.digits.is_empty();
+        if key.is_ascii_digit() {
+            entry.digits.push(key);
+        }
+        entry.idle = Some(now + caller.rule.interdigit);
+        if entry.digits.len() > usize::from(caller.rule.max_digits) {
+            return self.bad_try(now, entry, BadTry::NotANumber, caller);
+        }
+        *self = Offer::Entering(entry);
+        if first { Step::Hush } else { Step::Nothing }
+    }
+
+    fn end_of_entry(&mut self, now: Tick, entry: Entry, caller: &Caller<'_>) -> Step {
+        if entry.digits.is_empty() {
+            return match caller.ani.clone() {
+                Some(wish) => self.store(now, wish),
+                None => self.bad_try(now, entry, BadTry::NotANumber, caller),
+            };
+        }
+        match (caller.read)(&entry.digits) {
+            Ok(party) => {
+                let wish = Wish { party: party.clone(), raw: entry.digits.clone() };
+                if !caller.rule.read_back {
+                    return self.store(now, wish);
+                }
+                *self = Offer::Confirming { wish, entry: Entry::begin(now, caller.rule, entry.bad_tries) };
+                Step::ReadBack(party)
+            }
+            Err(why) => self.bad_try(now, entry, why, caller),
+        }
+    }
+
+    fn bad_try(&mut self, now: Tick, entry: Entry, why: BadTry, caller: &Caller<'_>) -> Step {
+        let bad_tries = entry.bad_tries + 1;
+        if bad_tries >= caller.rule.entry_tries {
+            *self = Offer::Closed;
+            return Step::BackToHold;
+        }
+        *self = Offer::Entering(Entry::begin(now, caller.rule, bad_tries));
+        Step::AskAgain { known: caller.ani.is_some(), why }
+    }
+
+    fn store(&mut self, now: Tick, wish: Wish) -> Step {
+        *self = Offer::Promising { until: now + PROMISE_WAIT };
+        Step::Store(wish)
+    }
+}
+
+impl Entry {
+    fn begin(now: Tick, rule: &CallbackRule, bad_tries: u8) -> Entry {
+        Entry { digits: String::new(), bad_tries, give_up: now + rule.entry_total, idle: None }
+    }
+}

@@ -1,0 +1,64 @@
+//! Peers: who is speaking, before anything is done for him (security.md T6–T8, T16).
+//!
+//! A request outside our transactions and dialogs is judged here first. A trunk is known by its address. Everybody
+//! else proves to be a phone of ours by digest; whoever cannot, gets one stateless answer and costs no memory.
+
+use super::{Switch, event};
+use crate::id::Name;
+use crate::sip::flow::Flow;
+use crate::sip::message::{Method, Request};
+use crate::time::Now;
+use std::net::IpAddr;
+
+/// Somebody whose request is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// A provider, by address.
+    Trunk(Name),
+    /// A phone, by digest: its extension.
+    Phone(Name),
+    /// Anybody: may only ask with OPTIONS whether we are alive.
+    Stranger,
+}
+
+/// An address as a URI's host (RFC 3261 §25.1: IPv6 in brackets).
+pub(super) fn host_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+impl Switch {
+    /// Who asks; `None` when the stateless answer has been given already.
+    pub(super) fn admit(&mut self, now: Now, flow: Flow, request: &Request) -> Option<Peer> {
+        let trunk = self.trunks.by_source(flow.remote.ip(), flow.remote.port()).cloned();
+        match &request.method {
+            Method::Known(rsip::Method::Register) => self.challenge(now, flow, request),
+            // A keep-alive or a provider's ping: one answer, no state; strangers learn that we exist and no more.
+            Method::Known(rsip::Method::Options) => Some(trunk.map_or(Peer::Stranger, Peer::Trunk)),
+            _ if trunk.is_some() => trunk.map(Peer::Trunk),
+            Method::Known(rsip::Method::Invite) => self.challenge(now, flow, request),
+            // Everything else from strangers (T16): unknown methods 501, known ones 405, by the user agent's table.
+            Method::Known(_) | Method::Other(_) => {
+                if self.registrar.whose(flow).is_some() {
+                    return Some(Peer::Stranger);
+                }
+                self.publish(event::Event::SipRefused { why: "method_from_stranger" });
+                self.ua.reply_statelessly(flow, request, 403, Vec::new());
+                None
+            }
+        }
+    }
+
+    fn challenge(&mut self, now: Now, flow: Flow, request: &Request) -> Option<Peer> {
+        match self.registrar.authenticate(now, flow, request) {
+            Ok(extension) => Some(Peer::Phone(extension)),
+            Err(denial) => {
+                self.publish(event::Event::SipRefused { why: "challenged" });
+                self.ua.reply_statelessly(flow, request, denial.status, denial.fields);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Promises: made when the disk says so, and taken back when the customer is served otherwise (laws 1 and 2).
+
+use super::call::Story;
+use super::durable::Pending;
+use super::offer::{Offer, Step, Wish};
+use super::{Change, NotStored, Switch, event};
+use crate::callback::planner::{Request, Step as Look};
+use crate::callback::retry;
+use crate::callback::task::{CloseReason, Source, Task, TaskState};
+use crate::callback::window::expires_at;
+use crate::id::{CallRef, Name, TaskId, Ticket};
+use crate::limits;
+use crate::number::Party;
+use crate::queue::line::{Joining, Kind as EntryKind};
+use crate::route;
+use crate::settings::{CallbackProfile, Settings};
+use crate::time::{DateTime, Now, Utc};
+
+/// A promise on its way to the disk.
+#[derive(Debug)]
+pub(super) struct Promise {
+    pub(super) call: CallRef,
+    pub(super) queue: Name,
+    pub(super) ticket: Ticket,
+    pub(super) task: Box<Task>,
+    /// An older task takes the request up and keeps its own place.
+    pub(super) merged: bool,
+}
+
+/// What a task begins with, whoever asked for it.
+pub(super) struct NewTask {
+    pub(super) source: Source,
+    pub(super) rule: Option<Name>,
+    pub(super) queue: Name,
+    pub(super) party: Party,
+    pub(super) raw: String,
+    pub(super) virtual_start: DateTime<Utc>,
+    pub(super) priority: u8,
+    pub(super) not_before: Option<DateTime<Utc>>,
+}
+
+impl Switch {
+    /// The caller wants to be called back: onto the disk with it. Nothing is said before it is there.
+    pub(super) fn store_promise(&mut self, now: Now, id: CallRef, wish: Wish) {
+        let settings = self.settings.clone();
+        let Some(Story::Waiting(waiting)) = self.calls.get(&id).map(|call| &call.story) else { return };
+        let rule = waiting.rule.as_deref().and_then(|rule| settings.rule(rule));
+        let Some((rule, profile)) = rule.and_then(|rule| Some((rule, settings.profile(&rule.profile)?))) else {
+            return;
+        };
+        let new = NewTask {
+            source: Source::QueueRequest,
+            rule: Some(rule.name.clone()),
+            queue: waiting.queue.clone(),
+            party: wish.party,
+            raw: wish.raw,
+            virtual_start: waiting.virtual_start,
+            priority: if profile.priority_boost { 0 } else { rule.priority.min(waiting.priority) },
+            not_before: None,
+        };
+        let (queue, ticket, ani, dnis, caller) =
+            (waiting.queue.clone(), waiting.ticket, waiting.ani.clone(), waiting.dnis.clone(), waiting.caller);
+        let mut task = self.new_task(now, &settings, profile, new);
+        task.ani = Some(ani).filter(|ani| !ani.is_empty());
+        task.dnis = Some(dnis);
+        task.in_trunk = self.legs.get(&caller).and_then(|leg| match &leg.who {
+            super::legs::Who::Trunk(trunk) => Some(trunk.clone()),
+            super::legs::Who::Agent(_) => None,
+        });
+        task.origin_call = Some(id);
+        let (task, merged) = match self.planner.request(task) {
+            Request::New(task) => (task, false),
+            Request::Merged(task) => (task, true),
+        };
+        self.keep_standing(id);
+        let full = self.planner.len() >= limits::OPEN_TASKS;
+        let promise = Promise { call: id, queue, ticket, task: task.clone(), merged };
+        if full {
+            self.promise_committed(now, promise, Err(NotStored::Reserve));
+            return;
+        }
+        self.commit(vec![Change::PutTask(task)], Pending::Promise(Box::new(promise)));
+    }
+
+    /// A task with everything that its profile decides.
+    pub(super) fn new_task(&mut self, now: Now, settings: &Settings, profile: &CallbackProfile, new: NewTask) -> Task {
+        Task {
+            id: TaskId(self.entropy.ulid(now.utc)),
+            source: new.source,
+            rule: new.rule,
+            profile: profile.name.clone(),
+            queue: match &profile.destination {
+                crate::settings::ServedBy::Same | crate::settings::ServedBy::Agent(_) => new.queue,
+                crate::settings::ServedBy::Queue(queue) => queue.clone(),
+            },
+            agent: match &profile.destination {
+                crate::settings::ServedBy::Agent(agent) => Some(agent.clone()),
+                crate::settings::ServedBy::Same | crate::settings::ServedBy::Queue(_) => None,
+            },
+            number: new.party,
+            number_raw: new.raw,
+            ani: None,
+            dnis: None,
+            in_trunk: None,
+            data: None,
+            virtual_start: new.virtual_start,
+            priority: new.priority,
+            created_at: now.utc,
+            not_before: retry::first_try(profile, now.utc, new.not_before),
+            expires_at: expires_at(settings, profile, now.utc),
+            state: TaskState::Pending,
+            attempts_used: 0,
+            attempts_made: 0,
+            origin_call: None,
+            closed_at: None,
+            close_reason: None,
+            idempotency_key: None,
+        }
+    }
+
+    /// The disk has answered a promise.
+    pub(super) fn promise_committed(&mut self, now: Now, promise: Promise, stored: Result<(), NotStored>) {
+        let state = self.waiting_mut(promise.call).map(|waiting| waiting.offer.clone());
+        let caller_is_gone = state.is_none();
+        let apologised = state.is_some_and(|offer| !matches!(offer, Offer::Promising { .. }));
+        match stored {
+            Ok(()) if apologised => {
+                // Too late: the caller has heard that we cannot, and is still in line. What came to the disk is taken back.
+                let mut task = promise.task;
+                task.state = TaskState::Cancelled;
+                task.close_reason = Some(CloseReason::NotPromised);
+                task.closed_at = Some(now.utc);
+                self.remember(*task.clone());
+                self.commit(vec![Change::PutTask(task)], Pending::Told);
+            }
+            Ok(()) => {
+                self.hold_promise(now, &promise);
+                self.step_stored(now, promise.call, true);
+            }
+            Err(_) => {
+                if caller_is_gone && let Some(line) = self.lines.get_mut(&promise.queue) {
+                    line.leave(promise.ticket);
+                }
+                self.step_stored(now, promise.call, false);
+                self.keep_standing(promise.call);
+            }
+        }
+    }
+
+    fn step_stored(&mut self, now: Now, call: CallRef, ok: bool) {
+        let Some(waiting) = self.waiting_mut(call) else { return };
+        let step = waiting.offer.stored(ok);
+        if step != Step::Nothing {
+            self.take_step(now, call, step);
+        }
+    }
+
+    /// The ticket stays in the line, now held by the promise (S2.3).
+    fn hold_promise(&mut self, now: Now, promise: &Promise) {
+        let settings = self.settings.clone();
+        let task = &promise.task;
+        self.planner.put(now.utc, &settings, (**task).clone());
+        if let Some(call) = self.calls.get_mut(&promise.call) {
+            call.task = Some(task.id);
+        }
+        let takes_place = !promise.merged && task.queue == promise.queue;
+        if let Some(line) = self.lines.get_mut(&promise.queue) {
+            if takes_place {
+                line.turn_into(promise.ticket, EntryKind::Promise(task.id));
+            } else {
+                line.leave(promise.ticket);
+            }
+        }
+        self.line_up(task);
+        self.publish(event::Event::CallbackRequested {
+            task: task.id,
+            queue: task.queue.clone(),
+            number: task.number.to_string(),
+        });
+        self.serve_wanted = true;
+    }
+
+    /// Gives a task its place in its queue's line, if it has none yet.
+    pub(super) fn line_up(&mut self, task: &Task) {
+        let Some(line) = self.lines.get_mut(&task.queue) else { return };
+        let joining = Joining {
+            kind: EntryKind::Promise(task.id),
+            priority: task.priority,
+            virtual_start: task.virtual_start,
+            agent: task.agent.clone(),
+        };
+        // A promise is always taken, whatever the line's length (law 1).
+        let _ = line.join(&mut self.tickets, joining);
+    }
+
+    /// A task is closed: out of the line, into memory, onto the disk.
+    pub(super) fn task_closed(&mut self, task: Task) {
+        if let Some(line) = self.lines.get_mut(&task.queue)
+            && let Some(ticket) = line.ticket_of(task.id)
+        {
+            line.leave(ticket);
+        }
+        let reason = task.close_reason.unwrap_or(CloseReason::ByAdmin);
+        let wait = task.closed_at.unwrap_or(task.created_at).signed_duration_since(task.virtual_start);
+        let wait_secs = u64::try_from(wait.num_seconds()).unwrap_or(0);
+        match task.state {
+            TaskState::Completed => self.publish(event::Event::CallbackCompleted { task: task.id, wait_secs }),
+            TaskState::Failed => self.publish(event::Event::CallbackFailed { task: task.id, reason }),
+            TaskState::Expired => self.publish(event::Event::CallbackExpired { task: task.id }),
+            TaskState::Cancelled => self.publish(event::Event::CallbackCancelled { task: task.id, reason }),
+            open => unreachable!("a closed task is not {open:?}"),
+        }
+        self.remember(task);
+        self.serve_wanted = true;
+    }
+
+    /// Keeps a closed task for the API, as long as there is room.
+    pub(super) fn remember(&mut self, task: Task) {
+        self.closed_order.push_back(task.id);
+        self.closed.insert(task.id, task);
+        if self.closed_order.len() > limits::REMEMBERED
+            && let Some(oldest) = self.closed_order.pop_front()
+        {
+            self.closed.remove(&oldest);
+            self.attempts.remove(&oldest);
+        }
+    }
+
+    /// The customer of open tasks is served otherwise. The place of the earliest one in `queue` goes to whoever rings
+    /// in (interface.md, Settled 8).
+    pub(super) fn customer_called(&mut self, now: Now, party: &Party, queue: &Name) -> Option<(DateTime<Utc>, u8)> {
+        let heir = self
+            .planner
+            .of_number(party)
+            .filter(|task| task.queue == *queue && task.state != TaskState::Talking)
+            .map(|task| (task.virtual_start, task.priority))
+            .min();
+        self.close_open_tasks(now, party, CloseReason::CustomerCalled);
+        heir
+    }
+
+    /// Cancels the open tasks of a customer, and an attempt that is only ringing. A conversation goes on.
+    pub(super) fn close_open_tasks(&mut self, now: Now, party: &Party, reason: CloseReason) {
+        let open: Vec<TaskId> =
+            self.planner.of_number(party).filter(|task| task.state != TaskState::Talking).map(|task| task.id).collect();
+        for task in open {
+            self.cancel_task(now, task, reason);
+        }
+    }
+
+    /// Cancels one task; an attempt under way is given up first.
+    pub(super) fn cancel_task(&mut self, now: Now, id: TaskId, reason: CloseReason) -> Option<Task> {
+        self.supersede(now, id);
+        let task = self.planner.close(now.utc, id, TaskState::Cancelled, reason)?;
+        self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
+        self.task_closed(task.clone());
+        Some(task)
+    }
+
+    /// The planner looks at what has come due, opened, closed or expired.
+    pub(super) fn look_at_tasks(&mut self, now: Now) {
+        let settings = self.settings.clone();
+        let policy = &self.policy;
+        let undialable = |task: &Task| {
+            policy.judge(&task.number).err().map(|refusal| refusal.to_string()).or_else(|| {
+                let profile = settings.profile(&task.profile)?;
+                route::outbound_to(&settings, &task.number, &profile.dial_prefix, &profile.trunks)
+                    .err()
+                    .map(|no_route| no_route.to_string())
+            })
+        };
+        for step in self.planner.wake(now.utc, &settings, undialable) {
+            match step {
+                Look::Moved(_, _) => self.serve_wanted = true,
+                Look::Expired(task) => {
+                    self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
+                    self.task_closed(*task);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Starting: an empty switch, or one that takes up where another process was torn away (law 10).
+//!
+//! An attempt found open was interrupted. It is closed as `system_restart`, never blindly repeated: what may still be
+//! ringing is told to stop, and its number is left alone for a while (interface.md, Settled 7).
+
+use super::durable::Pending;
+use super::legs::{OnLine, Ports};
+use super::timers::Timers;
+use super::{Change, Restored, Switch};
+use crate::agent::{Agent, Chosen};
+use crate::callback::planner::Planner;
+use crate::callback::retry;
+use crate::callback::task::{Attempt, CloseReason, Outcome, Task, TaskState};
+use crate::entropy::Entropy;
+use crate::id::Counter;
+use crate::policy::Policy;
+use crate::queue::estimate::Pace;
+use crate::queue::line::Line;
+use crate::registrar::Registrar;
+use crate::settings::Settings;
+use crate::sip::user_agent::{Identity, UserAgent};
+use crate::time::Now;
+use crate::trunk::Trunks;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The session timer we ask for (RFC 4028; model.md, trunk).
+const SESSION_EXPIRES: Duration = Duration::from_secs(1_800);
+
+impl Switch {
+    /// A switch with its settings, what the store handed back, and its only source of randomness.
+    pub fn new(now: Now, settings: Settings, restored: Restored, mut entropy: Entropy) -> Switch {
+        let identity = Identity {
+            public_address: settings.server.public_address,
+            product: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
+            session_expires: SESSION_EXPIRES,
+        };
+        let mut switch = Switch {
+            ua: UserAgent::new(identity, entropy.fork()),
+            registrar: Registrar::new(&settings, restored.bindings, entropy.fork()),
+            trunks: Trunks::new(&settings, now, entropy.fork()),
+            policy: Policy::new(&settings),
+            agents: settings.agents.iter().map(|agent| (agent.name.clone(), Agent::new(agent, now))).collect(),
+            lines: settings.queues.iter().map(|queue| (queue.name.clone(), Line::new(queue.name.clone()))).collect(),
+            paces: settings.queues.iter().map(|queue| (queue.name.clone(), Pace::default())).collect(),
+            tickets: Counter::default(),
+            planner: Planner::default(),
+            attempts: BTreeMap::new(),
+            attempt_calls: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            closed_order: VecDeque::new(),
+            recordings: restored.recordings.into_iter().map(|recording| (recording.id, recording)).collect(),
+            calls: BTreeMap::new(),
+            past: VecDeque::new(),
+            legs: BTreeMap::new(),
+            late_ladders: VecDeque::new(),
+            ringing_on: BTreeMap::new(),
+            on_line: OnLine::default(),
+            ports: Ports::new(&settings.server.media_ports),
+            plays: Counter::default(),
+            shard_turn: Counter::default(),
+            timers: Timers::default(),
+            commits: BTreeMap::new(),
+            commits_made: Counter::default(),
+            requests: BTreeMap::new(),
+            lookups: BTreeMap::new(),
+            lookups_made: Counter::default(),
+            draining: false,
+            store_ok: true,
+            serve_wanted: true,
+            admitted: None,
+            early_ladder: Vec::new(),
+            seen: now,
+            out: VecDeque::new(),
+            settings: Arc::new(settings),
+            entropy,
+        };
+        for record in restored.agents {
+            if let Some(desk) = switch.agents.get_mut(&record.agent) {
+                desk.restore(now, Chosen { logged_in: record.logged_in, paused: record.paused.map(Into::into) });
+            }
+        }
+        for attempt in restored.attempts {
+            switch.attempts.entry(attempt.task).or_default().push(attempt);
+        }
+        for task in restored.tasks {
+            switch.restore_task(now, task);
+        }
+        switch.settle(now);
+        switch
+    }
+
+    fn restore_task(&mut self, now: Now, mut task: Task) {
+        let settings = self.settings.clone();
+        if task.state.is_final() {
+            self.remember(task);
+            return;
+        }
+        let mut changes = Vec::new();
+        if let Some(attempt) = self.attempts.get_mut(&task.id).and_then(|attempts| attempts.last_mut())
+            && attempt.outcome.is_none()
+        {
+            attempt.outcome = Some(Outcome::SystemRestart);
+            attempt.ended_at = Some(now.utc);
+            let attempt = attempt.clone();
+            task.not_before = self.settle_interrupted(now, &attempt);
+            changes.push(Change::PutAttempt(Box::new(attempt)));
+        }
+        if task.state.is_live() {
+            task.state = TaskState::Pending;
+        }
+        let source_is_there = settings.queue(&task.queue).is_some() && settings.profile(&task.profile).is_some();
+        if !source_is_there {
+            task.state = TaskState::Cancelled;
+            task.close_reason = Some(CloseReason::SourceDeleted);
+            task.closed_at = Some(now.utc);
+        }
+        if !changes.is_empty() || task.state.is_final() {
+            changes.push(Change::PutTask(Box::new(task.clone())));
+            self.commit(changes, Pending::Told);
+        }
+        if task.state.is_final() {
+            self.task_closed(task);
+        } else {
+            self.line_up(&task);
+            self.planner.put(now.utc, &settings, task);
+        }
+    }
+
+    /// Stops whatever may still ring, and says until when its number is left alone.
+    fn settle_interrupted(&mut self, now: Now, attempt: &Attempt) -> crate::time::DateTime<crate::time::Utc> {
+        let until = retry::after_restart(Duration::from_secs(attempt.ring_timeout_secs), now.utc);
+        self.planner.quarantine(attempt.number.clone(), until);
+        if let Some(leg) = &attempt.customer_leg
+            && let Some(dialog) = &leg.dialog
+        {
+            self.ua.abandon(now.tick, &leg.uri, dialog, None);
+        }
+        until
+    }
+}

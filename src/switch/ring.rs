@@ -1,0 +1,98 @@
+//! Ringing a person: every phone that is registered for an agent rings, the first to answer wins, the others stop.
+
+use super::Switch;
+use super::legs::{NewLeg, Phase, Who};
+use crate::id::{CallRef, LegRef, Name};
+use crate::number::Party;
+use crate::settings::Codec;
+use crate::sip::user_agent::{Invite, Reach};
+use crate::time::Now;
+
+/// What phones take.
+pub(super) const PHONE_CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+
+/// What phones that lost the race are told (RFC 3326).
+pub(super) const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
+/// The phones of one agent, ringing.
+#[derive(Debug)]
+pub(super) struct Ring {
+    pub(super) agent: Name,
+    pub(super) legs: Vec<LegRef>,
+    /// What the last one said that stopped.
+    pub(super) status: u16,
+}
+
+impl Ring {
+    pub(super) fn has(&self, leg: LegRef) -> bool {
+        self.legs.contains(&leg)
+    }
+
+    /// One phone has refused; true when none is left.
+    pub(super) fn refused(&mut self, leg: LegRef, status: u16) -> bool {
+        self.legs.retain(|rung| *rung != leg);
+        // A person's no outweighs a phone that was not there.
+        if !self.was_declined() {
+            self.status = status;
+        }
+        self.legs.is_empty()
+    }
+
+    /// Whether a person said no (486, 600, 603), rather than nobody anything.
+    pub(super) fn was_declined(&self) -> bool {
+        matches!(self.status, 486 | 600 | 603)
+    }
+}
+
+/// What a phone shows: display name and number.
+pub(super) struct Shown {
+    pub(super) display: String,
+    pub(super) user: String,
+}
+
+impl Switch {
+    /// Rings all phones of `agent` for `call`; `None` when none is registered or no port is free.
+    pub(super) fn ring_phones(
+        &mut self,
+        now: Now,
+        call: CallRef,
+        agent: &Name,
+        shown: &Shown,
+        customer: Option<&Party>,
+    ) -> Option<Ring> {
+        let extension = self.settings.agent(agent)?.extension.clone();
+        let phones: Vec<_> =
+            self.registrar.bindings(&extension).map(|binding| (binding.contact.clone(), binding.flow)).collect();
+        let mut ring = Ring { agent: agent.clone(), legs: Vec::new(), status: 480 };
+        for (contact, flow) in phones {
+            let Some(mut seat) = self.take_seat(flow) else { continue };
+            let host = super::peers::host_of(self.settings.server.public_address.unwrap_or_else(|| flow.local.ip()));
+            let invite = Invite {
+                flows: vec![flow],
+                uri: contact,
+                to: Some(format!("sip:{extension}@{host}")),
+                from: (shown.display.clone(), format!("sip:{}@{host}", shown.user)),
+                contact_user: "ringback".to_owned(),
+                fields: Vec::new(),
+                offer: Switch::offer_from(&mut seat, &PHONE_CODECS),
+                credentials: None,
+                reach: Reach::Flow,
+                identity: self.ua.new_identity(flow),
+            };
+            let leg = self.ua.invite(now.tick, invite);
+            let who = Who::Agent(agent.clone());
+            let codecs = PHONE_CODECS.to_vec();
+            let customer = customer.cloned();
+            self.seat(leg, seat, NewLeg { call, who, customer, flow, phase: Phase::Inviting, codecs });
+            ring.legs.push(leg);
+        }
+        (!ring.legs.is_empty()).then_some(ring)
+    }
+
+    /// Stops all phones of a ring but the one that won.
+    pub(super) fn stop_ring(&mut self, now: Now, ring: Ring, winner: Option<LegRef>, reason: Option<&'static str>) {
+        for leg in ring.legs.into_iter().filter(|leg| Some(*leg) != winner) {
+            self.hang_up(now, leg, reason);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The seam between the switch and whatever runs it: the shell, a test, a replay. Inputs and outputs are values.
+
+use super::{command, event};
+use crate::callback::task::{Attempt, Task};
+use crate::id::{CallRef, CommitRef, LookupRef, Name, RecordingId, ReplyTo, Shard, TaskId};
+use crate::media;
+use crate::registrar::Binding;
+use crate::sip::flow::{Flow, Received};
+use crate::time::{DateTime, Utc};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// What reaches the switch.
+#[derive(Debug)]
+pub enum Input {
+    /// The instant of `poll_timeout` has come.
+    Timeout,
+    /// A SIP message, parsed off this thread; or why it could not be.
+    Sip(Received),
+    /// A flow cannot be written to any more (ICMP, TCP reset).
+    FlowLost(Flow),
+    /// A lookup is done: flows to try, in order; empty when the name leads nowhere.
+    Located(LookupRef, Vec<Flow>),
+    /// From a media shard.
+    Media(Shard, media::Event),
+    /// A commit is on the disk, or is not.
+    Committed(CommitRef, Result<Revision, NotStored>),
+    /// A recording's file is closed, or is not.
+    Recorded(Recorded),
+    /// A person or a program asks.
+    Command(command::Command, ReplyTo),
+}
+
+/// What the switch asks for.
+#[derive(Debug)]
+pub enum Output {
+    /// A SIP message leaves.
+    Send(Flow, Bytes),
+    /// Where is this host? Answered by `Input::Located`.
+    Locate(LookupRef, Wanted),
+    /// To a media shard.
+    Media(Shard, media::Command),
+    /// All or nothing, and on the disk before it is answered.
+    Commit(CommitRef, Vec<Change>),
+    /// To whoever gave the command.
+    Reply(ReplyTo, command::Reply),
+    /// Something happened: logs, metrics, event streams.
+    Publish(event::Event),
+}
+
+/// A host to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// The store's state after a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revision(pub u64);
+
+/// Why a commit did not reach the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotStored {
+    /// No room.
+    Full,
+    /// A write or sync failed, or took too long.
+    Failed,
+    /// Less than the reserve is free (interface.md, Settled 13): no new promises.
+    Reserve,
+}
+
+/// One typed change; the store maps it to keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// A task as it is now.
+    PutTask(Box<Task>),
+    /// An attempt as it is now; while it is open its number is `active`.
+    PutAttempt(Box<Attempt>),
+    /// A phone is reachable here.
+    PutBinding(Binding),
+    /// No longer.
+    RemoveBinding {
+        /// Of this extension.
+        extension: Name,
+        /// This contact.
+        contact: String,
+    },
+    /// An agent's own choices.
+    PutAgent(AgentRecord),
+    /// A recording and its consent.
+    PutRecording(Box<RecordingRecord>),
+}
+
+/// What an agent has chosen and a restart must not forget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentRecord {
+    /// Who.
+    pub agent: Name,
+    /// Takes queue calls when reachable.
+    pub logged_in: bool,
+    /// Does not for now, with reason.
+    pub paused: Option<String>,
+}
+
+/// A recording on disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordingRecord {
+    /// Its id and file stem.
+    pub id: RecordingId,
+    /// The call's.
+    pub call: CallRef,
+    /// The callback it belongs to.
+    pub task: Option<TaskId>,
+    /// Agent, on the left.
+    pub agent: Option<Name>,
+    /// The other party, on the right.
+    pub number: String,
+    /// First sample.
+    pub started_at: DateTime<Utc>,
+    /// Last sample.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Samples per channel at 8 kHz.
+    pub samples: u64,
+    /// Whether the notice was played to its end before the first sample.
+    pub notice_played: bool,
+    /// Relative to the data directory; `None` while it is being written or when it failed.
+    pub path: Option<String>,
+    /// Octets of the file.
+    pub bytes: u64,
+}
+
+/// A recording's file is closed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Which.
+    pub id: RecordingId,
+    /// Path relative to the data directory, samples per channel and octets; `Err` when it could not be written.
+    pub file: Result<RecordedFile, RecordingFailed>,
+}
+
+/// The finished file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedFile {
+    /// `recordings/YYYY/MM/DD/ID.wav`
+    pub path: String,
+    /// Samples per channel.
+    pub samples: u64,
+    /// Octets.
+    pub bytes: u64,
+}
+
+/// The recorder could not write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordingFailed;
+
+/// What the store hands back at start.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    /// Open tasks, and the remembered closed ones.
+    pub tasks: Vec<Task>,
+    /// Their attempts, in order.
+    pub attempts: Vec<Attempt>,
+    /// Phones that had registered.
+    pub bindings: Vec<Binding>,
+    /// Choices of agents.
+    pub agents: Vec<AgentRecord>,
+    /// Recordings.
+    pub recordings: Vec<RecordingRecord>,
+}
+
+/// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A SIP timer.
+    Sip,
+    /// A registration or a trunk.
+    Registration,
+    /// A call's own timer: ring, wrap-up, dialogue.
+    Call,
+    /// A callback becomes due, expires, or its window opens.
+    Callback,
+}

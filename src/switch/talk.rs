@@ -1,0 +1,161 @@
+//! Talking: two legs joined, whoever brought them together. A notice may come first; a tape may run beside it.
+
+use super::call::Story;
+use super::end::EndCause;
+use super::record::Tape;
+use super::{Switch, say};
+use crate::id::{CallRef, LegRef, Name, PlayRef};
+use crate::media::Play;
+use crate::time::{Now, Tick};
+use std::time::Duration;
+
+/// What brought the two together, and what follows when they part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A waiting caller and an agent.
+    Queue,
+    /// An agent and a customer who was promised a callback.
+    Callback,
+    /// Anybody else.
+    Direct,
+}
+
+/// Two legs.
+#[derive(Debug)]
+pub(super) struct Talk {
+    /// The agent, or whoever called directly: left on a tape.
+    pub(super) a: LegRef,
+    /// The customer, or whoever was called: right on a tape.
+    pub(super) b: LegRef,
+    pub(super) purpose: Purpose,
+    pub(super) stage: Stage,
+    /// Whether the talk is recorded once it begins.
+    pub(super) record: bool,
+}
+
+/// How far a talk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// `b` hears a notice; they are joined when it has been played to its end.
+    Notice(Option<PlayRef>),
+    /// Joined since.
+    Joined(Tick),
+}
+
+impl Talk {
+    /// How long they have been joined.
+    pub(super) fn talked(&self, now: Now) -> Duration {
+        match self.stage {
+            Stage::Notice(_) => Duration::ZERO,
+            Stage::Joined(since) => now.tick.since(since),
+        }
+    }
+}
+
+impl Switch {
+    /// An agent has answered a waiting caller.
+    pub(super) fn begin_queue_talk(&mut self, now: Now, id: CallRef, agent: LegRef, caller: LegRef, queue: &Name) {
+        let settings = self.settings.clone();
+        let (notice, record) =
+            settings.queue(queue).map_or((Vec::new(), false), |queue| (say::queue_notice(queue), queue.record));
+        self.begin_talk(
+            now,
+            id,
+            Talk { a: agent, b: caller, purpose: Purpose::Queue, stage: Stage::Notice(None), record },
+            notice,
+        );
+    }
+
+    /// Two parties are there: a notice first, if there is one, then they are joined.
+    pub(super) fn begin_talk(&mut self, now: Now, id: CallRef, mut talk: Talk, notice: Vec<Name>) {
+        let joined = notice.is_empty();
+        if !joined {
+            self.hush(talk.a);
+            talk.stage = Stage::Notice(self.play(talk.b, Play::Clips { clips: notice, then: None }));
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.answered_at = Some(now.utc);
+            call.story = Story::Talking(talk);
+        }
+        if joined {
+            self.join(now, id);
+        }
+    }
+
+    /// The notice has been heard to its end.
+    pub(super) fn talk_played(&mut self, now: Now, id: CallRef, play: PlayRef) {
+        let Some(Story::Talking(talk)) = self.calls.get(&id).map(|call| &call.story) else { return };
+        if talk.stage == Stage::Notice(Some(play)) {
+            self.join(now, id);
+        }
+    }
+
+    fn join(&mut self, now: Now, id: CallRef) {
+        let Some(Story::Talking(talk)) = self.calls.get_mut(&id).map(|call| &mut call.story) else { return };
+        talk.stage = Stage::Joined(now.tick);
+        let (a, b, purpose, record) = (talk.a, talk.b, talk.purpose, talk.record);
+        self.bridge(a, b);
+        if record {
+            self.begin_tape(now, id, Tape { left: a, right: b });
+        }
+        self.note(now, id, "joined");
+        if purpose == Purpose::Callback {
+            self.attempt_joined(now, id);
+        }
+    }
+
+    /// A party has put the other on hold, or is back: music instead of silence.
+    pub(super) fn talk_held(&mut self, id: CallRef, leg: LegRef) {
+        let settings = self.settings.clone();
+        let Some(call) = self.calls.get(&id) else { return };
+        let Story::Talking(Talk { a, b, stage: Stage::Joined(_), .. }) = &call.story else { return };
+        let (a, b, queue) = (*a, *b, call.queue.clone());
+        let other = if leg == a { b } else { a };
+        if self.holds_us(leg) {
+            let music = queue.and_then(|queue| settings.queue(&queue)).map_or_else(|| say::HOLD.into(), say::hold);
+            self.unbridge(other);
+            self.play(other, Play::Hold(music));
+        } else {
+            self.hush(other);
+            self.bridge(a, b);
+        }
+    }
+
+    /// One party is gone: so is the other. Law 3: no leg outlives the other in silence.
+    pub(super) fn talker_left(&mut self, now: Now, id: CallRef, leg: LegRef, cause: Option<EndCause>) {
+        let Some(Story::Talking(talk)) = self.calls.get(&id).map(|call| &call.story) else { return };
+        let (a, b, purpose, talked) = (talk.a, talk.b, talk.purpose, talk.talked(now));
+        let was_joined = matches!(talk.stage, Stage::Joined(_));
+        let other = if leg == a { b } else { a };
+        self.let_go(leg, false);
+        self.hang_up(now, other, None);
+        self.end_tape(id);
+        let cause = cause.unwrap_or(if leg == a { EndCause::AgentHungUp } else { EndCause::CallerHungUp });
+        match purpose {
+            Purpose::Queue | Purpose::Direct => {}
+            Purpose::Callback => self.attempt_talk_over(now, id, talked, was_joined, leg == a),
+        }
+        self.rest_after(now, id, purpose);
+        self.end_call(now, id, if purpose == Purpose::Callback { EndCause::AttemptOver } else { cause });
+    }
+
+    /// Both legs are told to go: an admin, or media that never came back.
+    pub(super) fn end_talk(&mut self, now: Now, id: CallRef, cause: EndCause) {
+        let Some(Story::Talking(talk)) = self.calls.get(&id).map(|call| &call.story) else { return };
+        let b = talk.b;
+        self.ua.hang_up(now.tick, b, None);
+        self.talker_left(now, id, b, Some(cause));
+    }
+
+    fn rest_after(&mut self, now: Now, id: CallRef, purpose: Purpose) {
+        if purpose == Purpose::Direct {
+            return;
+        }
+        let Some((agent, queue)) = self.calls.get(&id).map(|call| (call.agent.clone(), call.queue.clone())) else {
+            return;
+        };
+        if let Some(agent) = agent {
+            self.agent_rests(now, &agent, queue.as_ref());
+        }
+    }
+}

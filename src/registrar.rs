@@ -9,6 +9,8 @@
 //! nothing more. So a Contact cannot aim us at anybody (security.md T9), and NAT needs no help.
 
 mod guesses;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use crate::entropy::Entropy;
 use crate::id::Name;
@@ -255,9 +257,6 @@ impl Registrar {
             Contacts::Star => return self.plan_farewell(extension, request),
             Contacts::List(contacts) => contacts,
         };
-        if contacts.len() > limits::CONTACTS {
-            return Err(Refused::Forbidden);
-        }
         let mut changes = Vec::new();
         for (index, contact) in contacts.iter().enumerate() {
             // The same contact twice in one request: the last word counts.
@@ -332,8 +331,9 @@ impl Registrar {
         Ok(())
     }
 
-    /// No more than `CONTACTS` bindings: the ones that would expire first make room. A phone that takes a new port at
-    /// every start must not lock its user out, which a refusal would.
+    /// No more than `CONTACTS` bindings (a request names no more than that, or has been refused at the door): the ones
+    /// that would expire first make room. A phone that takes a new port at every start would lock its user out if the
+    /// newest were refused instead.
     fn make_room(&self, extension: &Name, changes: &mut Vec<BindingChange>) {
         let after = self.after(extension, changes);
         let mut untouched: Vec<&Binding> = after.into_iter().filter(|binding| !is_put(changes, binding)).collect();

@@ -10,6 +10,8 @@
 mod down;
 mod identity;
 mod registration;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use crate::entropy::Entropy;
@@ -42,6 +44,7 @@ pub enum Kind {
 }
 
 /// What a trunk asks of the switch.
+#[allow(clippy::large_enum_variant)] // A few a minute, taken at once: a box would buy nothing.
 #[derive(Clone, Debug)]
 pub enum Want {
     /// Where is this host? Answered by `located`, always.

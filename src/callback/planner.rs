@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Tasks one `wake` looks at: when 100 000 come due at nine o'clock, calls go on in between.
 const LOOKS_AT_ONCE: usize = 500;
+/// How long a task rests whose attempt could not dial although nothing seems to forbid it.
+const BLOCKED_PAUSE: TimeDelta = TimeDelta::minutes(1);
 /// What `max_originates_per_min` counts over.
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
@@ -304,12 +306,10 @@ impl Planner {
         } else if task.not_before > now {
             waiting(before)
         } else {
-            match settings.profile(&task.profile).and_then(|profile| Window::of(settings, profile).opens(now)) {
-                Some(opens) if opens > now => {
-                    task.not_before = opens;
-                    TaskState::Deferred
-                }
-                // Without a profile nothing is dialled either: `begin` says why.
+            // Without a profile nothing is dialled either: `begin` says why. `not_before` stays what it was, so that
+            // other hours apply as soon as the site has them.
+            match window_of(settings, &task).and_then(|window| window.opens(now)) {
+                Some(opens) if opens > now => TaskState::Deferred,
                 Some(_) | None => TaskState::Due,
             }
         };
@@ -328,10 +328,14 @@ impl Planner {
         reason_known: bool,
     ) -> Option<DateTime<Utc>> {
         let changes = match task.state {
-            TaskState::Pending | TaskState::WaitingRetry | TaskState::Deferred => Some(task.not_before),
+            TaskState::Pending | TaskState::WaitingRetry => Some(task.not_before),
+            TaskState::Deferred => {
+                let earliest = task.not_before.max(now);
+                window_of(settings, task).map_or(Some(earliest), |window| window.opens(earliest)).or(Some(earliest))
+            }
             TaskState::Due => {
-                let window = settings.profile(&task.profile).map(|profile| Window::of(settings, profile));
-                let ends = window.and_then(|window| if window.is_open(now) { window.closes(now) } else { Some(now) });
+                let ends = window_of(settings, task)
+                    .and_then(|window| if window.is_open(now) { window.closes(now) } else { Some(now) });
                 [ends, self.quarantine.get(&task.number).copied()].into_iter().flatten().min()
             }
             // One that comes from the disk has lost the reason: found again at once.
@@ -399,13 +403,17 @@ impl Planner {
                 task.state = TaskState::Pending;
                 task.not_before = not_before;
             }
-            // Looked at again at once, which finds the reason and keeps it.
+            // Looked at again at once, which finds the reason and keeps it; if it has gone, a pause keeps this from
+            // going round and round.
             Next::Blocked | Next::Superseded => {
                 task.state = TaskState::Pending;
-                task.not_before = now;
+                task.not_before = now + BLOCKED_PAUSE;
             }
         }
         self.put(now, settings, task.clone());
+        if verdict.next == Next::Blocked {
+            self.look_by(id, now);
+        }
         Some(task)
     }
 
@@ -463,7 +471,7 @@ impl Planner {
         }
         let quarantined = self.quarantine.get(&task.number).copied();
         let earliest = task.not_before.max(now).max(quarantined.unwrap_or(now));
-        Window::of(settings, settings.profile(&task.profile)?).opens(earliest)
+        window_of(settings, task)?.opens(earliest)
     }
 
     fn site_caps(&self, now: DateTime<Utc>, settings: &Settings) -> Result<(), Hold> {
@@ -518,7 +526,6 @@ impl Planner {
             let until = task.not_before;
             return Err(match task.state {
                 TaskState::WaitingRetry => Hold::Retry(until),
-                TaskState::Deferred => Hold::OutsideHours(until),
                 _ => Hold::NotBefore(until), // Whatever else waits, waits for its wish.
             });
         }
@@ -552,13 +559,16 @@ fn closed(task: &mut Task, state: TaskState, reason: CloseReason, now: DateTime<
 /// The state in which a task waits for `not_before`.
 fn waiting(state: TaskState) -> TaskState {
     match state {
-        TaskState::WaitingRetry | TaskState::Deferred => state,
-        _ => TaskState::Pending, // Due or blocked before, and its time was moved.
+        TaskState::WaitingRetry => state,
+        _ => TaskState::Pending, // Deferred, due or blocked before, and its time was moved.
     }
 }
 
+fn window_of<'a>(settings: &'a Settings, task: &Task) -> Option<Window<'a>> {
+    settings.profile(&task.profile).map(|profile| Window::of(settings, profile))
+}
+
 fn never_open(settings: &Settings, task: &Task, now: DateTime<Utc>) -> Option<Hold> {
-    let profile = settings.profile(&task.profile)?;
-    let schedule = profile.schedule.clone()?;
-    Window::of(settings, profile).opens(now).is_none().then_some(Hold::NeverOpen(schedule))
+    let schedule = settings.profile(&task.profile)?.schedule.clone()?;
+    window_of(settings, task)?.opens(now).is_none().then_some(Hold::NeverOpen(schedule))
 }

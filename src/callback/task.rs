@@ -24,7 +24,7 @@ pub enum TaskState {
     CustomerRinging,
     /// Bridged.
     Talking,
-    /// Outside calling hours until `not_before`.
+    /// Its time has come, but outside calling hours.
     Deferred,
     /// Between two attempts.
     WaitingRetry,

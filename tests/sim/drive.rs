@@ -1,10 +1,10 @@
 //! What scenarios say: register, call, answer, wait until, look.
 
 use super::ladder::assert_golden;
-use super::site::{CARRIER, DID, PHONES, secs};
+use super::site::{DID, PHONES, secs};
 use super::world::{TRUNK, World};
 use ringback::callback::task::{Attempt, Task};
-use ringback::demo::endpoint::{CallId, Event};
+use ringback::demo::endpoint::{CallId, CallState, Event};
 use ringback::demo::person::Person;
 use ringback::switch::command::{Command, Reply};
 use ringback::switch::{event, view};
@@ -66,6 +66,48 @@ impl World {
         self.stations[TRUNK].dial(now, customer, DID)
     }
 
+    /// A customer calls our number and is put in line.
+    pub fn joins(&mut self, customer: usize) -> CallId {
+        let call = self.call_in(customer);
+        self.run_until("the caller is in line", secs(5), |world| world.is_up(TRUNK, call));
+        self.run_for(Duration::from_millis(500));
+        call
+    }
+
+    /// Somebody who calls, presses the key and `#`, and is promised a call.
+    pub fn promised(&mut self, name: &str, number: &str) -> usize {
+        let customer = self.customer(Person::new(name, number));
+        self.promised_again(customer);
+        customer
+    }
+
+    /// The same for somebody we know.
+    pub fn promised_again(&mut self, customer: usize) {
+        let call = self.joins(customer);
+        self.run_for(secs(2));
+        self.press(TRUNK, call, "1#");
+        self.run_until("he is sent home", secs(20), |world| !world.is_busy(TRUNK, customer));
+        self.run_for(secs(1));
+    }
+
+    /// Waits until anna's phone rings for a callback, lets her take it, and waits until the customer's phone rings.
+    pub fn called_back(&mut self, customer: usize) -> (CallId, CallId) {
+        self.called_back_after(customer, secs(5))
+    }
+
+    /// The same, when anna has to rest first.
+    pub fn called_back_after(&mut self, customer: usize, limit: Duration) -> (CallId, CallId) {
+        let agent = self.rings(ANNA, limit);
+        self.answer(ANNA, agent);
+        let call = self.rings_at(customer, secs(20));
+        (agent, call)
+    }
+
+    /// Whether both sides of a call have agreed.
+    pub fn is_up(&self, station: usize, call: CallId) -> bool {
+        self.stations[station].endpoint.call(call).is_some_and(|call| call.state == CallState::Up)
+    }
+
     /// A phone calls.
     pub fn dial(&mut self, phone: usize, number: &str) -> CallId {
         let now = self.now;
@@ -100,9 +142,8 @@ impl World {
     }
 
     fn is_ringing(&self, station: usize, person: usize) -> bool {
-        use ringback::demo::endpoint::CallState::Ringing;
         let calls = &self.stations[station];
-        calls.endpoint.calls().any(|(id, call)| calls.owner(id) == Some(person) && call.state == Ringing)
+        calls.endpoint.calls().any(|(id, call)| calls.owner(id) == Some(person) && call.state == CallState::Ringing)
     }
 
     /// Picks up.
@@ -205,9 +246,4 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
-}
-
-/// A carrier's address, for sites that name it.
-pub fn carrier_host() -> String {
-    CARRIER.ip().to_string()
 }

@@ -8,5 +8,6 @@ mod media;
 mod net;
 mod packets;
 mod people;
+mod scenarios;
 mod site;
 mod world;

@@ -1,0 +1,109 @@
+//! The disk is slow, refuses, or is full.
+
+use crate::disk::Mood;
+use crate::drive::ANNA;
+use crate::site::secs;
+use crate::world::{TRUNK, World};
+use ringback::demo::person::Person;
+use ringback::switch::NotStored;
+use std::time::Duration;
+
+#[test]
+fn while_the_disk_holds_back_nothing_is_promised_and_nobody_is_sent_home() {
+    let mut world = World::new(1);
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(2));
+    world.press(TRUNK, call, "1");
+    world.run_for(secs(1));
+
+    world.disk.mood = Mood::Holding;
+    world.press(TRUNK, call, "#");
+    world.run_for(secs(5) - Duration::from_millis(500));
+    assert!(world.ladder.noted("accepted").is_none(), "{}", world.drawing());
+    assert!(world.ladder.first("ringback", "alice", "BYE").is_none());
+    assert!(world.is_up(TRUNK, call));
+    world.release_disk();
+    world.run_until("she is sent home", secs(15), |world| !world.is_busy(TRUNK, alice));
+
+    assert!(world.ladder.noted("accepted").is_some());
+    world.assert_ladder("disk_holds_back_the_promise");
+}
+
+#[test]
+fn while_the_disk_holds_back_the_attempt_no_phone_rings() {
+    let mut world = World::new(1);
+    let alice = world.promised("alice", super::ALICE);
+    world.register(&[]);
+
+    let now = world.now;
+    world.stations[ANNA].endpoint.register(now, 3_600);
+    world.run_until("anna's binding is stored", secs(2), |world| {
+        world.ladder.first("ringback", "anna", "200 OK").is_some()
+    });
+    world.disk.mood = Mood::Holding;
+    world.run_for(secs(5));
+    let rang_early = world.ladder.first("ringback", "anna", "INVITE").is_some();
+    let attempt_stored = !world.disk.attempts.is_empty();
+    assert!(!rang_early || attempt_stored, "{}", world.drawing());
+    world.release_disk();
+
+    let agent = world.rings(ANNA, secs(5));
+    world.answer(ANNA, agent);
+    world.rings_at(alice, secs(20));
+}
+
+#[test]
+fn a_disk_that_refuses_means_an_apology_and_the_place_is_kept() {
+    for why in [NotStored::Failed, NotStored::Full, NotStored::Reserve] {
+        let mut world = World::new(1);
+        let alice = world.customer(Person::new("alice", super::ALICE));
+        let call = world.joins(alice);
+        world.run_for(secs(2));
+
+        world.disk.mood = Mood::Failing(why);
+        world.press(TRUNK, call, "1#");
+        world.run_for(secs(10));
+
+        assert!(world.ladder.noted("sorry").is_some(), "{}", world.drawing());
+        assert!(world.ladder.noted("accepted").is_none());
+        assert!(world.is_up(TRUNK, call));
+        assert_eq!(world.line().len(), 1);
+        assert_eq!(world.line()[0].kind, "live");
+        if why == NotStored::Failed {
+            world.assert_ladder("disk_refuses_the_promise");
+        }
+
+        world.disk.mood = Mood::Working;
+        world.register(&[ANNA]);
+        let ringing = world.rings(ANNA, secs(5));
+        world.answer(ANNA, ringing);
+        world.run_for(secs(5));
+        world.hang_up(TRUNK, call);
+        world.run_for(secs(1));
+        world.assert_rest();
+    }
+}
+
+#[test]
+fn a_disk_that_refuses_an_attempt_rings_nobody_until_it_works() {
+    let mut world = World::new(1);
+    let alice = world.promised("alice", super::ALICE);
+    world.disk.mood = Mood::Failing(NotStored::Failed);
+    let now = world.now;
+    world.stations[ANNA].endpoint.register(now, 3_600);
+    world.run_for(secs(5));
+    let told = world.is_busy(ANNA, 0);
+    assert!(!told, "{}", world.drawing());
+
+    world.disk.mood = Mood::Working;
+    world.register(&[ANNA]);
+    let agent = world.rings(ANNA, secs(120));
+    world.answer(ANNA, agent);
+    let call = world.rings_at(alice, secs(20));
+    world.answer(TRUNK, call);
+    world.run_for(secs(10));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(2));
+    world.assert_rest();
+}

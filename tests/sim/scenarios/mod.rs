@@ -1,0 +1,16 @@
+//! One story each, with its ladder.
+
+mod attempt;
+mod calls;
+mod faults;
+mod line;
+mod offer;
+mod registration;
+mod restart;
+mod sounds;
+mod trunk;
+
+/// Customers with numbers that exist in films only.
+pub const ALICE: &str = "+12025550123";
+pub const BOB: &str = "+12025550124";
+pub const CAROL: &str = "+12025550125";

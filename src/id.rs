@@ -85,3 +85,16 @@ impl Counter {
         self.0
     }
 }
+
+/// What a CANCEL or BYE needs (RFC 3261 §9.1, §12.2.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DialogRecord {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our tag.
+    pub local_tag: String,
+    /// Branch of the INVITE.
+    pub branch: String,
+    /// Where the INVITE went: `udp:local>remote`.
+    pub flow: String,
+}

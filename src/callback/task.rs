@@ -1,7 +1,7 @@
 //! The callback task and its attempts: the promise as it lies on disk. Fields and words are those of `model.md`
 //! (callback_task, callback_attempt) and `interface.md` (task states).
 
-use crate::id::{AttemptId, CallRef, Name, RecordingId, TaskId};
+use crate::id::{AttemptId, CallRef, DialogRecord, Name, RecordingId, TaskId};
 use crate::number::Party;
 use crate::time::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -280,19 +280,6 @@ pub struct LegRecord {
     pub ended_at: Option<DateTime<Utc>>,
     /// Final SIP status, when there was one.
     pub sip_status: Option<u16>,
-}
-
-/// What a CANCEL or BYE needs (RFC 3261 §9.1, §12.2.1.1).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DialogRecord {
-    /// Call-ID.
-    pub call_id: String,
-    /// Our tag.
-    pub local_tag: String,
-    /// Branch of the INVITE.
-    pub branch: String,
-    /// Where the INVITE went: `udp:local>remote`.
-    pub flow: String,
 }
 
 /// One attempt to keep a promise. Stored before the first INVITE leaves.

@@ -10,7 +10,7 @@ use super::header::name_addr::NameAddr;
 use super::message::{Method, Request};
 use super::uac::retry_branch;
 use super::uri::Uri;
-use crate::callback::task::DialogRecord;
+use crate::id::DialogRecord;
 use crate::limits;
 use crate::time::Tick;
 

@@ -18,7 +18,7 @@ use super::transaction::table::ClientRef;
 use super::transaction::timers::{GIVE_UP, Resend};
 use super::transaction::{Class, earliest};
 use super::user_agent::{EndedBy, Event, Reach};
-use crate::callback::task::DialogRecord;
+use crate::id::DialogRecord;
 use crate::id::{LegRef, TransactionRef};
 use crate::settings::Credentials;
 use crate::time::Tick;

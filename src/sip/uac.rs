@@ -20,7 +20,7 @@ use super::transaction::Class;
 use super::transaction::table::{ClientRef, follow_up};
 use super::uri::Uri;
 use super::user_agent::{Event, Invite};
-use crate::callback::task::DialogRecord;
+use crate::id::DialogRecord;
 use crate::id::LegRef;
 use crate::limits;
 use crate::time::Tick;

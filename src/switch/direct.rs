@@ -126,7 +126,7 @@ impl Switch {
         way: &WayOut,
         shown: &Shown,
         party: &Party,
-        identity: Option<crate::callback::task::DialogRecord>,
+        identity: Option<crate::id::DialogRecord>,
     ) -> Option<LegRef> {
         let settings = self.settings.clone();
         let trunk = settings.trunk(&way.trunk)?;

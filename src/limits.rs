@@ -29,6 +29,8 @@ pub const GUESSING_SOURCES: usize = 16_384;
 pub const GUESSED_USERS: usize = 4_096;
 
 // --- SIP state ---
+/// Nonces that have succeeded and are younger than a minute; beyond it the oldest is stale before its time.
+pub const NONCES: usize = 16_384;
 /// Server transactions alive at once; beyond it a new request is dropped and UDP retries.
 pub const SERVER_TRANSACTIONS: usize = 50_000;
 /// Client transactions alive at once.

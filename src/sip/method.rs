@@ -1,7 +1,6 @@
 //! Methods: rsip's words for those of RFC 3261 and its extensions, and any other token, which deserves a 501.
 
-#![allow(clippy::todo, unused_variables, dead_code)] // The names first; the reading behind them follows.
-
+use super::lexer::is_token;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -28,7 +27,8 @@ macro_rules! methods {
             pub fn parse(text: &str) -> Option<Method> {
                 match text {
                     $(stringify!($constant) => Some(Method::$constant),)*
-                    _ => todo!(),
+                    _ if is_token(text) => Some(Method::Other(Extension(text.into()))),
+                    _ => None,
                 }
             }
 
@@ -63,5 +63,20 @@ impl Hash for Method {
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_case_sensitive_tokens() {
+        assert_eq!(Method::parse("PRACK"), Some(Method::PRACK));
+        assert!(matches!(Method::parse("invite"), Some(Method::Other(_))));
+        assert_eq!(Method::parse("RE%47IST%45R").unwrap().as_str(), "RE%47IST%45R");
+        for wrong in ["", "A B", "A\r\nB", "A/B"] {
+            assert_eq!(Method::parse(wrong), None);
+        }
     }
 }

@@ -1,18 +1,18 @@
 //! Header field names: long, compact, any case (RFC 3261 §7.3.3, §20).
 
-#![allow(clippy::todo, unused_variables, dead_code)] // The names first; the reading behind them follows.
-
+use crate::sip::lexer::{is_token, is_token_char};
 use crate::sip::text::Text;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 macro_rules! names {
     ($($name:ident $long:literal $($compact:literal)?),* $(,)?) => {
-        /// A header field name.
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        /// A header field name. Names are equal in any case.
+        #[derive(Clone, Debug)]
         pub enum HeaderName {
             $(#[doc = $long] $name,)*
-            /// A token that we do not know, in lower case.
-            Other(Text),
+            /// A token that we do not know.
+            Other(UnknownName),
         }
 
         impl HeaderName {
@@ -28,7 +28,7 @@ macro_rules! names {
             pub fn as_str(&self) -> &str {
                 match self {
                     $(HeaderName::$name => $long,)*
-                    HeaderName::Other(name) => name,
+                    HeaderName::Other(name) => &name.0,
                 }
             }
         }
@@ -49,19 +49,81 @@ names! {
     Event "Event" "o", AllowEvents "Allow-Events" "u", SubscriptionState "Subscription-State",
     ReferTo "Refer-To" "r", ReferredBy "Referred-By" "b", Replaces "Replaces", Path "Path", ServiceRoute "Service-Route",
     ContentEncoding "Content-Encoding" "e", ContentDisposition "Content-Disposition", MimeVersion "MIME-Version",
-    AuthenticationInfo "Authentication-Info", Identity "Identity" "y", AcceptContact "Accept-Contact" "a",
+    AuthenticationInfo "Authentication-Info", AcceptContact "Accept-Contact" "a",
     RejectContact "Reject-Contact" "j", RequestDisposition "Request-Disposition" "d",
+}
+
+/// A name we do not know: a token, as written.
+#[derive(Clone, Debug)]
+pub struct UnknownName(Text);
+
+impl HeaderName {
+    /// Reads a name that is a part of `whole`; `None` when it is no token.
+    pub(crate) fn parse(whole: &Text, name: &str) -> Option<HeaderName> {
+        match HeaderName::known(name) {
+            Some(known) => Some(known),
+            None if is_token(name) => Some(HeaderName::Other(UnknownName(whole.share(name)))),
+            None => None,
+        }
+    }
 }
 
 impl From<&str> for HeaderName {
     /// Characters that no name may have become `-`: a name can never smuggle a line.
-    fn from(text: &str) -> HeaderName {
-        todo!()
+    fn from(name: &str) -> HeaderName {
+        if let Some(known) = HeaderName::known(name) {
+            return known;
+        }
+        let token = |character: char| u8::try_from(character).is_ok_and(is_token_char);
+        let name: String = name.chars().map(|character| if token(character) { character } else { '-' }).collect();
+        HeaderName::Other(UnknownName(Text::from(if name.is_empty() { "-" } else { &name })))
+    }
+}
+
+impl PartialEq for HeaderName {
+    fn eq(&self, other: &HeaderName) -> bool {
+        match (self, other) {
+            (HeaderName::Other(one), HeaderName::Other(other)) => one.0.eq_ignore_ascii_case(&other.0),
+            (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+        }
+    }
+}
+
+impl Eq for HeaderName {}
+
+impl Hash for HeaderName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().bytes().for_each(|octet| octet.to_ascii_lowercase().hash(state));
     }
 }
 
 impl fmt::Display for HeaderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_in_long_and_compact_form_and_any_case() {
+        for (text, name) in [
+            ("VIA", HeaderName::Via),
+            ("v", HeaderName::Via),
+            ("L", HeaderName::ContentLength),
+            ("x", HeaderName::SessionExpires),
+        ] {
+            assert_eq!(HeaderName::from(text), name);
+        }
+        assert_eq!(HeaderName::from("X-Thing"), HeaderName::from("x-thing"));
+        assert_ne!(HeaderName::from("X-Thing"), HeaderName::from("X-Other"));
+    }
+
+    #[test]
+    fn a_name_cannot_smuggle_a_line() {
+        assert_eq!(HeaderName::from("X: y\r\nVia").as_str(), "X--y--Via");
+        assert_eq!(HeaderName::parse(&Text::from("To\u{1}"), "To\u{1}"), None);
     }
 }

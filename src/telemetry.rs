@@ -123,7 +123,10 @@ pub enum LogFormat {
 /// Begins logging to standard error at the level of `RINGBACK_LOG` (`info` when unset). Later calls change nothing.
 pub fn init(format: LogFormat) {
     let filter = EnvFilter::try_from_env("RINGBACK_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=error"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for terminals, and for those who have not refused them (no-color.org).
+    let colours = std::env::var_os("NO_COLOR").is_none_or(|refused| refused.is_empty());
+    let colours = colours && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     let begun = match format {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -2,12 +2,17 @@
 
 #![cfg(feature = "shell")]
 
+#[path = "config/accepted.rs"]
+mod accepted;
+#[path = "config/refused.rs"]
+mod refused;
+
 use ringback::config::{self, Config, Files, Problem};
 use ringback::settings::Tz;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A disk with two files.
+/// A disk with three files, in Berlin.
 struct Disk;
 
 impl Files for Disk {
@@ -36,8 +41,27 @@ fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     config::parse(text, &Disk)
 }
 
+/// Problems as people read them, one a line.
+fn shown(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| problem.show("ringback.toml") + "\n").collect()
+}
+
 #[test]
-fn the_example_of_the_interface_is_taken() {
-    let config = parse(include_str!("config/interface.toml")).unwrap();
-    eprintln!("{:#?}", config.warnings);
+fn no_text_makes_the_parser_panic() {
+    bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
+        let _ = parse(&String::from_utf8_lossy(bytes));
+    });
+}
+
+/// Damage done to a good file reaches deeper than noise.
+#[test]
+fn no_damage_to_a_good_file_makes_the_parser_panic() {
+    let good = include_str!("config/every_field.toml");
+    bolero::check!().with_type::<(u16, u16, Vec<u8>)>().for_each(|(at, length, bytes)| {
+        let mut text = good.as_bytes().to_vec();
+        let at = usize::from(*at) % text.len();
+        let end = (at + usize::from(*length) % 64).min(text.len());
+        text.splice(at..end, bytes.iter().copied());
+        let _ = parse(&String::from_utf8_lossy(&text));
+    });
 }

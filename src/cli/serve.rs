@@ -21,6 +21,9 @@ pub(super) fn serve(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
     let parts = Parts { settings: settings.clone(), shell, data: global.data.clone() };
     let served = run::serve(parts, |running| {
         note_address(&global.data, running.http);
+        if let Some(Err(error)) = new_secrets.as_ref().map(|secrets| secrets.keep(&global.data)) {
+            tracing::error!(%error, "the passwords below hold until the next start only");
+        }
         let started = text(&Started {
             settings: &settings,
             config: args.config.as_deref(),

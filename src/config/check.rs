@@ -20,7 +20,9 @@ pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
     }
     extensions(objects, report);
     server(&objects["server"][..], report);
-    system(&objects["system"][..], report);
+    if !objects["trunk"].is_empty() {
+        system(&objects["system"][..], report);
+    }
     for trunk in &objects["trunk"] {
         self::trunk(trunk, files, report);
     }
@@ -130,6 +132,14 @@ fn server(servers: &[Object], report: &mut Report) {
                 format!("server.public_address is {address}, which no phone can send to; name a real address");
             report.error(server.at("public_address"), message);
         }
+        if let (Some(Value::Socket(sip)), Some(Value::Ports(low, high))) =
+            (server.get("sip_udp").map(|read| &read.value), server.get("media_ports").map(|read| &read.value))
+            && (*low..=*high).contains(&sip.port())
+        {
+            let at = latest_given(server, &["sip_udp", "media_ports"]);
+            let port = sip.port();
+            report.error(at, format!("server.media_ports {low}-{high} contain {port}, the port of sip_udp"));
+        }
         if let (Some(Value::Secs(min)), Some(Value::Secs(max))) = (
             server.get("register_min_secs").map(|read| &read.value),
             server.get("register_max_secs").map(|read| &read.value),
@@ -157,8 +167,12 @@ fn trunk(trunk: &Object, files: &dyn Files, report: &mut Report) {
         Some("tls") => report.error(trunk.at("transport"), refused("trunk.transport", "SIP over TLS", "\"udp\"")),
         Some(_) | None => {}
     }
-    if trunk.text("srtp") == Some("required") {
-        report.error(trunk.at("srtp"), refused("trunk.srtp", "SRTP", "\"off\""));
+    match trunk.text("srtp") {
+        Some("required") => report.error(trunk.at("srtp"), refused("trunk.srtp", "SRTP", "\"off\"")),
+        Some("optional") => {
+            report.warn(trunk.at("srtp"), "trunk.srtp is not honoured yet: calls go without encryption")
+        }
+        Some(_) | None => {}
     }
     let codecs = list(trunk, "codecs");
     if let Some(read) = codecs.iter().find(|read| as_text(read) == Some("G722")).filter(|_| trunk.given("codecs")) {
@@ -317,8 +331,12 @@ fn rule(rule: &Object, report: &mut Report) {
         let at = latest_given(rule, &["min_digits", "max_digits"]);
         report.error(at, format!("callback_rule.min_digits ({min}) is above max_digits ({max})"));
     }
-    if rule.get("source").is_some_and(|read| read.value != Value::Text("queue_request".into())) {
-        return;
+    if let Some(source) = rule.text("source").filter(|source| *source != "queue_request") {
+        let source = quote(source);
+        report.warn(
+            rule.at("source"),
+            format!("callback_rule.source {source} is not honoured yet: this rule does nothing"),
+        );
     }
     let triggers = list(rule, "triggers");
     if let Some(ewt) = triggers.iter().find(|read| as_text(read) == Some("ewt")) {

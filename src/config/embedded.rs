@@ -78,7 +78,7 @@ impl Secrets {
     }
 
     /// Keeps them in `data`, readable by us alone.
-    fn keep(&self, data: &Path) -> Result<(), NoSite> {
+    pub fn keep(&self, data: &Path) -> Result<(), NoSite> {
         let path = data.join(SECRETS);
         let part = data.join(format!("{SECRETS}.part"));
         let write = || {
@@ -104,19 +104,16 @@ pub fn text(secrets: &Secrets, zone: Tz) -> String {
     text
 }
 
-/// The embedded site of a data directory, and its secrets when they were made just now: they are shown once.
+/// The embedded site of a data directory, and its secrets when they were made just now. Who starts it keeps them
+/// and shows them once, both only when the start has succeeded: a start that failed has told them to nobody.
 pub fn load(data: &Path, zone: Tz, entropy: &mut Entropy) -> Result<(Config, Option<Secrets>), NoSite> {
-    let kept = Secrets::kept(data)?;
-    let made = kept.is_none();
-    let secrets = match kept {
-        Some(secrets) => secrets,
+    match Secrets::kept(data)? {
+        Some(secrets) => Ok((parse(&secrets, zone), None)),
         None => {
             let secrets = Secrets::generate(entropy);
-            secrets.keep(data)?;
-            secrets
+            Ok((parse(&secrets, zone), Some(secrets)))
         }
-    };
-    Ok((parse(&secrets, zone), made.then_some(secrets)))
+    }
 }
 
 fn parse(secrets: &Secrets, zone: Tz) -> Config {
@@ -149,6 +146,7 @@ mod tests {
         let data = std::env::temp_dir().join(format!("ringback-secrets-{}", std::process::id()));
 
         let (_, made) = load(&data, Tz::UTC, &mut Entropy::from_seed(1)).unwrap();
+        made.as_ref().unwrap().keep(&data).unwrap();
         let (config, again) = load(&data, Tz::UTC, &mut Entropy::from_seed(2)).unwrap();
 
         let mode = std::fs::metadata(data.join(SECRETS)).unwrap().permissions().mode();

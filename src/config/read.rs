@@ -4,7 +4,7 @@
 use super::report::{Report, quote, start, suggestion};
 use super::schema::{Absent, Field, Honoured, Keys, Kind, NONE, Table};
 use super::tables::TABLES;
-use super::value::{self, Value};
+use super::value::{self, Value, wanted};
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -148,7 +148,9 @@ pub(super) fn read_fields(
             continue;
         }
         match field.absent {
-            Absent::Required => report.error(at, format!("{place} lacks {}: {}", quote(field.name), field.doc)),
+            Absent::Required => {
+                report.error(at, format!("{place} lacks {}: it takes {}", quote(field.name), wanted(&field.kind)));
+            }
             Absent::Unset => {}
             Absent::Default(default) => {
                 let value = literal(field, default);
@@ -166,6 +168,10 @@ fn warn_unless_honoured(path: &str, field: &Field, value: &Value, at: usize, rep
         Honoured::Only(literals) => {
             if !literals.iter().any(|text| same(value, &literal(field, text))) {
                 let used = literals[0];
+                if matches!(used, "{}" | "[]") {
+                    report.warn(at, format!("{path} is not honoured yet: it has no effect"));
+                    return;
+                }
                 report.warn(at, format!("{path} is honoured only as {} yet; {used} is used", literals.join(" or ")));
             }
         }

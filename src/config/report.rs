@@ -106,12 +106,23 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 /// `; did you mean "x"?` when something known is near, else what the nearest is.
 pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(word, known) {
-        Some((candidate, edits)) if edits <= 1 + word.chars().count() / 3 => {
-            format!("; did you mean {}?", quote(candidate))
-        }
+        Some((candidate, edits)) if is_near(word, edits) => format!("; did you mean {}?", quote(candidate)),
         Some((candidate, _)) => format!("; the nearest known one is {}", quote(candidate)),
         None => String::new(),
     }
+}
+
+/// The same where the reader has been shown all of `known` already: nothing when none is near.
+pub(super) fn slip<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(word, known) {
+        Some((candidate, edits)) if is_near(word, edits) => format!("; did you mean {}?", quote(candidate)),
+        Some(_) | None => String::new(),
+    }
+}
+
+/// One slip in three letters.
+fn is_near(word: &str, edits: usize) -> bool {
+    edits <= (word.chars().count() / 3).max(1)
 }
 
 fn edits(a: &[char], b: &str) -> usize {

@@ -119,8 +119,12 @@ const TRUNK: &[Field] = &[
     field("privacy", Bool, "false", "Ask it to withhold our number.").only(&["false"]),
     field("trusted", Bool, "false", "Whether its identity headers are believed."),
     field("read_verstat", Bool, "false", "Read its verdict on caller identities.").only(&["false"]),
-    field("srtp", OneOf(&["off", "optional", "required"]), "\"off\"", "Encrypted media; required is refused.")
-        .only(&["\"off\""]),
+    field(
+        "srtp",
+        OneOf(&["off", "optional", "required"]),
+        "\"off\"",
+        "Encrypted media; only off in this version, required is refused.",
+    ),
     field("session_expires_secs", Secs(90, 86_400), "1800", "Session timer.").not_yet(),
     field("acl", List(&Cidr, 0, 256), "[]", "Who may send calls as this trunk, besides `host`."),
     optional("failover_trunk", Ref("trunk"), "Used when this one fails.").not_yet(),
@@ -362,9 +366,8 @@ const CALLBACK_RULE: &[Field] = &[
     required(
         "source",
         OneOf(&["queue_request", "missed_queue", "missed_ivr", "missed_agent", "api"]),
-        "What makes it.",
-    )
-    .only(&["\"queue_request\""]),
+        "What makes it; rules of other sources than queue_request do nothing yet.",
+    ),
     field("scope", Kind::Table(SCOPE), "{}", "Where it holds."),
     field(
         "triggers",

@@ -2,7 +2,7 @@
 //! that begins with the field's name.
 
 use super::read::{Object, Read, kind_of};
-use super::report::{quote, suggestion};
+use super::report::{quote, slip, suggestion};
 use super::schema::{End, Kind};
 use crate::settings::Cidr;
 use crate::settings::Tz;
@@ -177,12 +177,12 @@ fn word(kind: &Kind, text: &str) -> Result<Value, String> {
         Kind::Dialled => checked(length <= 32 && text.bytes().all(|byte| b"0123456789+*#".contains(&byte))),
         Kind::Key(keys) => checked(length == 1 && keys.contains(text)),
         Kind::OneOf(words) if words.contains(&text) => Ok(Value::Text(text.to_owned())),
-        Kind::OneOf(words) => Err(format!("{}{}", wrong(), suggestion(text, words.iter().copied()))),
+        Kind::OneOf(words) => Err(format!("{}{}", wrong(), slip(text, words.iter().copied()))),
         Kind::Ref(_) => checked(plain && (1..=64).contains(&length)),
         Kind::Sound | Kind::Notice(_) => checked(plain && length <= 64),
         Kind::Destination => target(text).map(Value::Destination).ok_or_else(wrong),
         Kind::ServedBy => served_by(text).map(Value::ServedBy).ok_or_else(wrong),
-        Kind::Country => checked(length == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())),
+        Kind::Country => checked(COUNTRIES.split(' ').any(|country| country == text)),
         Kind::Zone => text.parse().map(Value::Zone).map_err(|_| {
             format!("{}{}", wrong(), suggestion(text, crate::settings::TZ_VARIANTS.iter().map(|zone| zone.name())))
         }),
@@ -204,6 +204,15 @@ fn word(kind: &Kind, text: &str) -> Result<Value, String> {
         }
     }
 }
+
+/// ISO 3166-1 alpha-2, and XK, by which numbering plans know Kosovo.
+const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR \
+    BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET \
+    FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ \
+    IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML \
+    MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS \
+    PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL \
+    TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 fn target(text: &str) -> Option<Target> {
     let (kind, name) = text.split_once(':')?;
@@ -338,6 +347,14 @@ mod tests {
         for text in ["", "s", "1x", "1.5h", "-1", "1h30", "99999999999999999999", "99999999999999999h", "µs"] {
             assert_eq!(duration(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn all_countries_are_known_once_each() {
+        let mut countries: Vec<&str> = COUNTRIES.split(' ').collect();
+        countries.dedup();
+        assert_eq!(countries.len(), 250);
+        assert!(countries.is_sorted() && countries.iter().all(|country| country.len() == 2));
     }
 
     #[test]

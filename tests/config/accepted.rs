@@ -1,0 +1,196 @@
+//! Files that are taken: the example of the interface, every field of the model, and the model's defaults.
+
+use super::{parse, shown};
+use ringback::config::schema::{Field, Kind};
+use ringback::config::tables::TABLES;
+use ringback::settings::*;
+use std::time::Duration;
+
+const EVERY_FIELD: &str = include_str!("every_field.toml");
+/// The smallest site with one object of each kind that has defaults.
+const SMALLEST: &str = r#"
+[[trunk]]
+name = "carrier"
+mode = "peer"
+host = "203.0.113.5"
+
+[[agent]]
+name = "anna"
+extension = "1001"
+secret = "long-random"
+
+[[queue]]
+name = "support"
+number = "5000"
+
+[[callback_profile]]
+name = "standard"
+
+[[callback_rule]]
+name = "key"
+source = "queue_request"
+profile = "standard"
+"#;
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+#[test]
+fn the_example_of_the_interface_is_taken_as_it_stands() {
+    let config = parse(include_str!("interface.toml")).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+
+    let site = &config.settings;
+    assert_eq!(shown(&config.warnings), "");
+    assert_eq!(site.server.public_address, Some("192.0.2.10".parse().unwrap()));
+    assert_eq!(site.trunks[0].acl, [Cidr { address: "203.0.113.0".parse().unwrap(), bits: 24 }]);
+    assert_eq!(site.queues[0].members, ["anna".into()]);
+    assert_eq!(site.queues[0].rules, ["support-key".into()]);
+    assert_eq!(site.inbound_routes[0].did, DidPattern::Exact("+12025550100".into()));
+    assert_eq!(site.inbound_routes[0].to, Destination::Queue("support".into()));
+    assert_eq!(site.caller_ids[0].trunk.as_deref(), Some("carrier"));
+    assert_eq!(site.schedules[0].weekly[0].days.len(), 5);
+    assert!(site.schedules[0].exceptions[0].ranges.is_empty());
+    assert_eq!(site.profiles[0].intervals, [secs(0), secs(900)]);
+}
+
+#[test]
+fn every_field_of_the_tables_is_in_the_file_that_names_every_field() {
+    let missing: Vec<String> = TABLES
+        .iter()
+        .flat_map(|table| table.fields.iter().map(move |field| (table.name, field)))
+        .flat_map(|(table, field)| inner(table.to_owned(), field))
+        .filter(|path| {
+            let key = path.rsplit('.').next().unwrap();
+            let found = EVERY_FIELD.contains(&format!("\n{key} = ")) || EVERY_FIELD.contains(&format!(" {key} = "));
+            // These are refused, or exclude another field.
+            !found && !["sip_tcp", "sip_tls", "password_file"].contains(&key)
+        })
+        .collect();
+
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+fn inner(path: String, field: &'static Field) -> Vec<String> {
+    let path = format!("{path}.{}", field.name);
+    let fields = match field.kind {
+        Kind::Table(fields) | Kind::Notice(fields) => fields,
+        Kind::List(Kind::Table(fields), ..) => *fields,
+        _ => return vec![path], // no fields inside
+    };
+    let below = fields.iter().flat_map(|field| inner(path.clone(), field)).collect::<Vec<_>>();
+    std::iter::once(path.clone()).chain(below).collect()
+}
+
+#[test]
+fn every_field_is_accepted_and_each_that_does_nothing_yet_is_named() {
+    let config = parse(EVERY_FIELD).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+
+    let warnings = shown(&config.warnings);
+    assert_eq!(warnings, include_str!("every_field.warnings"));
+}
+
+#[test]
+fn every_field_reaches_the_settings() {
+    let config = parse(EVERY_FIELD).unwrap();
+
+    let site = &config.settings;
+    let trunk = &site.trunks[0];
+    assert_eq!(site.server.digest_algorithms, [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]);
+    assert_eq!((site.server.register_max, site.server.drain, site.server.shards), (secs(3600), secs(300), 2));
+    assert_eq!(trunk.codecs, [Codec::Pcma, Codec::Pcmu]);
+    assert!(matches!(&trunk.mode, TrunkMode::Register { username, auth_user, .. }
+        if username == "user" && auth_user == "auth"));
+    assert_eq!(site.agents[1].secret, "from-a-file");
+    assert_eq!(site.queues[0].max_wait, None);
+    assert_eq!(site.queues[0].record_notice, Sound::Prompt("hello".into()));
+    assert_eq!(site.schedules[0].exceptions[1].ranges.len(), 1);
+    let profile = &site.profiles[0];
+    assert_eq!(profile.attempts_max, 4, "a longer list of intervals raises it");
+    assert_eq!(profile.agent_prompt, Sound::Silent);
+    assert_eq!(profile.destination, ServedBy::Queue("support".into()));
+    let rule = &site.rules[0];
+    assert_eq!(rule.triggers, [Trigger::Key, Trigger::AfterWait, Trigger::Announced]);
+    assert_eq!(rule.number_capture, NumberCapture::AniOnly);
+    assert_eq!(rule.prompt_goodbye, Sound::Silent);
+    assert_eq!(site.rules.len(), 1, "a rule for missed calls must not become one for requests");
+    assert_eq!(site.inbound_routes[0].to, Destination::Hangup(480), "lower priority first; ivr is refused for now");
+    assert_eq!(config.shell.prompts, [("hello".into(), "site/hello.wav".into())]);
+}
+
+#[test]
+fn an_empty_file_is_a_site_without_objects() {
+    let config = parse("").unwrap();
+
+    assert_eq!(config.shell.sip_udp, "0.0.0.0:5060".parse().unwrap());
+    assert_eq!(config.shell.http, "127.0.0.1:8080".parse().unwrap());
+    let server = &config.settings.server;
+    assert_eq!(server.media_ports, 20_000..=20_999);
+    assert_eq!(server.digest_algorithms, [DigestAlgorithm::Md5]);
+    assert_eq!(server.realm, "ringback");
+    assert_eq!((server.register_min, server.drain), (secs(60), secs(300)));
+    assert!(server.shards >= 1);
+    let system = &config.settings.system;
+    assert_eq!((system.max_callback_lines, system.max_originates_per_min), (15, 60));
+    assert_eq!(system.default_timezone, Tz::Europe__Berlin, "the zone of the host");
+    assert_eq!(shown(&config.warnings), "");
+}
+
+#[test]
+fn trunks_agents_and_queues_have_the_models_defaults() {
+    let site = parse(SMALLEST).unwrap_or_else(|problems| panic!("{}", shown(&problems))).settings;
+
+    let trunk = &site.trunks[0];
+    assert_eq!((trunk.port, trunk.max_calls, trunk.strip_digits), (5060, 30, 0));
+    assert_eq!((trunk.options_ping, trunk.retry), (Some(secs(30)), secs(60)));
+    assert_eq!(trunk.codecs, [Codec::Pcmu, Codec::Pcma]);
+    assert_eq!((trunk.number_format, trunk.identity_header), (NumberFormat::E164Plus, IdentityHeader::Pai));
+    assert_eq!((trunk.trusted, trunk.credentials.as_ref(), &trunk.mode), (false, None, &TrunkMode::Peer));
+    let agent = &site.agents[0];
+    assert_eq!((agent.max_calls, agent.wrap_up, agent.auto_ready), (1, None, true));
+    assert_eq!((agent.max_no_answer, agent.decline_cooldown), (3, secs(60)));
+    let queue = &site.queues[0];
+    assert_eq!((queue.ring, queue.wrap_up, queue.max_wait), (secs(20), secs(10), Some(secs(300))));
+    assert_eq!((queue.max_callers, queue.strategy, queue.record), (None, Strategy::LongestIdle, false));
+}
+
+#[test]
+fn rules_and_profiles_have_the_models_defaults() {
+    let site = parse(SMALLEST).unwrap().settings;
+
+    let rule = &site.rules[0];
+    assert_eq!((rule.enabled, rule.accept, rule.process), (true, true, true));
+    assert_eq!((&rule.triggers[..], rule.request_digit), (&[Trigger::Key][..], '1'));
+    assert_eq!((rule.offer_after, rule.offer_repeat), (secs(600), None));
+    assert_eq!((rule.only_when_all_busy, rule.min_ahead, rule.max_pending), (true, 0, None));
+    assert_eq!((rule.close_guard, rule.number_capture), (secs(120), NumberCapture::ConfirmOrEnter));
+    assert_eq!((rule.min_digits, rule.max_digits, rule.entry_tries), (7, 15, 3));
+    assert_eq!((rule.interdigit, rule.entry_total), (secs(5), secs(40)));
+    assert_eq!((rule.confirm_key, rule.cancel_key, rule.read_back, rule.priority), ('#', '*', true, 5));
+    let profile = &site.profiles[0];
+    assert_eq!((profile.attempts_max, &profile.intervals[..]), (3, &[secs(0), secs(900)][..]));
+    assert_eq!((profile.ring_timeout, profile.success_min_talk), (secs(30), secs(5)));
+    assert_eq!((profile.expires_after, profile.expiry_clock), (Some(secs(86_400)), ExpiryClock::Open));
+    assert_eq!((profile.caller_id_mode, &profile.destination), (CallerIdMode::DnisElseFixed, &ServedBy::Same));
+    assert_eq!((profile.record, profile.priority_boost, profile.max_lines), (false, false, None));
+    assert_eq!((&profile.agent_prompt, &profile.customer_prompt), (&Sound::BuiltIn, &Sound::BuiltIn));
+}
+
+#[test]
+fn a_rule_is_had_by_the_queues_of_its_scope() {
+    let text = SMALLEST.replace("profile = \"standard\"", "profile = \"standard\"\nscope = { queues = [\"support\"] }");
+
+    assert_eq!(parse(&text).unwrap().settings.queues[0].rules, ["key".into()]);
+}
+
+#[test]
+fn the_reference_names_every_field() {
+    let reference = ringback::config::reference();
+
+    for table in TABLES {
+        assert!(reference.contains(&table.header()), "{}", table.name);
+        for field in table.fields {
+            assert!(reference.contains(&format!("| `{}` |", field.name)), "{}.{}", table.name, field.name);
+        }
+    }
+}

@@ -158,7 +158,7 @@ fn read_status_line(line: &str) -> Result<StartLine, Fault> {
     let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
     match number(code) {
         Some(status @ 100..=699) if code.len() == 3 && version.eq_ignore_ascii_case("SIP/2.0") && is_sound(reason) => {
-            Ok(StartLine::Response { status: status as u16, reason: reason.into() })
+            Ok(StartLine::Response { status: status as u16, reason: trim(reason).into() })
         }
         _ => Err(bad),
     }

@@ -1,0 +1,7 @@
+//! What must hold for any octets. The same functions run under libFuzzer (`fuzz_targets/`) and, bounded, in every
+//! `cargo test` (`tests/fuzz_targets.rs`). On the stable toolchain, from the directory above:
+//! `RUSTC_BOOTSTRAP=1 cargo +stable fuzz run --sanitizer none sip_message`.
+
+mod sip;
+
+pub use sip::{digest, sip_message, sip_stream};

@@ -46,7 +46,11 @@ pub struct Shard {
 
 /// What a clip takes.
 pub fn length_of(clip: &str) -> Duration {
-    if clip.starts_with("digit_") || clip == "plus" { Duration::from_millis(500) } else { Duration::from_secs(2) }
+    match clip {
+        "pause" => Duration::from_millis(100),
+        _ if clip.starts_with("digit_") || clip == "plus" => Duration::from_millis(400),
+        _ => Duration::from_secs(2),
+    }
 }
 
 impl Shard {

@@ -50,6 +50,7 @@ impl Packets {
         for name in names {
             library.insert(name.into(), Arc::new(Clip::new(tone(2_300, 8_000))));
         }
+        library.insert("pause".into(), Arc::new(Clip::new(vec![0; 800])));
         library.insert("hold".into(), Arc::new(Clip::new(tone(1_900, 16_000))));
         Packets { engine: Engine::new(Arc::new(library), entropy), tapes: BTreeMap::new() }
     }

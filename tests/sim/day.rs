@@ -1,0 +1,306 @@
+//! A small call-centre day from a seed: agents with moods, customers with and without patience, a network with
+//! weather, a disk that stumbles, a carrier that refuses, and sometimes a `kill -9`. The laws are watched after every
+//! event; in the evening every promise has come to an end and nothing is left.
+//!
+//! `RINGBACK_SEED=7` lives one day again; `RINGBACK_SEEDS=300` lives so many.
+
+use crate::disk::Mood;
+use crate::drive::{ANNA, BEN, CARL};
+use crate::net::Weather;
+use crate::site::secs;
+use crate::world::{TRUNK, World};
+use ringback::demo::person::{Person, Reaction, Visit};
+use ringback::entropy::Entropy;
+use ringback::switch::NotStored;
+use ringback::time::Tick;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+/// What is going to happen, and when.
+#[derive(Clone, Copy, Debug)]
+enum Plan {
+    Register(usize),
+    CallIn(usize),
+    Pause(usize),
+    DialOut(usize, usize),
+    Kill,
+    Restart,
+    DeadAir,
+    DiskStumbles(Mood),
+    DiskRecovers,
+    CarrierRefuses,
+    CarrierRecovers,
+}
+
+struct Dice(Entropy);
+
+impl Dice {
+    fn chance(&mut self, percent: u64) -> bool {
+        self.0.below(100) < percent
+    }
+
+    fn between(&mut self, from: u64, to: u64) -> u64 {
+        from + self.0.below(to - from + 1)
+    }
+
+    fn millis(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_millis(self.between(from, to))
+    }
+}
+
+/// How long people call and agents have moods; afterwards everybody is kind.
+const DAY: Duration = secs(1_200);
+const SHORT_DAY: Duration = secs(240);
+/// How long the evening may take until every promise has ended.
+const EVENING: Duration = secs(5_400);
+
+#[test]
+fn days_from_seeds_keep_the_laws() {
+    let one = std::env::var("RINGBACK_SEED").ok().map(|text| text.parse::<u64>().expect("a number"));
+    let many = std::env::var("RINGBACK_SEEDS").ok().map_or(10, |text| text.parse::<u64>().expect("a number"));
+    let seeds: Vec<u64> = one.map_or((1..=many).collect(), |seed| vec![seed]);
+    let (mut promises, mut kills, mut packets) = (0, 0, 0);
+
+    for seed in &seeds {
+        let with_packets = seed % 50 == 0;
+        let lived = live(*seed, with_packets);
+        promises += lived.promises;
+        kills += lived.kills;
+        packets += u32::from(with_packets);
+    }
+
+    println!("{} days, {promises} promises, {kills} kills, {packets} days with packets", seeds.len());
+}
+
+struct Lived {
+    promises: usize,
+    kills: usize,
+}
+
+fn live(seed: u64, packets: bool) -> Lived {
+    let mut dice = Dice(Entropy::from_seed(seed ^ 0x0DA7));
+    let mut world = morning(seed, packets, &mut dice);
+    let day = if packets { SHORT_DAY } else { DAY };
+    let plans = plans(&mut world, &mut dice, day, packets);
+    let kills = plans.iter().filter(|(_, plan)| matches!(plan, Plan::Kill)).count();
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        through(&mut world, plans, day);
+        evening(&mut world);
+    }));
+    if let Err(broken) = lived {
+        let drawing = world.drawing();
+        let (drawn, facts) = drawing.split_once("\n\n").unwrap_or((&drawing, ""));
+        let tail = |text: &str, lines: usize| {
+            let all: Vec<&str> = text.lines().collect();
+            all[all.len().saturating_sub(lines)..].join("\n")
+        };
+        eprintln!("RINGBACK_SEED={seed} broke a law at {:?}:", world.now);
+        eprintln!("{}\n{}\n\n{}", drawn.lines().next().unwrap_or(""), tail(drawn, 80), tail(facts, 40));
+        resume_unwind(broken);
+    }
+    Lived { promises: world.disk.tasks.len(), kills }
+}
+
+fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
+    let attempts_max = u32::try_from(dice.between(1, 3)).expect("small");
+    let first_wait = dice.between(0, 20);
+    let record = dice.chance(50);
+    let mut world = World::with(seed, |site| {
+        site.queues[0].ring = secs(12);
+        site.queues[0].wrap_up = secs(5);
+        site.profiles[0].attempts_max = attempts_max;
+        site.profiles[0].intervals = vec![secs(first_wait), secs(60), secs(90)];
+        site.profiles[0].ring_timeout = secs(20);
+        site.profiles[0].expires_after = Some(secs(3_600));
+        site.profiles[0].record = record;
+        site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
+    });
+    if packets {
+        world = world.with_packets();
+    }
+    let rough = dice.chance(50);
+    if rough {
+        world.net.weather = Weather {
+            delay: dice.millis(1, 60),
+            jitter: dice.millis(0, 80),
+            loss: dice.between(0, 50),
+            duplicates: dice.between(0, 30),
+        };
+        world.net.rtp_weather = world.net.weather;
+    }
+    world.disk.delay = dice.millis(1, 150);
+    for agent in [ANNA, BEN, CARL] {
+        let moods = (0..12).map(|_| agent_mood(dice)).collect::<Vec<_>>();
+        let (talk, silence) = (dice.millis(4_000, 40_000), secs(dice.between(60, 120)));
+        let person = &mut world.stations[agent].people[0];
+        person.reactions = moods.into();
+        person.reactions.push_back(Reaction::Answer { after: secs(2), early: false });
+        (person.talk, person.bears_silence) = (Some(talk), Some(silence));
+    }
+    world
+}
+
+fn agent_mood(dice: &mut Dice) -> Reaction {
+    match dice.between(0, 99) {
+        0..=69 => Reaction::Answer { after: dice.millis(500, 11_500), early: false },
+        70..=79 => Reaction::Refuse { after: dice.millis(500, 5_000), status: 603 },
+        80..=87 => Reaction::Refuse { after: Duration::ZERO, status: 486 },
+        _ => Reaction::Ring { early: false },
+    }
+}
+
+fn customer_mood(dice: &mut Dice) -> Reaction {
+    match dice.between(0, 99) {
+        0..=54 => Reaction::Answer { after: dice.millis(500, 19_500), early: dice.chance(30) },
+        55..=64 => Reaction::Refuse { after: dice.millis(0, 4_000), status: 486 },
+        65..=72 => Reaction::Refuse { after: dice.millis(1, 9_000), status: 603 },
+        73..=76 => Reaction::Refuse { after: Duration::ZERO, status: 503 },
+        77..=78 => Reaction::Refuse { after: Duration::ZERO, status: 404 },
+        79..=81 => Reaction::Silence,
+        _ => Reaction::Ring { early: dice.chance(30) },
+    }
+}
+
+fn customer(dice: &mut Dice, n: usize) -> Person {
+    let mut person = Person::new(&format!("c{n}"), &format!("+120255501{n:02}"));
+    person.reactions = (0..2).map(|_| customer_mood(dice)).collect();
+    person.reactions.push_back(Reaction::Answer { after: secs(3), early: false });
+    person.talk = Some(dice.millis(1_000, 40_000));
+    person.bears_silence = Some(secs(dice.between(8, 30)));
+    let mut at = dice.millis(1_500, 25_000);
+    let mut keys = Vec::new();
+    let typed = match dice.between(0, 99) {
+        0..=54 => "1#".to_owned(),
+        55..=69 => format!("120255501{n:02}#_1"),
+        70..=77 => "1*".to_owned(),
+        78..=84 => "112#99#1*".to_owned(),
+        _ => String::new(),
+    };
+    for key in typed.chars() {
+        at += dice.millis(400, 1_800);
+        match key {
+            '_' => at += secs(9), // The number is being read back.
+            key => keys.push((at, key)),
+        }
+    }
+    person.visit = Visit { keys, patience: Some(dice.millis(5_000, 150_000)) };
+    person
+}
+
+fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Vec<(Tick, Plan)> {
+    let whole = u64::try_from(day.as_millis()).expect("a day");
+    let mut plans: Vec<(Duration, Plan)> = Vec::new();
+    for agent in [ANNA, BEN, CARL] {
+        plans.push((dice.millis(0, whole / 4), Plan::Register(agent)));
+        if dice.chance(30) {
+            let at = dice.millis(whole / 4, whole / 2);
+            plans.extend([(at, Plan::Pause(agent)), (at + dice.millis(20_000, 90_000), Plan::Pause(agent))]);
+        }
+    }
+    let customers = if packets { 4 } else { dice.between(5, 14) };
+    for n in 0..usize::try_from(customers).expect("few") {
+        let person = world.customer(customer(dice, n + 10));
+        plans.push((dice.millis(0, whole * 2 / 3), Plan::CallIn(person)));
+        if dice.chance(25) {
+            plans.push((dice.millis(whole / 3, whole), Plan::CallIn(person)));
+        }
+        if dice.chance(10) {
+            let agent = [ANNA, BEN, CARL][usize::try_from(dice.between(0, 2)).expect("few")];
+            plans.push((dice.millis(whole / 4, whole), Plan::DialOut(agent, person)));
+        }
+    }
+    if dice.chance(40) {
+        let at = dice.millis(whole / 8, whole);
+        let back = at + dice.millis(500, 8_000);
+        plans.extend([(at, Plan::Kill), (back, Plan::Restart), (back + secs(15), Plan::DeadAir)]);
+    }
+    if dice.chance(30) {
+        let moods = [Mood::Holding, Mood::Failing(NotStored::Failed), Mood::Failing(NotStored::Reserve)];
+        let mood = moods[usize::try_from(dice.between(0, 2)).expect("few")];
+        let at = dice.millis(0, whole);
+        plans.extend([(at, Plan::DiskStumbles(mood)), (at + dice.millis(500, 20_000), Plan::DiskRecovers)]);
+    }
+    if dice.chance(20) {
+        let at = dice.millis(0, whole);
+        plans.extend([(at, Plan::CarrierRefuses), (at + dice.millis(5_000, 60_000), Plan::CarrierRecovers)]);
+    }
+    plans.sort_by_key(|(at, _)| *at);
+    plans.into_iter().map(|(at, plan)| (Tick::ZERO + at, plan)).collect()
+}
+
+fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {
+    for (at, plan) in plans {
+        while world.step(at) {}
+        let now = world.now;
+        match plan {
+            Plan::Register(agent) => world.stations[agent].endpoint.register(now, 1_800),
+            Plan::CallIn(person) if !world.is_busy(TRUNK, person) => drop(world.call_in(person)),
+            Plan::Pause(agent) if !world.is_busy(agent, 0) => drop(world.dial(agent, "*46")),
+            Plan::DialOut(agent, person) if !world.is_busy(agent, 0) && !world.is_busy(TRUNK, person) => {
+                let number = world.stations[TRUNK].people[person].number.clone();
+                world.dial(agent, &number);
+            }
+            Plan::CallIn(_) | Plan::Pause(_) | Plan::DialOut(..) => {} // The phone is in use.
+            Plan::Kill => world.crash(),
+            Plan::Restart => world.start(),
+            Plan::DeadAir => hang_up_dead_calls(world),
+            Plan::DiskStumbles(mood) => world.disk.mood = mood,
+            Plan::DiskRecovers => world.release_disk(),
+            Plan::CarrierRefuses => world.stations[TRUNK].endpoint.quirks.dead = true,
+            Plan::CarrierRecovers => world.stations[TRUNK].endpoint.quirks.dead = false,
+        }
+    }
+    world.run_for(day.saturating_sub(world.now.since(Tick::ZERO)));
+}
+
+/// After a kill nobody hears anything any more: people hang up.
+fn hang_up_dead_calls(world: &mut World) {
+    let now = world.now;
+    for station in 0..world.stations.len() {
+        let calls: Vec<_> = world.stations[station].endpoint.calls().map(|(id, _)| id).collect();
+        for call in calls {
+            let is_alive = world.leg_of(station, call).is_some();
+            if !is_alive {
+                world.stations[station].endpoint.hang_up(now, call);
+            }
+        }
+    }
+}
+
+/// Everybody is kind: agents take every call, customers are at home, the network and the disk work.
+fn evening(world: &mut World) {
+    world.net.weather = Weather { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0, duplicates: 0 };
+    world.net.rtp_weather = world.net.weather;
+    world.release_disk();
+    let kind = Reaction::Answer { after: secs(2), early: false };
+    for station in 0..world.stations.len() {
+        for person in &mut world.stations[station].people {
+            person.reactions = [kind.clone()].into();
+            person.talk = Some(secs(10));
+        }
+    }
+    for agent in [ANNA, BEN, CARL] {
+        let now = world.now;
+        world.stations[agent].endpoint.register(now, 1_800);
+    }
+    world.run_for(secs(150));
+    hang_up_dead_calls(world);
+    world.run_for(secs(5));
+    for (agent, name) in [(ANNA, "anna"), (BEN, "ben"), (CARL, "carl")] {
+        if world.agent(name).state == "not_ready" && !world.is_busy(agent, 0) {
+            world.dial(agent, "*46");
+            world.run_for(secs(15));
+        }
+    }
+    let limit = world.now + EVENING;
+    while world.disk.tasks.values().any(|task| !task.state.is_final()) {
+        assert!(world.step(limit), "law 1: a promise has no end: {:?}", open_tasks(world));
+    }
+    world.run_for(secs(60));
+    world.assert_rest();
+}
+
+fn open_tasks(world: &World) -> Vec<String> {
+    let open = world.disk.tasks.values().filter(|task| !task.state.is_final());
+    open.map(|task| format!("{} {:?} until {:?}", task.number, task.state, task.expires_at)).collect()
+}

@@ -212,7 +212,10 @@ impl Switch {
             (None, true) => Standing::Held,
             (None, false) => Standing::Open,
         };
-        if let Some(line) = self.lines.get_mut(&queue) {
+        // Once the promise holds the place, what the caller still hears changes nothing about it.
+        if let Some(line) = self.lines.get_mut(&queue)
+            && line.entry(ticket).is_some_and(|entry| entry.kind == EntryKind::Live(id))
+        {
             line.set_standing(ticket, standing);
         }
         self.serve_wanted = true;

@@ -226,6 +226,7 @@ impl Session {
                 let body = session_description(&request.headers, &request.body).unwrap_or(None);
                 let (number, offered) = (request.headers.cseq().number, body.is_some());
                 self.theirs = Theirs::Invite { transaction: id, number, offered, agreed };
+                core.answer(now, id, 100, |_| ()); // RFC 3261 §17.2.1: the switch may need more than 200 ms.
                 core.out.tell(Event::Offered { leg, body });
                 Some(Leg::Session(self))
             }

@@ -1,0 +1,261 @@
+//! The command line as a process: what it prints, and with which code it ends. The server is a few canned answers.
+
+#![cfg(feature = "shell")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::mpsc;
+
+/// A data directory that goes away.
+struct Data(PathBuf);
+
+impl Data {
+    fn new(name: &str) -> Data {
+        let path = std::env::temp_dir().join(format!("ringback-cli-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("admin.token"), "0123456789abcdef0123456789abcdef\n").unwrap();
+        Data(path)
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn ringback(data: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ringback"))
+        .args(words)
+        .arg("--data")
+        .arg(data)
+        .env_remove("RINGBACK_SERVER")
+        .env_remove("RINGBACK_CONFIG")
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Serves these answers, one connection each, and hands back what was asked: the first line and the body.
+fn server(data: &Data, answers: &[(u16, &'static str)]) -> mpsc::Receiver<(String, String)> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    std::fs::write(data.0.join("admin.address"), format!("http://{}\n", listener.local_addr().unwrap())).unwrap();
+    let (asked, heard) = mpsc::channel();
+    let answers = answers.to_vec();
+    std::thread::spawn(move || {
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut lines = Vec::new();
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if line.trim().is_empty() {
+                    break;
+                }
+                lines.push(line.trim().to_owned());
+            }
+            let header = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name).map(str::trim));
+            let mut content = vec![0; header("content-length:").map_or(0, |length| length.parse().unwrap())];
+            reader.read_exact(&mut content).unwrap();
+            assert_eq!(header("authorization:"), Some("Bearer 0123456789abcdef0123456789abcdef"));
+            asked.send((lines[0].clone(), String::from_utf8(content).unwrap())).unwrap();
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+                .unwrap();
+        }
+    });
+    heard
+}
+
+#[test]
+fn a_server_that_is_not_there_ends_with_4_and_the_way_out() {
+    let data = Data::new("nobody");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}");
+
+    let output = ringback(&data.0, &["queue", "show", "--server", &url]);
+
+    assert_eq!(code(&output), 4, "{}", err(&output));
+    assert!(err(&output).contains("start it with `ringback serve`"), "{}", err(&output));
+    assert_eq!(err(&output).lines().count(), 1);
+}
+
+#[test]
+fn without_a_token_it_says_where_one_is_made() {
+    let data = Data::new("no-token");
+    std::fs::remove_file(data.0.join("admin.token")).unwrap();
+
+    let output = ringback(&data.0, &["agent", "list"]);
+
+    assert_eq!(code(&output), 4);
+    assert!(err(&output).contains("--data"), "{}", err(&output));
+}
+
+#[test]
+fn a_queue_is_shown_with_everybody_who_waits() {
+    let data = Data::new("queue");
+    let heard = server(
+        &data,
+        &[(
+            200,
+            r#"{"name":"support","number":"5000","waiting_count":2,"live_count":1,"longest_wait_secs":65,
+                "agents":[["anna","ready"]],"waiting":[
+                {"position":1,"number":"+12025550123","kind":"callback","wait_secs":3725,"callback":"01A","call":null},
+                {"position":2,"number":"\u001b[31m+1","kind":"live","wait_secs":65,"callback":null,"call":"01B"}]}"#,
+        )],
+    );
+
+    let output = ringback(&data.0, &["queue", "show", "sup/port"]);
+
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert_eq!(heard.recv().unwrap().0, "GET /api/v1/queues/sup%2Fport HTTP/1.1");
+    let shown = out(&output);
+    assert!(shown.contains("agents  anna ready\n"), "{shown}");
+    assert!(shown.contains("1      +12025550123  callback  1:02:05  01A\n"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+}
+
+#[test]
+fn pages_are_followed_to_the_end_of_the_list() {
+    let data = Data::new("pages");
+    let heard = server(
+        &data,
+        &[
+            (200, r#"{"items":[{"id":"01A","number":{"number":"+12025550123"},"state":"due"}],"next":"01A"}"#),
+            (200, r#"{"items":[{"id":"01B","number":"1001","state":"due"}],"next":null}"#),
+        ],
+    );
+
+    let output = ringback(&data.0, &["callback", "list", "--state", "due", "--json"]);
+
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert_eq!(heard.recv().unwrap().0, "GET /api/v1/callbacks?state=due&limit=500 HTTP/1.1");
+    assert_eq!(heard.recv().unwrap().0, "GET /api/v1/callbacks?state=due&limit=500&after=01A HTTP/1.1");
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(list["items"].as_array().unwrap().len(), 2);
+    assert_eq!(list["next"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_the_server_refuses_is_told_in_its_words_and_ends_with_1() {
+    let data = Data::new("refused");
+    let _heard = server(&data, &[(422, r#"{"title":"Unprocessable","detail":"it is no number","field":"number"}"#)]);
+
+    let output = ringback(&data.0, &["callback", "add", "x"]);
+
+    assert_eq!(code(&output), 1);
+    assert_eq!(err(&output), "ringback: it is no number\n");
+}
+
+#[test]
+fn a_callback_is_added_with_what_was_said() {
+    let data = Data::new("add");
+    let heard = server(&data, &[(201, r#"{"id":"01A","number":{"number":"+12025550123"},"state":"pending"}"#)]);
+
+    let words = ["callback", "add", "+12025550123", "--queue", "support", "--attach", "{\"ticket\":7}"];
+    let output = ringback(&data.0, &words);
+
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let (line, body) = heard.recv().unwrap();
+    assert_eq!(line, "POST /api/v1/callbacks HTTP/1.1");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body, serde_json::json!({ "number": "+12025550123", "queue": "support", "data": { "ticket": 7 } }));
+}
+
+#[test]
+fn what_is_done_for_some_ends_with_5() {
+    let data = Data::new("partly");
+    let _heard = server(&data, &[(200, "{}"), (404, r#"{"detail":"there is no callback \"01B\""}"#)]);
+
+    let output = ringback(&data.0, &["callback", "cancel", "01A", "01B"]);
+
+    assert_eq!(code(&output), 5);
+    assert_eq!(out(&output), "01A cancelled\n");
+    assert!(err(&output).contains("01B: there is no callback"), "{}", err(&output));
+}
+
+#[test]
+fn a_recording_is_fetched_whole_or_not_at_all() {
+    let data = Data::new("recording");
+    let _heard = server(&data, &[(200, "RIFF"), (404, "")]);
+    let file = data.0.join("call.wav");
+    let gone = data.0.join("gone.wav");
+
+    let fetched = ringback(&data.0, &["recording", "get", "01A", "-o", file.to_str().unwrap()]);
+    let missing = ringback(&data.0, &["recording", "get", "01B", "-o", gone.to_str().unwrap()]);
+
+    assert_eq!((code(&fetched), code(&missing)), (0, 1));
+    assert_eq!(std::fs::read(&file).unwrap(), b"RIFF");
+    assert!(!gone.exists() && !data.0.join("gone.wav.part").exists());
+}
+
+#[test]
+fn check_ends_with_3_and_names_file_line_and_column() {
+    let data = Data::new("check");
+    let file = data.0.join("site.toml");
+    std::fs::write(&file, "[server]\nsip_upd = 1\n").unwrap();
+
+    let wrong = ringback(&data.0, &["check", file.to_str().unwrap()]);
+    std::fs::write(&file, "[server]\nrealm = \"x\"\n").unwrap();
+    let right = ringback(&data.0, &["check", file.to_str().unwrap(), "--json"]);
+    let absent = ringback(&data.0, &["check", "nowhere.toml"]);
+
+    let path = file.display();
+    let told = format!("{path}:2:1: unknown key \"sip_upd\" in server; did you mean \"sip_udp\"?\n{path}: 1 error\n");
+    assert_eq!((code(&wrong), out(&wrong)), (3, told));
+    let json: serde_json::Value = serde_json::from_slice(&right.stdout).unwrap();
+    assert_eq!((code(&right), &json["ok"], &json["errors"]), (0, &true.into(), &0.into()));
+    assert_eq!(code(&absent), 3);
+}
+
+#[test]
+fn serve_with_a_wrong_file_ends_with_3_before_anything_is_touched() {
+    let data = Data::new("serve-wrong");
+    let file = data.0.join("site.toml");
+    std::fs::write(&file, "[server]\nsip_tcp = \"0.0.0.0:5060\"\n").unwrap();
+
+    let output = ringback(&data.0, &["serve", "--config", file.to_str().unwrap()]);
+
+    assert_eq!(code(&output), 3);
+    assert!(err(&output).contains("site.toml:2:11: server.sip_tcp: SIP over TCP is not in this version"));
+    assert!(!data.0.join("store").exists());
+}
+
+#[test]
+fn usage_errors_end_with_2() {
+    let data = Data::new("usage");
+
+    assert_eq!(code(&ringback(&data.0, &["frobnicate"])), 2);
+    assert_eq!(code(&ringback(&data.0, &["call", "list", "--server", "pbx"])), 2);
+}
+
+#[test]
+fn secrets_come_from_the_file_or_from_the_data_directory() {
+    let data = Data::new("secret");
+    let file = data.0.join("site.toml");
+    std::fs::write(&file, "[[agent]]\nname = \"anna\"\nextension = \"1001\"\nsecret = \"long-random\"\n").unwrap();
+    let site = file.to_str().unwrap();
+
+    let named = ringback(&data.0, &["agent", "secret", "anna", "--config", site]);
+    let dialled = ringback(&data.0, &["agent", "secret", "1001", "--config", site]);
+    let unknown = ringback(&data.0, &["agent", "secret", "ben", "--config", site]);
+    let before = ringback(&data.0, &["agent", "secret", "1001"]);
+
+    assert_eq!((out(&named), out(&dialled)), ("long-random\n".into(), "long-random\n".into()));
+    assert_eq!((code(&unknown), code(&before)), (1, 1));
+    assert!(err(&before).contains("start `ringback` once"), "{}", err(&before));
+}

@@ -9,8 +9,6 @@
 //! nothing more. So a Contact cannot aim us at anybody (security.md T9), and NAT needs no help.
 
 mod guesses;
-#[cfg(test)]
-pub(crate) mod tests;
 
 use crate::entropy::Entropy;
 use crate::id::Name;
@@ -458,3 +456,6 @@ fn instance(contact: &NameAddr) -> Option<String> {
 fn is_put(changes: &[BindingChange], binding: &Binding) -> bool {
     changes.iter().any(|change| matches!(change, BindingChange::Put(put) if put.contact == binding.contact))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

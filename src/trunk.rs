@@ -10,8 +10,6 @@
 mod down;
 mod identity;
 mod registration;
-#[cfg(test)]
-mod tests;
 mod watch;
 
 use crate::entropy::Entropy;
@@ -550,3 +548,6 @@ fn split_host_port(text: &str) -> (String, u16) {
         Some(_) | None => (bare(text), 5060),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+//! Registrations as phones make them, in virtual time: who is let in, what is kept, what is refused.
+
 use super::*;
 use crate::sip::digest::Client;
 use crate::sip::message::Message;

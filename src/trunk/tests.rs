@@ -1,3 +1,5 @@
+//! Trunks in virtual time: what they ask for and when, what becomes of the answers, who calls and who is called.
+
 use super::*;
 use crate::registrar::tests::{at, request, site};
 use crate::settings::{Cidr, DigestAlgorithm, IdentityHeader, NumberFormat};

@@ -550,4 +550,6 @@ fn split_host_port(text: &str) -> (String, u16) {
 }
 
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 mod tests;

@@ -19,7 +19,9 @@ pub(super) fn serve(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
     overrule(&mut config, args);
     let Config { settings, shell, warnings } = config;
     let parts = Parts { settings: settings.clone(), shell, data: global.data.clone() };
+    let mut noted = false;
     let served = run::serve(parts, |running| {
+        noted = true;
         note_address(&global.data, running.http);
         if let Some(Err(error)) = new_secrets.as_ref().map(|secrets| secrets.keep(&global.data)) {
             tracing::error!(%error, "the passwords below hold until the next start only");
@@ -36,7 +38,9 @@ pub(super) fn serve(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
         });
         let _ = print(&started); // a closed standard output is no reason to take no calls
     });
-    forget_address(&global.data);
+    if noted {
+        forget_address(&global.data); // Not when another process holds the directory: then the note is its own.
+    }
     served.map(|()| Exit::Done).map_err(Trouble::failed)
 }
 

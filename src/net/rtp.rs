@@ -22,12 +22,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread;
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::{AbortHandle, LocalSet};
+use tokio::task::{JoinHandle, LocalSet};
 
 /// Later than this and people hear it.
 const LATE: Duration = Duration::from_millis(10);
@@ -59,14 +59,14 @@ pub struct Running {
     /// What it is told.
     pub commands: mpsc::Sender<Command>,
     /// Its thread.
-    pub thread: JoinHandle<()>,
+    pub thread: thread::JoinHandle<()>,
 }
 
 /// Starts the shard's thread.
 pub fn start(parts: Parts) -> io::Result<Running> {
     let (commands, told) = mpsc::channel(SHARD_INBOX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let thread = std::thread::Builder::new().name(format!("media-{}", parts.shard.0)).spawn(move || {
+    let thread = thread::Builder::new().name(format!("media-{}", parts.shard.0)).spawn(move || {
         let plane = Plane::new(parts);
         LocalSet::new().block_on(&runtime, plane.run(told));
     })?;
@@ -94,18 +94,14 @@ struct Outlet {
     legs: HashMap<LegRef, Leg>,
     tapes: TapeFeed,
     events: VecDeque<Event>,
+    /// Ends of legs, told once their readers are gone: then the port is free to be lent again.
+    closing: Vec<(Event, [JoinHandle<()>; 2])>,
 }
 
 struct Leg {
     rtp: Rc<UdpSocket>,
     rtcp: Rc<UdpSocket>,
-    readers: [AbortHandle; 2],
-}
-
-impl Drop for Leg {
-    fn drop(&mut self) {
-        self.readers.iter().for_each(AbortHandle::abort);
-    }
+    readers: [JoinHandle<()>; 2],
 }
 
 impl Sink for Outlet {
@@ -128,25 +124,36 @@ impl Sink for Outlet {
     }
 
     fn event(&mut self, event: Event) {
-        if let Event::Closed { leg, .. } | Event::OpenFailed { leg } = &event {
-            self.legs.remove(leg); // Before the switch hears of it: the port must be free when it is lent again.
+        let gone = match &event {
+            Event::Closed { leg, .. } | Event::OpenFailed { leg } => self.legs.remove(leg),
+            Event::Digit { .. } | Event::Played { .. } | Event::Heard { .. } | Event::Silent { .. } => None,
+        };
+        match gone {
+            Some(Leg { readers, .. }) => self.closing.push((event, readers)),
+            None => self.events.push_back(event),
         }
-        self.events.push_back(event);
     }
 }
 
 impl Plane {
     fn new(parts: Parts) -> Rc<Plane> {
         let Parts { shard, address, library, entropy, clock, news, tapes } = parts;
-        let out = Outlet { legs: HashMap::new(), tapes, events: VecDeque::new() };
+        let out = Outlet { legs: HashMap::new(), tapes, events: VecDeque::new(), closing: Vec::new() };
         let core = RefCell::new(Core { engine: Engine::new(library, entropy), out });
         Rc::new(Plane { shard, address, clock, news, core, armed: Cell::new(None), rearm: Notify::new() })
     }
 
     async fn run(self: Rc<Self>, mut told: mpsc::Receiver<Command>) {
-        let timer = tokio::task::spawn_local(self.clone().keep_time());
-        while let Some(command) = told.recv().await {
-            self.command(command);
+        let mut timer = tokio::task::spawn_local(self.clone().keep_time());
+        loop {
+            tokio::select! {
+                command = told.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => break, // The switch has ended.
+                },
+                // Without time every call of this shard would fall silent: the switch notices that the shard is gone.
+                _ = &mut timer => panic!("the timer of media shard {} has ended", self.shard.0),
+            }
         }
         timer.abort();
     }
@@ -165,7 +172,7 @@ impl Plane {
         self.tell(core);
     }
 
-    fn settle(&self) {
+    fn settle(self: &Rc<Self>) {
         let core = &mut *self.core.borrow_mut();
         self.arm(core);
         self.tell(core);
@@ -176,9 +183,8 @@ impl Plane {
         let bind = |port| sockets::bind(SocketAddr::new(self.address, port), Traffic::Voice);
         let rtp = Rc::new(UdpSocket::from_std(bind(port)?)?);
         let rtcp = Rc::new(UdpSocket::from_std(bind(rtcp_port)?)?);
-        let reader = |socket: &Rc<UdpSocket>, is_rtcp| {
-            tokio::task::spawn_local(self.clone().read(leg, socket.clone(), is_rtcp)).abort_handle()
-        };
+        let reader =
+            |socket: &Rc<UdpSocket>, is_rtcp| tokio::task::spawn_local(self.clone().read(leg, socket.clone(), is_rtcp));
         let readers = [reader(&rtp, false), reader(&rtcp, true)];
         self.core.borrow_mut().out.legs.insert(leg, Leg { rtp, rtcp, readers });
         Ok(())
@@ -200,7 +206,16 @@ impl Plane {
         }
     }
 
-    fn receive(&self, leg: LegRef, from: SocketAddr, is_rtcp: bool, packet: &[u8]) {
+    async fn close(self: Rc<Self>, event: Event, readers: [JoinHandle<()>; 2]) {
+        for reader in readers {
+            reader.abort();
+            drop(reader.await); // Cancelled, as was asked; its socket is closed now.
+        }
+        self.core.borrow_mut().out.events.push_back(event);
+        self.settle();
+    }
+
+    fn receive(self: &Rc<Self>, leg: LegRef, from: SocketAddr, is_rtcp: bool, packet: &[u8]) {
         telemetry::RTP_IN.add(1);
         let core = &mut *self.core.borrow_mut();
         core.engine.receive(self.clock.tick(), leg, from, is_rtcp, packet, &mut core.out);
@@ -227,7 +242,7 @@ impl Plane {
         if untold { wait.min(RETRY) } else { wait }
     }
 
-    fn tick(&self) {
+    fn tick(self: &Rc<Self>) {
         let core = &mut *self.core.borrow_mut();
         let now = self.clock.tick();
         if let Some(due) = core.engine.poll_timeout()
@@ -252,7 +267,10 @@ impl Plane {
         }
     }
 
-    fn tell(&self, core: &mut Core) {
+    fn tell(self: &Rc<Self>, core: &mut Core) {
+        for (event, readers) in core.out.closing.drain(..) {
+            tokio::task::spawn_local(self.clone().close(event, readers));
+        }
         while let Some(event) = core.out.events.pop_front() {
             match self.news.try_send(Input::Media(self.shard, event)) {
                 Ok(()) => {}

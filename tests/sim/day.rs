@@ -88,14 +88,7 @@ fn live(seed: u64, packets: bool) -> Lived {
         evening(&mut world);
     }));
     if let Err(broken) = lived {
-        let drawing = world.drawing();
-        let (drawn, facts) = drawing.split_once("\n\n").unwrap_or((&drawing, ""));
-        let tail = |text: &str, lines: usize| {
-            let all: Vec<&str> = text.lines().collect();
-            all[all.len().saturating_sub(lines)..].join("\n")
-        };
-        eprintln!("RINGBACK_SEED={seed} broke a law at {:?}:", world.now);
-        eprintln!("{}\n{}\n\n{}", drawn.lines().next().unwrap_or(""), tail(drawn, 80), tail(facts, 40));
+        eprintln!("RINGBACK_SEED={seed} broke a law at {:?}; the last steps follow", world.now);
         resume_unwind(broken);
     }
     Lived { promises: world.disk.tasks.len(), kills }

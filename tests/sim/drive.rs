@@ -6,8 +6,8 @@ use super::world::{TRUNK, World};
 use ringback::callback::task::{Attempt, Task};
 use ringback::demo::endpoint::{CallId, CallState, Event};
 use ringback::demo::person::Person;
-use ringback::switch::command::{Command, Reply};
-use ringback::switch::{event, view};
+use ringback::switch::command::{Command, PageOf, Reply};
+use ringback::switch::view;
 use ringback::time::Tick;
 use std::time::Duration;
 
@@ -20,16 +20,19 @@ pub const DORA: usize = 4;
 impl World {
     /// Lets time pass.
     pub fn run_for(&mut self, time: Duration) {
+        self.serve_people();
         let limit = self.now + time;
         while self.step(limit) {}
     }
 
     /// Lets time pass until something is so; too long is a failure.
     pub fn run_until(&mut self, what: &str, limit: Duration, mut so: impl FnMut(&World) -> bool) {
+        self.serve_people();
         let limit = self.now + limit;
         while !so(self) {
             if !self.step(limit) {
-                panic!("waited in vain until {what}\n{}", self.drawing());
+                let state = self.state();
+                panic!("waited in vain until {what}\n{state}");
             }
         }
     }
@@ -116,12 +119,12 @@ impl World {
 
     /// The last call at a phone.
     pub fn at(&self, phone: usize) -> CallId {
-        self.stations[phone].call_of(0).unwrap_or_else(|| panic!("no call there\n{}", self.drawing()))
+        self.stations[phone].call_of(0).unwrap_or_else(|| panic!("no call there"))
     }
 
     /// The last call of a customer.
     pub fn of(&self, customer: usize) -> CallId {
-        self.stations[TRUNK].call_of(customer).unwrap_or_else(|| panic!("no call of his\n{}", self.drawing()))
+        self.stations[TRUNK].call_of(customer).unwrap_or_else(|| panic!("no call of his"))
     }
 
     /// Whether a phone has a call.
@@ -212,9 +215,29 @@ impl World {
         }
     }
 
-    /// Events of this kind.
-    pub fn events(&self, wanted: impl Fn(&event::Event) -> bool) -> usize {
-        self.published.iter().filter(|(_, event)| wanted(event)).count()
+    /// The callbacks as the switch shows them.
+    pub fn callbacks(&mut self) -> Vec<view::Callback> {
+        match self.ask(Command::ListCallbacks { states: Vec::new(), queue: None, page: PageOf::default() }) {
+            Reply::Callbacks(page) => page.items,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What agents and callbacks are about, for failures.
+    pub fn state(&mut self) -> String {
+        if self.switch.is_none() {
+            return "no switch".to_owned();
+        }
+        let mut text = String::new();
+        for (name, ..) in PHONES {
+            let agent = self.agent(name);
+            text.push_str(&format!("{name}: {} {:?}\n", agent.state, agent.reason));
+        }
+        for it in self.callbacks() {
+            let (number, state) = (&it.task.number, it.task.state);
+            text.push_str(&format!("{number}: {state:?}, held by {:?}, next at {:?}\n", it.held_by, it.next_at));
+        }
+        text
     }
 
     /// The ladder so far.
@@ -225,6 +248,17 @@ impl World {
         self.ladder.draw(&order)
     }
 
+    /// The end of the ladder, for failures.
+    pub fn last_steps(&self) -> String {
+        let drawing = self.drawing();
+        let (drawn, facts) = drawing.split_once("\n\n").unwrap_or((&drawing, ""));
+        let tail = |text: &str, lines: usize| {
+            let all: Vec<&str> = text.lines().collect();
+            all[all.len().saturating_sub(lines)..].join("\n")
+        };
+        format!("{}\n{}\n\n{}", drawn.lines().next().unwrap_or(""), tail(drawn, 90), tail(facts, 45))
+    }
+
     /// Compares the ladder so far with the reviewed one.
     pub fn assert_ladder(&self, name: &str) {
         assert_golden(name, &self.drawing());
@@ -233,16 +267,16 @@ impl World {
     /// Everything has ended; nothing may be left (law 7).
     pub fn assert_rest(&mut self) {
         self.run_for(secs(40));
-        assert!(self.shard.legs.is_empty(), "law 7: media legs left: {:?}\n{}", self.shard.legs, self.drawing());
+        assert!(self.shard.legs.is_empty(), "law 7: media legs left: {:?}", self.shard.legs);
         assert_eq!(self.shard.opened, self.shard.closed, "law 7: ports not returned");
         self.laws.at_rest(&self.disk);
         for station in &self.stations {
             let left: Vec<_> = station.endpoint.calls().collect();
-            assert!(left.is_empty(), "{} has calls left: {left:?}\n{}", station.name, self.drawing());
-            assert!(!station.endpoint.is_waiting(), "{} waits for something\n{}", station.name, self.drawing());
+            assert!(left.is_empty(), "{} has calls left: {left:?}", station.name);
+            assert!(!station.endpoint.is_waiting(), "{} waits for something", station.name);
         }
         match self.ask(Command::Status) {
-            Reply::Status(status) => assert_eq!(status.calls, 0, "law 7: calls left\n{}", self.drawing()),
+            Reply::Status(status) => assert_eq!(status.calls, 0, "law 7: calls left"),
             other => panic!("{other:?}"),
         }
     }

@@ -54,6 +54,7 @@ pub struct Laws {
     finals: BTreeMap<(String, String), BTreeSet<u16>>,
     paused: BTreeSet<String>,
     registered: BTreeMap<String, BTreeSet<String>>,
+    talked: BTreeSet<String>,
     rest_until: BTreeMap<String, Tick>,
     wrap_up: Duration,
     attempts_max: u32,
@@ -69,6 +70,7 @@ impl Laws {
             finals: BTreeMap::new(),
             paused: BTreeSet::new(),
             registered: BTreeMap::new(),
+            talked: BTreeSet::new(),
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
             attempts_max: settings.profiles.first().map_or(0, |profile| profile.attempts_max),
@@ -83,6 +85,7 @@ impl Laws {
     pub fn on_crash(&mut self) {
         self.dialogs.values_mut().for_each(|dialog| dialog.stale = true);
         self.rest_until.clear();
+        self.talked.clear();
         self.finals.clear();
     }
 
@@ -197,6 +200,7 @@ impl Laws {
         dialog.state = Stage::Over;
         if let (Peer::Agent(extension), true, true, false) =
             (&dialog.peer, was_up, dialog.outgoing, dialog.from_extension)
+            && self.talked.remove(extension)
         {
             // The BYE itself starts the rest; it crosses the network, which is why a moment is taken off.
             self.rest_until.insert(extension.clone(), now + self.wrap_up.saturating_sub(Duration::from_millis(100)));
@@ -242,6 +246,11 @@ impl Laws {
             let kept = self.promised.len();
             assert!(self.spoken <= kept, "law 1: {} promises spoken, {kept} on the disk", self.spoken);
         }
+    }
+
+    /// An agent has been joined with somebody: only after a talk there is a rest.
+    pub fn on_talk(&mut self, extension: String) {
+        self.talked.insert(extension);
     }
 
     /// The switch says what happened.

@@ -394,7 +394,8 @@ impl World {
         station.owner(call).map_or(station.name.clone(), |person| station.people[person].name.clone())
     }
 
-    fn serve_people(&mut self) {
+    /// People act, and what they send leaves.
+    pub fn serve_people(&mut self) {
         let now = self.now;
         for at in 0..self.stations.len() {
             self.stations[at].on_timeout(now);
@@ -494,6 +495,15 @@ impl World {
             assert!(self.step(limit), "a command was never answered");
         }
         self.replies.remove(&to).expect("it is there")
+    }
+}
+
+/// A broken law or a failed assertion is shown with the ladder that led to it.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.last_steps());
+        }
     }
 }
 

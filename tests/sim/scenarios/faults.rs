@@ -20,7 +20,7 @@ fn while_the_disk_holds_back_nothing_is_promised_and_nobody_is_sent_home() {
     world.disk.mood = Mood::Holding;
     world.press(TRUNK, call, "#");
     world.run_for(secs(5) - Duration::from_millis(500));
-    assert!(world.ladder.noted("accepted").is_none(), "{}", world.drawing());
+    assert!(world.ladder.noted("accepted").is_none());
     assert!(world.ladder.first("ringback", "alice", "BYE").is_none());
     assert!(world.is_up(TRUNK, call));
     world.release_disk();
@@ -45,7 +45,7 @@ fn while_the_disk_holds_back_the_attempt_no_phone_rings() {
     world.run_for(secs(5));
     let rang_early = world.ladder.first("ringback", "anna", "INVITE").is_some();
     let attempt_stored = !world.disk.attempts.is_empty();
-    assert!(!rang_early || attempt_stored, "{}", world.drawing());
+    assert!(!rang_early || attempt_stored);
     world.release_disk();
 
     let agent = world.rings(ANNA, secs(5));
@@ -65,7 +65,7 @@ fn a_disk_that_refuses_means_an_apology_and_the_place_is_kept() {
         world.press(TRUNK, call, "1#");
         world.run_for(secs(10));
 
-        assert!(world.ladder.noted("sorry").is_some(), "{}", world.drawing());
+        assert!(world.ladder.noted("sorry").is_some());
         assert!(world.ladder.noted("accepted").is_none());
         assert!(world.is_up(TRUNK, call));
         assert_eq!(world.line().len(), 1);
@@ -94,7 +94,7 @@ fn a_disk_that_refuses_an_attempt_rings_nobody_until_it_works() {
     world.stations[ANNA].endpoint.register(now, 3_600);
     world.run_for(secs(5));
     let told = world.is_busy(ANNA, 0);
-    assert!(!told, "{}", world.drawing());
+    assert!(!told);
 
     world.disk.mood = Mood::Working;
     world.register(&[ANNA]);

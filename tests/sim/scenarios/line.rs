@@ -132,7 +132,7 @@ fn an_agent_who_answers_as_the_caller_hangs_up_is_let_go() {
     world.stations[ANNA].endpoint.answer(now, ringing);
     world.run_for(secs(2));
 
-    assert!(!world.is_busy(ANNA, 0), "{}", world.drawing());
+    assert!(!world.is_busy(ANNA, 0));
     world.assert_ladder("cancel_crosses_answer");
     world.assert_rest();
 }
@@ -212,7 +212,7 @@ fn a_caller_whose_wire_is_cut_is_let_go() {
     world.cut(TRUNK);
     world.run_for(secs(45));
 
-    assert!(!world.is_busy(ANNA, 0) && !world.is_busy(TRUNK, alice), "{}", world.drawing());
+    assert!(!world.is_busy(ANNA, 0) && !world.is_busy(TRUNK, alice));
     world.assert_ladder("rtp_timeout");
     world.assert_rest();
 }

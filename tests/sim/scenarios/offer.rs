@@ -18,7 +18,7 @@ fn waiting(world: &mut World) -> (usize, ringback::demo::endpoint::CallId) {
 
 fn number(world: &World) -> String {
     let tasks = world.tasks();
-    assert_eq!(tasks.len(), 1, "{}", world.drawing());
+    assert_eq!(tasks.len(), 1);
     tasks[0].number.to_string()
 }
 
@@ -100,7 +100,7 @@ fn star_goes_back_to_hold_and_keeps_the_place() {
     world.run_for(secs(5));
 
     assert!(world.tasks().is_empty());
-    assert!(hears_music(&world, call), "{}", world.drawing());
+    assert!(hears_music(&world, call));
     let line: Vec<String> = world.line().into_iter().map(|it| it.number).collect();
     assert_eq!(line, [super::ALICE, super::BOB]);
     world.hang_up(TRUNK, call);
@@ -125,7 +125,7 @@ fn three_bad_tries_go_back_to_hold() {
 
     assert!(world.tasks().is_empty());
     assert!(world.is_busy(TRUNK, alice));
-    assert!(hears_music(&world, call), "{}", world.drawing());
+    assert!(hears_music(&world, call));
     assert_eq!(world.line().len(), 1);
     world.hang_up(TRUNK, call);
     world.run_for(secs(1));
@@ -142,7 +142,7 @@ fn a_caller_who_falls_silent_in_the_dialogue_goes_back_to_hold() {
     world.run_for(secs(90));
 
     assert!(world.tasks().is_empty());
-    assert!(hears_music(&world, call), "{}", world.drawing());
+    assert!(hears_music(&world, call));
     world.hang_up(TRUNK, call);
     world.run_for(secs(1));
     world.assert_rest();
@@ -160,7 +160,7 @@ fn a_withheld_number_must_be_typed() {
     world.run_for(secs(1));
     world.press(TRUNK, call, "#");
     world.run_for(secs(5));
-    assert!(world.tasks().is_empty(), "{}", world.drawing());
+    assert!(world.tasks().is_empty());
     world.press(TRUNK, call, "2025550123#");
     world.run_for(secs(8));
     world.press(TRUNK, call, "1");
@@ -259,7 +259,7 @@ fn an_agent_who_is_free_ends_the_dialogue_of_the_caller_who_is_first() {
     world.answer(ANNA, ringing);
     world.run_for(secs(3));
     let leg = world.leg_of(TRUNK, call).expect("her leg");
-    assert!(world.shard.legs[&leg].bridged.is_some(), "{}", world.drawing());
+    assert!(world.shard.legs[&leg].bridged.is_some());
     world.hang_up(TRUNK, call);
     world.run_for(secs(1));
     world.assert_rest();

@@ -43,8 +43,8 @@ fn an_attempt_found_open_is_closed_and_its_number_left_alone_for_a_while() {
 
     assert_eq!(world.attempts()[0].outcome, Some(Outcome::SystemRestart));
     assert_eq!(world.tasks()[0].attempts_used, 0);
-    assert!(!world.is_busy(TRUNK, alice), "the customer's phone has stopped ringing\n{}", world.drawing());
-    assert!(!world.is_busy(ANNA, 0), "{}", world.drawing());
+    assert!(!world.is_busy(TRUNK, alice), "the customer's phone has stopped ringing");
+    assert!(!world.is_busy(ANNA, 0));
     let again = world.rings(ANNA, secs(120));
     let quiet = world.now.since(restarted);
     assert!(quiet >= secs(40), "rung again after {quiet:?}");
@@ -101,7 +101,7 @@ fn a_kill_at_any_moment_of_a_callback_keeps_the_promise_and_rings_once() {
         world.run_for(secs(600));
 
         let task = world.tasks().remove(0);
-        assert!(task.state.is_final(), "killed at step {step}: {task:?}\n{}", world.drawing());
+        assert!(task.state.is_final(), "killed at step {step}: {task:?}");
         assert!(world.heard(TRUNK, |event| matches!(event, Event::Incoming(..))).is_some());
         let restarts = world.attempts().iter().filter(|it| it.outcome == Some(Outcome::SystemRestart)).count();
         assert!(restarts <= 1);

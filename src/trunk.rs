@@ -1,8 +1,8 @@
 //! Trunks in both modes: `register` (we register there, RFC 3261 §10.2) and `peer` (known by source address, watched by
 //! OPTIONS, RFC 3261 §11). Also what a trunk makes of numbers: the ones we dial, the ones it shows us.
 //!
-//! A trunk wants things (`poll_want`: a lookup, a request), hears what became of them (`located`, `response`), and tells
-//! when its state has turned (`poll_turned`). The user agent answers digest challenges; what arrives here is final.
+//! A trunk wants things (`poll_want`: a lookup, a request), hears what became of them (`located`, `response`), and
+//! tells when its state has turned (`poll_turned`). The user agent answers digest challenges; what arrives here is final.
 //!
 //! A peer with an address is up until two signs of life are missing. A registered trunk is up while its registration
 //! lasts, unless it has stopped answering OPTIONS that it used to answer; then it is registered anew at once.
@@ -177,8 +177,8 @@ impl Trunks {
         self.turned.pop_front()
     }
 
-    /// A `Want::Locate` is answered: flows to try, in order; empty when the name leads nowhere. A known address outlives
-    /// a lookup that fails: an outage of DNS is not one of the trunk.
+    /// A `Want::Locate` is answered: flows to try, in order; empty when the name leads nowhere. A known address
+    /// outlives a lookup that fails: an outage of DNS is not one of the trunk.
     pub fn located(&mut self, now: Now, trunk: &str, flows: Vec<Flow>) {
         let Some(index) = self.index(trunk) else { return };
         let trunk = &mut self.trunks[index];
@@ -435,7 +435,7 @@ impl Trunk {
         self.place = Place::Known(flows);
         self.watch.begin(now);
         if has_moved {
-            self.register_again(now); // Another machine has to hear of us, or the same one has to hear for the first time.
+            self.register_again(now); // A machine that has not heard of us yet.
         }
     }
 

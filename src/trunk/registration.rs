@@ -204,7 +204,7 @@ impl Registration {
                 secs => Outcome::Granted(Duration::from_secs(secs.into())),
             },
             (423, Some(least)) => Outcome::TooBrief(Duration::from_secs(least.into()).max(self.asks)),
-            // RFC 3261 §21.4.9, §21.4.18, §21.5: not now, but perhaps later. 500 may also be about our CSeq, which rises.
+            // RFC 3261 §21.4.9, §21.4.18, §21.5: not now, perhaps later. A 500 may be about our CSeq, which rises.
             (408 | 480 | 500..=599, _) => Outcome::Failed(Down::Unavailable(status), retry_after),
             (_, _) => Outcome::Failed(Down::Refused(status), retry_after),
         }
@@ -236,8 +236,8 @@ impl Ours {
         own.and_then(NameAddr::expires).unwrap_or(fallback)
     }
 
-    /// Other phones of the account have bindings, too. A registrar may have put our outer address in our Contact, so the
-    /// user decides first; among several of ours the one with our address, else the one that ends first.
+    /// Other phones of the account have bindings, too. A registrar may have put our outer address in our Contact, so
+    /// the user decides first; among several of ours the one with our address, else the one that ends first.
     fn pick<'a>(&self, contacts: &'a [NameAddr]) -> Option<&'a NameAddr> {
         let is_own = |contact: &&NameAddr| contact.uri.user_decoded().as_deref() == Some(self.user.as_str());
         let is_here = |contact: &&NameAddr| {

@@ -1,5 +1,5 @@
-//! A trunk of ours registers at a registrar of ours, through a user agent on each side: what each one's own tests assume
-//! of the other holds on the wire.
+//! A trunk of ours registers at a registrar of ours, through a user agent on each side: what each one's own tests
+//! assume of the other holds on the wire.
 
 use super::*;
 use crate::registrar::Registrar;
@@ -54,8 +54,8 @@ impl World {
         let settings = Settings { trunks: vec![trunk], ..site(algorithms) };
         let mut trunks = Trunks::new(&settings, at(0), Entropy::from_seed(1));
         assert!(matches!(trunks.poll_want(), Some(Want::Locate { .. })));
-        let local = "192.0.2.10:5060".parse().unwrap();
-        let flow = Flow { transport: Transport::Udp, local, remote: REGISTRAR.parse().unwrap() };
+        let local = "192.0.2.10:5060".parse().expect("an address");
+        let flow = Flow { transport: Transport::Udp, local, remote: REGISTRAR.parse().expect("an address") };
         trunks.located(at(0), "t", vec![flow]);
         let registrar = Registrar::new(&settings, Vec::new(), Entropy::from_seed(2));
         World { trunks, ours: agent(3), theirs: agent(4), registrar }
@@ -141,7 +141,7 @@ fn a_wrong_password_is_named_and_not_tried_again_and_again() {
 
     assert!(world.settle(0) <= 3);
 
-    let state = world.trunks.state("t").unwrap();
+    let state = world.trunks.state("t").expect("there is this trunk");
     assert_eq!(state.reason.as_deref(), Some("registrar refused: 401 Unauthorized; check username and password"));
     assert_eq!(state.next, Some(at(900).tick));
 }

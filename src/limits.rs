@@ -75,6 +75,10 @@ pub const REMEMBERED: usize = 10_000;
 // --- The shell ---
 /// Octets of a configuration file.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
+/// Objects of one table of a configuration file; beyond it the file is refused.
+pub const CONFIG_OBJECTS: usize = 10_000;
+/// Problems of one configuration file that are told; beyond it they are counted.
+pub const CONFIG_PROBLEMS: usize = 1_000;
 /// Messages waiting for the switch; beyond it the newest is dropped and counted.
 pub const INBOX: usize = 4_096;
 /// Commands waiting for one media shard.

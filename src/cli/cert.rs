@@ -84,6 +84,9 @@ pub(super) fn cert(global: &Global, args: &Cert) -> Result<Exit, Trouble> {
 
 /// Makes what is missing in `out`; with `renew` the server's certificate anew.
 pub fn make(out: &Path, names: &[String], days: u32, renew: bool, now: DateTime<Utc>) -> Result<Made, NoCert> {
+    if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
+        return Err(NoCert::Name(wrong.clone()));
+    }
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o755)
@@ -105,9 +108,6 @@ pub fn make(out: &Path, names: &[String], days: u32, renew: bool, now: DateTime<
     let new_server = renew || new_ca || !server.exists() || !key.exists();
     if new_server {
         let mut leaf = CertificateParams::new(names).map_err(|_| NoCert::Name(names.join(", ")))?;
-        if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
-            return Err(NoCert::Name(wrong.clone()));
-        }
         leaf.distinguished_name = name(names.first().map_or("ringback", String::as_str));
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

@@ -8,6 +8,7 @@ use super::report::Report;
 use super::value::{Server, Target, Value};
 use crate::id::Name;
 use crate::settings::{self, *};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -93,13 +94,14 @@ pub(super) fn build(objects: &Objects, files: &dyn Files, report: &mut Report) -
         .iter()
         .filter(|rule| rule.text("source") == Some("queue_request")) // others have been warned about
         .collect();
+    let by_queue = Rules::new(&rules);
     let settings = Settings {
         server: self::server(server),
         system,
         trunks: objects["trunk"].iter().map(|object| builder.trunk(object)).collect(),
         caller_ids: objects["caller_id"].iter().map(caller_id).collect(),
         agents: objects["agent"].iter().map(|object| builder.agent(object)).collect(),
-        queues: objects["queue"].iter().map(|object| builder.queue(object, &rules)).collect(),
+        queues: objects["queue"].iter().map(|object| builder.queue(object, &by_queue)).collect(),
         schedules: objects["schedule"].iter().map(|object| builder.schedule(object)).collect(),
         inbound_routes: by_priority(&objects["inbound_route"])
             .into_iter()
@@ -188,6 +190,26 @@ fn outbound_route(route: &Object) -> OutboundRoute {
     }
 }
 
+/// The rules that act, and those that name their queues themselves.
+struct Rules {
+    known: BTreeSet<Name>,
+    of_queue: BTreeMap<Name, Vec<Name>>,
+}
+
+impl Rules {
+    fn new(rules: &[&Object]) -> Rules {
+        let known = rules.iter().map(|rule| rule.name("name")).collect();
+        let mut of_queue: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+        for rule in rules {
+            let scope = rule.get("scope").and_then(as_object);
+            for queue in scope.map(|scope| scope.names("queues")).unwrap_or_default() {
+                of_queue.entry(queue).or_default().push(rule.name("name"));
+            }
+        }
+        Rules { known, of_queue }
+    }
+}
+
 struct Builder<'a> {
     zone: Tz,
     prompts: &'a [(Name, std::path::PathBuf)],
@@ -261,14 +283,12 @@ impl Builder<'_> {
         }
     }
 
-    fn queue(&self, queue: &Object, rules: &[&Object]) -> Queue {
+    fn queue(&self, queue: &Object, rules: &Rules) -> Queue {
         let name = queue.name("name");
-        let active = |rule: &Name| rules.iter().any(|object| object.text("name") == Some(&**rule));
-        let mut names: Vec<Name> = queue.names("rules").into_iter().filter(active).collect();
-        for rule in rules {
-            let scope = rule.get("scope").and_then(as_object);
-            if scope.is_some_and(|scope| scope.names("queues").contains(&name)) && !names.contains(&rule.name("name")) {
-                names.push(rule.name("name"));
+        let mut names: Vec<Name> = queue.names("rules").into_iter().filter(|rule| rules.known.contains(rule)).collect();
+        for rule in rules.of_queue.get(&name).into_iter().flatten() {
+            if !names.contains(rule) {
+                names.push(rule.clone());
             }
         }
         let members = list(queue, "members").into_iter().filter_map(as_object);

@@ -94,7 +94,7 @@ fn references(kind: &Kind, read: &Read, names: &Names<'_>, report: &mut Report) 
 
 fn refer(table: &'static str, name: &str, at: usize, names: &Names<'_>, report: &mut Report) {
     let known = names.get(table).map_or(&[][..], Vec::as_slice);
-    if !known.contains(&name) {
+    if !report.is_full() && !known.contains(&name) {
         let near = suggestion(name, known.iter().copied());
         let near = if near.is_empty() { format!("; there is no [[{table}]]") } else { near };
         report.error(at, format!("no {table} is named {}{near}", quote(name)));

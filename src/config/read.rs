@@ -5,6 +5,7 @@ use super::report::{Report, quote, start, suggestion};
 use super::schema::{Absent, Field, Honoured, Keys, Kind, NONE, Table};
 use super::tables::TABLES;
 use super::value::{self, Value, wanted};
+use crate::limits;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -95,6 +96,11 @@ fn read_table(table: &'static Table, at: usize, value: &Spanned<DeValue<'_>>, re
         (DeValue::Table(fields), false) => vec![read_fields(table.name, table.fields, fields, at, report)],
         (DeValue::Array(list), true) => {
             let mut objects = Vec::new();
+            if list.len() > limits::CONFIG_OBJECTS {
+                let (header, found) = (table.header(), list.len());
+                report.error(at, format!("there are {found} {header}, their limit is {}", limits::CONFIG_OBJECTS));
+                return objects;
+            }
             for item in list.iter() {
                 let at = start(&item.span());
                 match item.get_ref() {

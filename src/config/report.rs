@@ -1,5 +1,6 @@
 //! What is wrong with a file, and where: every problem carries line and column, and all of them are told at once.
 
+use crate::limits;
 use std::fmt;
 use std::ops::Range;
 
@@ -40,28 +41,48 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Collects problems by byte offset.
+/// Collects problems by byte offset; those beyond `limits::CONFIG_PROBLEMS` are only counted.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     found: Vec<(usize, Severity, String)>,
+    untold: usize,
+    has_errors: bool,
 }
 
 impl Report {
     pub(super) fn error(&mut self, at: usize, message: impl Into<String>) {
-        self.found.push((at, Severity::Error, message.into()));
+        self.push(at, Severity::Error, message.into());
     }
 
     pub(super) fn warn(&mut self, at: usize, message: impl Into<String>) {
-        self.found.push((at, Severity::Warning, message.into()));
+        self.push(at, Severity::Warning, message.into());
+    }
+
+    fn push(&mut self, at: usize, severity: Severity, message: String) {
+        self.has_errors |= severity == Severity::Error;
+        match self.is_full() {
+            false => self.found.push((at, severity, message)),
+            true => self.untold += 1,
+        }
+    }
+
+    /// Nothing more is told, so no more need be worked out.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= limits::CONFIG_PROBLEMS
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.found.iter().any(|(_, severity, _)| *severity == Severity::Error)
+        self.has_errors
     }
 
     /// In the order of the file.
     pub(super) fn into_problems(mut self, text: &str) -> Vec<Problem> {
         self.found.sort_by_key(|(at, ..)| *at);
+        if self.untold > 0 {
+            let message = format!("{} more problems are not told; mend these first", self.untold);
+            let severity = if self.has_errors { Severity::Error } else { Severity::Warning };
+            self.found.push((text.len(), severity, message));
+        }
         let mut lines = vec![0];
         lines.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1));
         let place = |at: usize| {

@@ -19,6 +19,20 @@ fn every_wrong_file_is_told_all_of_its_errors_at_their_places() {
 }
 
 #[test]
+fn a_file_of_nothing_but_errors_is_told_to_a_limit_and_quickly() {
+    let many = "[[agent]]\nname = 1\n".repeat(9_000);
+    let lost = "[[agent]]\n".repeat(ringback::limits::CONFIG_OBJECTS + 1);
+    let one_line = format!("x = [{}]", "= ".repeat(100_000));
+
+    let (many, lost, one_line) = (parse(&many).unwrap_err(), parse(&lost).unwrap_err(), parse(&one_line).unwrap_err());
+
+    assert_eq!(many.len(), ringback::limits::CONFIG_PROBLEMS + 1);
+    assert!(many.last().unwrap().message.ends_with("more problems are not told; mend these first"));
+    assert_eq!(shown(&lost), "ringback.toml:1:3: there are 10001 [[agent]], their limit is 10000\n");
+    assert!(one_line.len() <= ringback::limits::CONFIG_PROBLEMS + 1);
+}
+
+#[test]
 fn a_huge_file_is_refused_unread() {
     let text = "#".repeat(ringback::limits::CONFIG_BYTES + 1);
 

@@ -2,7 +2,8 @@
 //! OPTIONS, RFC 3261 §11). Also what a trunk makes of numbers: the ones we dial, the ones it shows us.
 //!
 //! A trunk wants things (`poll_want`: a lookup, a request), hears what became of them (`located`, `response`), and
-//! tells when its state has turned (`poll_turned`). The user agent answers digest challenges; what arrives here is final.
+//! tells when its state has turned (`poll_turned`). The user agent answers digest challenges; what arrives here is
+//! final.
 //!
 //! A peer with an address is up until two signs of life are missing. A registered trunk is up while its registration
 //! lasts, unless it has stopped answering OPTIONS that it used to answer; then it is registered anew at once.

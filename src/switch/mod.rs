@@ -219,6 +219,9 @@ impl Switch {
 
     /// Lets everybody speak until nobody has anything to say.
     fn settle(&mut self, now: Now) {
+        if self.draining && self.calls.is_empty() {
+            self.trunks.shut_down(now); // The last call has ended: providers are told that we leave.
+        }
         loop {
             while let Some(event) = self.ua.poll_event() {
                 self.on_sip_event(now, event);

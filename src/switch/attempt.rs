@@ -599,6 +599,15 @@ impl Switch {
         self.attempts.get_mut(&task)?.last_mut().filter(|attempt| attempt.outcome.is_none())
     }
 
+    /// The ring time of the customer is over. A trunk that has not even said that it rings has failed us: nobody had a
+    /// chance to answer.
+    pub(super) fn attempt_rung_out(&mut self, now: Now, id: CallRef) {
+        let Some(task) = self.attempting(id).map(|attempt| attempt.task) else { return };
+        let record = self.open_attempt(task).and_then(|attempt| attempt.customer_leg.as_ref());
+        let has_rung = record.is_none_or(|leg| leg.ringing_at.is_some());
+        self.attempt_customer_refused(now, id, None, Refusal { status: 408, local: !has_rung });
+    }
+
     fn on_customer_leg(&mut self, task: TaskId, change: impl FnOnce(&mut LegRecord)) {
         if let Some(leg) = self.open_attempt(task).and_then(|attempt| attempt.customer_leg.as_mut()) {
             change(leg);

@@ -284,9 +284,7 @@ impl Switch {
             Some(Story::Direct(_)) => self.direct_refused(now, id, None, timeout.status),
             Some(Story::Attempt(attempt)) => match attempt.stage {
                 super::attempt::Stage::AgentRinging(_) => self.attempt_agent_refused(now, id, None, timeout.status),
-                super::attempt::Stage::CustomerRinging { .. } => {
-                    self.attempt_customer_refused(now, id, None, timeout);
-                }
+                super::attempt::Stage::CustomerRinging { .. } => self.attempt_rung_out(now, id),
                 super::attempt::Stage::Reserving
                 | super::attempt::Stage::AgentReady { .. }
                 | super::attempt::Stage::Telling { .. } => {}

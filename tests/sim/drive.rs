@@ -37,8 +37,9 @@ impl World {
         }
     }
 
-    /// Registers phones, and forgets the ladder of it.
+    /// Registers phones; ladders show something else.
     pub fn register(&mut self, phones: &[usize]) {
+        self.ladder.hides_registrations = true;
         for phone in phones {
             let now = self.now;
             self.stations[*phone].endpoint.register(now, 3_600);
@@ -48,7 +49,6 @@ impl World {
             });
         }
         self.run_for(secs(1));
-        self.ladder.clear();
     }
 
     /// When a station was told something of this kind, last.
@@ -269,7 +269,7 @@ impl World {
         self.run_for(secs(40));
         assert!(self.shard.legs.is_empty(), "law 7: media legs left: {:?}", self.shard.legs);
         assert_eq!(self.shard.opened, self.shard.closed, "law 7: ports not returned");
-        self.laws.at_rest(&self.disk);
+        self.laws.at_rest(self.now, &self.disk);
         for station in &self.stations {
             let left: Vec<_> = station.endpoint.calls().collect();
             assert!(left.is_empty(), "{} has calls left: {left:?}", station.name);

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 #[derive(Default)]
 pub struct Ladder {
     lines: Vec<Line>,
+    /// Registrations are another story.
+    pub hides_registrations: bool,
 }
 
 enum Line {
@@ -21,6 +23,9 @@ const WIDTH: usize = 24;
 impl Ladder {
     /// A message has been sent.
     pub fn arrow(&mut self, at: Tick, from: &str, to: &str, message: &Message, lost: bool) {
+        if self.hides_registrations && message.cseq().1 == "REGISTER" {
+            return;
+        }
         let (label, facts) = (label(message), facts(message));
         self.lines.push(Line::Arrow { at, from: from.to_owned(), to: to.to_owned(), label, facts, lost });
     }

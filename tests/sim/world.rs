@@ -22,7 +22,7 @@ use ringback::sip::message::Message as SwitchMessage;
 use ringback::switch::command::{Command, Reply};
 use ringback::switch::{Change, Input, Output, Recorded, RecordedFile, Switch, event};
 use ringback::time::{DateTime, Now, Tick, Utc};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub struct World {
     pub published: Vec<(Tick, event::Event)>,
     pub told: Vec<(Tick, usize, Told)>,
     names: BTreeMap<String, String>,
-    cut: BTreeSet<usize>,
+    cut: BTreeMap<usize, Tick>,
     spins: (Tick, u32),
 }
 
@@ -98,7 +98,7 @@ impl World {
             published: Vec::new(),
             told: Vec::new(),
             names: BTreeMap::new(),
-            cut: BTreeSet::new(),
+            cut: BTreeMap::new(),
             spins: (Tick::ZERO, 0),
             entropy,
         };
@@ -192,12 +192,17 @@ impl World {
                     self.stations[station].on_voice(now, call);
                 }
             }
-            Happening::Silence { leg, since } => {
-                let told = self.shard.legs.get(&leg).is_some_and(|it| it.silence.is_some_and(|(_, at)| at == since));
-                if told && !self.is_audible(leg) {
-                    self.handle(Input::Media(ShardId(0), media::Event::Silent { leg }));
-                }
-            }
+            Happening::Silence { leg, since } => self.silence(leg, since),
+        }
+    }
+
+    /// Said once, when nothing has come for as long as the switch wants to know of.
+    fn silence(&mut self, leg: LegRef, since: Tick) {
+        let wanted = self.shard.legs.get(&leg).and_then(|it| it.silence).filter(|(_, at)| *at == since);
+        let cut = self.who(leg).and_then(|(station, _)| self.cut.get(&station).copied());
+        let (Some((after, _)), Some(cut)) = (wanted, cut) else { return };
+        if cut.max(since) + after <= self.now {
+            self.handle(Input::Media(ShardId(0), media::Event::Silent { leg }));
         }
     }
 
@@ -341,8 +346,7 @@ impl World {
             media::Command::Play { leg, what: Play::Hold(_), .. } => format!("music to {}", name(leg)),
             media::Command::Play { leg, what: Play::Ringback, .. } => format!("ringback to {}", name(leg)),
             media::Command::Play { leg, what: Play::Clips { clips, .. }, .. } => {
-                let clips: Vec<&str> = clips.iter().map(|clip| &**clip).collect();
-                format!("\"{}\" to {}", clips.join(" "), name(leg))
+                format!("\"{}\" to {}", spoken(clips), name(leg))
             }
             media::Command::Bridge { a, b } => format!("{} and {} talk", name(a), name(b)),
             media::Command::Listen { from, to } => format!("{} hears {}", name(to), name(from)),
@@ -372,12 +376,12 @@ impl World {
     }
 
     fn is_audible(&self, leg: LegRef) -> bool {
-        self.who(leg).is_some_and(|(station, _)| !self.cut.contains(&station))
+        self.who(leg).is_some_and(|(station, _)| !self.cut.contains_key(&station))
     }
 
     /// Nothing that this station says as RTP is heard any more.
     pub fn cut(&mut self, station: usize) {
-        self.cut.insert(station);
+        self.cut.insert(station, self.now);
         let told: Vec<(LegRef, Duration, Tick)> = self
             .shard
             .legs
@@ -410,7 +414,7 @@ impl World {
                 self.send_sip(from, transmit.to, transmit.bytes);
             }
             while let Some(rtp) = self.stations[at].poll_rtp() {
-                if !self.cut.contains(&at) {
+                if !self.cut.contains_key(&at) {
                     self.send_rtp(SocketAddr::new(from.ip(), rtp.port), rtp.to, rtp.bytes);
                 }
             }
@@ -496,6 +500,20 @@ impl World {
         }
         self.replies.remove(&to).expect("it is there")
     }
+}
+
+/// Clips as people read them: a number is a number.
+fn spoken(clips: &[ringback::id::Name]) -> String {
+    let mut text = String::new();
+    for clip in clips {
+        match (&**clip, clip.strip_prefix("digit_")) {
+            ("pause", _) => {}
+            ("plus", _) => text.push_str(" +"),
+            (_, Some(digit)) => text.push_str(digit),
+            (word, None) => text.push_str(&format!(" {word}")),
+        }
+    }
+    text.trim().to_owned()
 }
 
 /// A broken law or a failed assertion is shown with the ladder that led to it.

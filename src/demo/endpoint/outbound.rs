@@ -130,10 +130,8 @@ impl Endpoint {
     /// RFC 3261 §9.1: not before a provisional has come.
     fn cancel(&mut self, now: Tick, id: CallId) {
         let purpose = Purpose::Invite(id.0);
-        let Some(client) = self.clients.iter().find(|client| client.purpose == purpose) else { return };
-        if client.state != ClientState::Proceeding {
-            return;
-        }
+        let ringing = |client: &&Client| client.purpose == purpose && client.state == ClientState::Proceeding;
+        let Some(client) = self.clients.iter().find(ringing) else { return };
         let mut cancel = Message::request("CANCEL", client.request.uri());
         for (name, value) in &client.request.headers {
             match name.as_str() {

@@ -112,6 +112,7 @@ fn a_busy_customer_is_tried_again_after_the_interval() {
 fn one_attempt(reaction: Reaction, golden: &str) -> (Outcome, TaskState, World) {
     let mut world = World::new(1);
     let alice = world.promised("alice", super::ALICE);
+    world.stations[TRUNK].endpoint.quirks.dead = reaction == Reaction::Silence;
     reacts(&mut world, alice, reaction);
     world.register(&[ANNA]);
 

@@ -4,12 +4,14 @@ use crate::disk::Mood;
 use crate::drive::ANNA;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
+use ringback::callback::task::TaskState;
+use ringback::demo::endpoint::Event;
 use ringback::demo::person::Person;
 use ringback::switch::NotStored;
 use std::time::Duration;
 
 #[test]
-fn while_the_disk_holds_back_nothing_is_promised_and_nobody_is_sent_home() {
+fn the_promise_is_spoken_when_the_disk_says_so_and_not_before() {
     let mut world = World::new(1);
     let alice = world.customer(Person::new("alice", super::ALICE));
     let call = world.joins(alice);
@@ -19,15 +21,49 @@ fn while_the_disk_holds_back_nothing_is_promised_and_nobody_is_sent_home() {
 
     world.disk.mood = Mood::Holding;
     world.press(TRUNK, call, "#");
-    world.run_for(secs(5) - Duration::from_millis(500));
+    world.run_for(secs(2));
     assert!(world.ladder.noted("accepted").is_none());
     assert!(world.ladder.first("ringback", "alice", "BYE").is_none());
-    assert!(world.is_up(TRUNK, call));
     world.release_disk();
     world.run_until("she is sent home", secs(15), |world| !world.is_busy(TRUNK, alice));
+    world.run_for(secs(1));
 
     assert!(world.ladder.noted("accepted").is_some());
-    world.assert_ladder("disk_holds_back_the_promise");
+    world.assert_ladder("disk_is_slow");
+    world.assert_rest();
+}
+
+#[test]
+fn a_disk_that_holds_back_for_five_seconds_costs_the_promise_but_not_the_place() {
+    let mut world = World::new(1);
+    world.register(&[ANNA]);
+    world.dial(ANNA, "*46");
+    world.run_for(secs(10));
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(2));
+    world.press(TRUNK, call, "1");
+    world.ladder.clear();
+
+    world.disk.mood = Mood::Holding;
+    world.press(TRUNK, call, "#");
+    world.run_for(secs(5));
+    assert!(world.ladder.noted("accepted").is_none());
+    assert!(world.ladder.first("ringback", "alice", "BYE").is_none());
+    assert!(world.ladder.first("ringback", "anna", "INVITE").is_none());
+    assert!(world.ladder.noted("sorry").is_some());
+    world.release_disk();
+    world.run_for(secs(5));
+
+    assert!(world.is_up(TRUNK, call));
+    assert!(world.ladder.noted("accepted").is_none());
+    assert!(world.tasks().iter().all(|task| task.state == TaskState::Cancelled));
+    let line: Vec<&str> = world.line().into_iter().map(|it| it.kind).collect();
+    assert_eq!(line, ["live"]);
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+    world.assert_ladder("disk_holds_back_five_seconds");
+    world.assert_rest();
 }
 
 #[test]
@@ -39,7 +75,7 @@ fn while_the_disk_holds_back_the_attempt_no_phone_rings() {
     let now = world.now;
     world.stations[ANNA].endpoint.register(now, 3_600);
     world.run_until("anna's binding is stored", secs(2), |world| {
-        world.ladder.first("ringback", "anna", "200 OK").is_some()
+        world.heard(ANNA, |event| matches!(event, Event::Registered(_))).is_some()
     });
     world.disk.mood = Mood::Holding;
     world.run_for(secs(5));

@@ -200,20 +200,43 @@ fn an_agent_logs_out_and_in_from_the_phone() {
 }
 
 #[test]
-fn a_caller_whose_wire_is_cut_is_let_go() {
+fn a_caller_whose_wire_is_cut_is_asked_once_more_and_let_go() {
     let mut world = World::new(1);
     world.register(&[ANNA]);
     let alice = world.customer(Person::new("alice", super::ALICE));
-    world.joins(alice);
+    let call = world.joins(alice);
     let ringing = world.rings(ANNA, secs(1));
     world.answer(ANNA, ringing);
     world.run_for(secs(10));
 
     world.cut(TRUNK);
-    world.run_for(secs(45));
+    world.stations[TRUNK].endpoint.quirks.dead = true;
+    world.run_for(secs(40));
 
-    assert!(!world.is_busy(ANNA, 0) && !world.is_busy(TRUNK, alice));
+    assert!(!world.is_busy(ANNA, 0));
     world.assert_ladder("rtp_timeout");
+    world.stations[TRUNK].endpoint.quirks.dead = false;
+    world.hang_up(TRUNK, call);
+    world.assert_rest();
+}
+
+#[test]
+fn a_caller_who_is_silent_but_answers_the_probe_stays() {
+    let mut world = World::new(1);
+    world.register(&[ANNA]);
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    let ringing = world.rings(ANNA, secs(1));
+    world.answer(ANNA, ringing);
+    world.run_for(secs(10));
+
+    world.cut(TRUNK);
+    world.run_for(secs(100));
+
+    assert!(world.is_up(TRUNK, call) && world.is_up(ANNA, ringing));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+    world.assert_ladder("rtp_probe_answered");
     world.assert_rest();
 }
 

@@ -19,7 +19,7 @@ const GLOBAL_CODES: [i32; 10] = [800, 808, 870, 875, 878, 881, 882, 883, 888, 97
 
 /// Whom we call: a telephone number of the world, or an extension of the site.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "String", from = "String")]
 pub enum Party {
     /// E.164 with `+`, at most 15 digits.
     Number(Box<str>),
@@ -38,6 +38,21 @@ impl Party {
     /// The names of the clips that read it aloud: `plus`, `digit_4`, …
     pub fn spoken(&self) -> impl Iterator<Item = &'static str> + '_ {
         spoken(self.as_str())
+    }
+}
+
+/// As people write it: only a number of the world begins with `+`.
+impl From<String> for Party {
+    fn from(text: String) -> Party {
+        if text.starts_with('+') { Party::Number(text.into()) } else { Party::Extension(text.into()) }
+    }
+}
+
+impl From<Party> for String {
+    fn from(party: Party) -> String {
+        match party {
+            Party::Number(digits) | Party::Extension(digits) => digits.into(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The two clocks, read in one place: monotonic time since the process began, and the wall clock.
 
 use crate::time::{Now, Tick};
-use chrono::Utc;
+use chrono::{SubsecRound, Utc};
 use std::time::Instant;
 
 /// Reads both clocks; copies agree.
@@ -22,9 +22,9 @@ impl Clock {
         Tick::from_nanos(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// Both clocks.
+    /// Both clocks; the wall clock in whole milliseconds, as it is stored and shown.
     pub fn now(&self) -> Now {
-        Now { tick: self.tick(), utc: Utc::now() }
+        Now { tick: self.tick(), utc: Utc::now().trunc_subsecs(3) }
     }
 
     /// `tick` as the runtime's timers know it.

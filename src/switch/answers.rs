@@ -320,7 +320,9 @@ impl Switch {
             agents: queue
                 .members
                 .iter()
-                .filter_map(|agent| Some((agent.clone(), self.agents.get(agent)?.state().word().to_owned())))
+                .filter_map(|agent| {
+                    Some(view::Member { name: agent.clone(), state: self.agents.get(agent)?.state().word() })
+                })
                 .collect(),
             waiting: with_waiting.then_some(waiting),
         })

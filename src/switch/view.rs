@@ -43,11 +43,20 @@ pub struct Queue {
     pub live_count: usize,
     /// Longest wait of a live caller.
     pub longest_wait_secs: u64,
-    /// Agents by state.
-    pub agents: Vec<(Name, String)>,
+    /// Its agents.
+    pub agents: Vec<Member>,
     /// Who waits, in order of service; only in `GET /queues/{name}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Vec<Waiting>>,
+}
+
+/// An agent of a queue.
+#[derive(Clone, Debug, Serialize)]
+pub struct Member {
+    /// Who.
+    pub name: Name,
+    /// As in `Agent`.
+    pub state: &'static str,
 }
 
 /// One in line.

@@ -64,6 +64,7 @@ impl Policy {
     /// The policy of a site. Its own numbers are its caller IDs and the DIDs of its inbound routes.
     pub fn new(settings: &Settings) -> Policy {
         let country = settings.system.default_country.as_deref();
+        number::warm_up();
         let mut policy = Policy {
             country: country.and_then(|code| code.to_ascii_uppercase().as_bytes().try_into().ok()),
             extensions: settings.agents.iter().map(|agent| Box::from(&*agent.extension)).collect(),
@@ -127,8 +128,8 @@ impl Policy {
         if facts.country != Some(home) {
             return Err(Refusal::Foreign);
         }
-        let own_block = |prefix: &Box<str>| number.starts_with(&**prefix);
-        if self.own.contains(number) || self.own_prefixes.iter().any(own_block) {
+        let in_own_block = self.own_prefixes.iter().any(|prefix| number.starts_with(&**prefix));
+        if in_own_block || self.own.contains(number) {
             return Err(Refusal::Own);
         }
         Ok(())

@@ -479,6 +479,9 @@ impl Planner {
         if self.live >= lines as usize {
             return Err(Hold::Lines(lines));
         }
+        if self.starts.len() < rate as usize {
+            return Ok(());
+        }
         let recent = self.starts.iter().filter(|start| **start <= now && **start + MINUTE > now).count();
         if recent >= rate as usize {
             return Err(Hold::Rate(rate));

@@ -14,7 +14,7 @@ fn with(change: impl FnOnce(&mut CallbackRule)) -> CallbackRule {
     rule
 }
 
-fn key_rule<'a>(site: &'a Settings, key: char) -> Option<&'a str> {
+fn key_rule(site: &Settings, key: char) -> Option<&str> {
     by_key(site, &site.queues[0], key).map(|rule| &*rule.name)
 }
 

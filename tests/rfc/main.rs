@@ -7,3 +7,4 @@ mod rfc3264;
 mod rfc4475;
 mod rfc4733;
 mod rfc5118;
+mod transactions;

@@ -1,6 +1,6 @@
 //! Requests of ours outside dialogs (REGISTER, OPTIONS): challenges and the next flow, until there is one answer.
 
-use super::challenge::Authorizer;
+use super::challenge::{Authorizer, Secret};
 use super::core::{Asking, Core, Purpose};
 use super::flow::Flow;
 use super::header::name_addr::NameAddr;
@@ -14,7 +14,7 @@ use crate::time::Tick;
 /// Sends the first; when it cannot be sent that is said at once.
 pub(super) fn begin(core: &mut Core, now: Tick, wanted: OutgoingRequest) -> RequestRef {
     let reference = core.next_request();
-    let authorizer = Authorizer::new(wanted.credentials.clone());
+    let authorizer = Authorizer::new(Secret::of(wanted.credentials.as_ref(), &wanted.flows));
     let asking = Asking { reference, wanted, at: 0, authorizer };
     match first_request(core, &asking) {
         Some((flow, request)) => send(core, now, flow, request, asking),
@@ -33,7 +33,7 @@ pub(super) fn on_response(
     (source, response): (Flow, &Response),
 ) {
     debug_assert!(Class::of(response.code()) != Class::Provisional, "only a final response ends the asking");
-    if asking.authorizer.takes(asked.remote.ip(), source.remote.ip(), response) {
+    if asking.authorizer.takes(source, response) {
         let again = core.again(request, asked, &mut asking.authorizer);
         send(core, now, asked, again, *asking);
     } else if response.code() == 503 && asking.at + 1 < asking.wanted.flows.len() {

@@ -3,6 +3,7 @@
 //! for the configured realm, at most `limits::CHALLENGES` times, and never with a secret that was just refused.
 
 use super::digest;
+use super::flow::Flow;
 use super::header::auth::Challenge;
 use super::message::{HeaderName, Request, Response};
 use crate::entropy::Entropy;
@@ -10,10 +11,25 @@ use crate::limits;
 use crate::settings::Credentials;
 use std::net::IpAddr;
 
+/// A secret of ours, and the addresses that may ask for its hash: those the caller wanted to reach. An address that a
+/// Contact or Record-Route named is not among them, since anybody can have put it there.
+#[derive(Clone, Debug)]
+pub(super) struct Secret {
+    credentials: Credentials,
+    askers: Vec<IpAddr>,
+}
+
+impl Secret {
+    pub fn of(credentials: Option<&Credentials>, flows: &[Flow]) -> Option<Secret> {
+        let askers = flows.iter().map(|flow| flow.remote.ip()).collect();
+        credentials.map(|credentials| Secret { credentials: credentials.clone(), askers })
+    }
+}
+
 /// Answers the challenges of one request and its repetitions.
 #[derive(Clone, Debug)]
 pub(super) struct Authorizer {
-    credentials: Option<Credentials>,
+    secret: Option<Secret>,
     tries: u32,
     answered: Vec<Answered>,
 }
@@ -26,23 +42,23 @@ struct Answered {
 }
 
 impl Authorizer {
-    pub fn new(credentials: Option<Credentials>) -> Authorizer {
-        Authorizer { credentials, tries: 0, answered: Vec::new() }
+    pub fn new(secret: Option<Secret>) -> Authorizer {
+        Authorizer { secret, tries: 0, answered: Vec::new() }
     }
 
-    pub fn credentials(&self) -> Option<&Credentials> {
-        self.credentials.as_ref()
+    pub fn secret(&self) -> Option<&Secret> {
+        self.secret.as_ref()
     }
 
     /// Whether this response is a challenge that the same request, sent again, will answer.
-    pub fn takes(&mut self, asked: IpAddr, source: IpAddr, response: &Response) -> bool {
+    pub fn takes(&mut self, source: Flow, response: &Response) -> bool {
         let (field, asks) = match response.code() {
             401 => (HeaderName::Authorization, HeaderName::WwwAuthenticate),
             407 => (HeaderName::ProxyAuthorization, HeaderName::ProxyAuthenticate),
             _ => return false, // No challenge.
         };
-        let Some(credentials) = &self.credentials else { return false };
-        if asked != source || self.tries >= limits::CHALLENGES {
+        let Some(Secret { credentials, askers }) = &self.secret else { return false };
+        if !askers.contains(&source.remote.ip()) || self.tries >= limits::CHALLENGES {
             return false;
         }
         let ours = |challenge: &Challenge| {
@@ -64,7 +80,7 @@ impl Authorizer {
 
     /// Puts the answers into the request that is tried again.
     pub fn authorize(&mut self, request: &mut Request, entropy: &mut Entropy) {
-        let Some(credentials) = &self.credentials else { return };
+        let Some(Secret { credentials, .. }) = &self.secret else { return };
         let client = digest::Client { username: credentials.username.clone(), password: credentials.password.clone() };
         for Answered { field, .. } in &self.answered {
             request.headers.remove(field.clone());

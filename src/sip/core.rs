@@ -1,7 +1,7 @@
 //! What every leg works with: our identity on a flow, entropy, the transactions, and what leaves. A leg's state is
 //! moved through it by value; the core never holds a leg.
 
-use super::challenge::Authorizer;
+use super::challenge::{Authorizer, Secret};
 use super::flow::Flow;
 use super::header::via::Via;
 use super::message::{HeaderName, Method, Request, Response};
@@ -13,7 +13,6 @@ use super::uri::{Host, Uri};
 use super::user_agent::{Field, Identity, OutgoingRequest, Reach};
 use crate::entropy::Entropy;
 use crate::id::{Counter, LegRef, RequestRef, TransactionRef};
-use crate::settings::Credentials;
 use crate::time::Tick;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,6 +23,9 @@ pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPD
 /// The extensions we speak (RFC 4028).
 pub(super) const SUPPORTED: &str = "timer";
 pub(super) const SDP: &str = "application/sdp";
+
+/// An answer to an unproven source is no longer than this or the request (security.md T8).
+const UNPROVEN_BYTES: usize = 640;
 
 /// What a request of ours is for.
 #[derive(Debug)]
@@ -52,7 +54,7 @@ pub(super) struct Inviting {
 #[derive(Debug)]
 pub(super) enum InviteKind {
     /// Makes a dialog, or several.
-    First { reach: Reach, contact_user: String, credentials: Option<Credentials> },
+    First { reach: Reach, contact_user: String, secret: Option<Secret> },
     /// In a dialog.
     Again,
 }
@@ -147,7 +149,7 @@ impl Core {
         if let Some(reason) = goodbye.reason {
             bye.headers.push(HeaderName::Reason, reason);
         }
-        let authorizer = Authorizer::new(goodbye.credentials.cloned());
+        let authorizer = Authorizer::new(goodbye.secret.cloned());
         // A full table only costs the repetitions: the far end's own timers end the call.
         let _ = self.table.begin(now, flow, bye, leg, Purpose::Bye(Box::new(authorizer)), &mut self.out);
     }
@@ -172,7 +174,16 @@ impl Core {
         let tag = self.derived_tag(request);
         let mut response = self.response(request, status).with_to_tag(&tag);
         push_fields(&mut response, fields);
-        self.out.send(flow, response.to_bytes(), None, What::Response(status, request.method.as_str()), false);
+        let mut bytes = response.to_bytes();
+        // security.md T8: nobody's address is flooded by way of us.
+        let budget = request.to_bytes().len().max(UNPROVEN_BYTES);
+        if bytes.len() > budget {
+            response.headers.remove(HeaderName::Server);
+            bytes = response.to_bytes();
+        }
+        if bytes.len() <= budget {
+            self.out.send(flow, bytes, None, What::Response(status, request.method.as_str()), false);
+        }
     }
 
     fn response(&self, request: &Request, status: u16) -> Response {
@@ -200,7 +211,7 @@ impl Core {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Goodbye<'a> {
     pub reason: Option<&'static str>,
-    pub credentials: Option<&'a Credentials>,
+    pub secret: Option<&'a Secret>,
 }
 
 pub(super) fn push_fields(response: &mut Response, fields: Vec<Field>) {

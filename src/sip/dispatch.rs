@@ -130,7 +130,7 @@ impl UserAgent {
             Purpose::Invite(_) | Purpose::Nothing => {}
             Purpose::Bye(mut authorizer) => {
                 let (asked, request, leg) = (client.flow, client.request.clone(), client.leg);
-                if authorizer.takes(asked.remote.ip(), flow.remote.ip(), response) {
+                if authorizer.takes(flow, response) {
                     let again = self.core.again(&request, asked, &mut authorizer);
                     let Core { table, out, .. } = &mut self.core;
                     let _ = table.begin(now, asked, again, leg, Purpose::Bye(authorizer), out);
@@ -192,13 +192,13 @@ impl UserAgent {
         let leg = inviting.leg;
         let tag = response.headers.to().tag().map(Text::from);
         match &inviting.kind {
-            InviteKind::First { reach, contact_user, credentials } => {
-                let credentials = credentials.clone();
+            InviteKind::First { reach, contact_user, secret } => {
+                let secret = secret.clone();
                 let mut dialog = Dialog::of_uac(&request, response, flow, *reach, contact_user);
                 let (ack_flow, ack) = dialog.ack(&mut self.core, &request);
                 self.core.acknowledge(reference, tag, ack_flow, &ack);
                 let (flow, bye) = dialog.request(&mut self.core, Method::BYE);
-                let goodbye = Goodbye { reason: None, credentials: credentials.as_ref() };
+                let goodbye = Goodbye { reason: None, secret: secret.as_ref() };
                 self.core.bye(now, flow, bye, Some(leg), goodbye);
             }
             // A re-INVITE that our BYE has overtaken.
@@ -213,6 +213,11 @@ impl UserAgent {
 
     pub(super) fn on_unanswered(&mut self, now: Tick, unanswered: Unanswered<Purpose>) {
         let Unanswered { reference, client, transport } = unanswered;
+        let Some(client) = client else {
+            let leg = self.core.table.client(reference).and_then(|client| client.leg);
+            leg.into_iter().for_each(|leg| self.on_leg_unanswered(now, leg, reference, transport));
+            return;
+        };
         match client.purpose {
             Purpose::Nothing | Purpose::Bye(_) => {} // The dialog is over at this end anyway.
             Purpose::Request(asking) => ask::on_unanswered(&mut self.core, now, asking, &client.request),

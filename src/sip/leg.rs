@@ -89,12 +89,12 @@ impl Leg {
             refuse(core, now, id, refusal);
             return Some(self);
         }
-        match &request.method {
-            &Method::INFO => on_info(core, now, leg, id, request),
-            &Method::OPTIONS => core.answer(now, id, 200, describe),
-            &Method::BYE => return self.on_bye(core, now, leg, id),
-            &Method::INVITE => return self.on_invite(core, now, leg, flow, (id, request)),
-            &Method::UPDATE => return self.on_update(core, now, leg, flow, (id, request)),
+        match request.method {
+            Method::INFO => on_info(core, now, leg, id, request),
+            Method::OPTIONS => core.answer(now, id, 200, describe),
+            Method::BYE => return self.on_bye(core, now, leg, id),
+            Method::INVITE => return self.on_invite(core, now, leg, flow, (id, request)),
+            Method::UPDATE => return self.on_update(core, now, leg, flow, (id, request)),
             // REGISTER has no place in a dialog; the others did not pass the inspection.
             _ => refuse(core, now, id, Refusal::with(405, "Allow", ALLOW)),
         }

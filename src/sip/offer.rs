@@ -137,18 +137,17 @@ impl Session {
         if status == 481 || status == 408 {
             return self.lose(core, now, leg, EndedBy::Lost);
         }
-        let asked = self.dialog.flow.remote.ip();
         match ours {
             Ours::None => {}
             Ours::Invite { client, change, mut authorizer } => {
-                if authorizer.takes(asked, source.remote.ip(), response) {
+                if authorizer.takes(source, response) {
                     self.again(core, now, leg, client, authorizer, Some(change));
                 } else {
                     self.on_offer_refused(core, now, leg, change, response);
                 }
             }
             Ours::Update { client, mut authorizer } => {
-                if authorizer.takes(asked, source.remote.ip(), response) {
+                if authorizer.takes(source, response) {
                     self.again(core, now, leg, client, authorizer, None);
                 } else if status == 405 || status == 501 {
                     self.peer_updates = false; // It had said otherwise; a re-INVITE refreshes as well.
@@ -218,7 +217,7 @@ impl Session {
         let (flow, mut request) = self.dialog.request(core, Method::INVITE);
         self.complete(core, &mut request);
         request.set_body(SDP, change.offer.clone());
-        let authorizer = Authorizer::new(self.credentials.clone());
+        let authorizer = Authorizer::new(self.secret.clone());
         self.send(core, now, leg, (flow, request), authorizer, Some(change));
     }
 
@@ -230,7 +229,7 @@ impl Session {
         if self.peer_updates {
             let (flow, mut request) = self.dialog.request(core, Method::UPDATE);
             self.complete(core, &mut request);
-            let authorizer = Authorizer::new(self.credentials.clone());
+            let authorizer = Authorizer::new(self.secret.clone());
             self.send(core, now, leg, (flow, request), authorizer, None);
         } else {
             let change = Change { offer: self.local_sdp.clone(), refresh: true, tries: 0 };

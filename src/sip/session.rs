@@ -5,6 +5,7 @@
 //! that must wait is kept in `wanted`, where a newer one replaces it.
 
 use super::body::{Unsupported, session_description};
+use super::challenge::Secret;
 use super::core::{ALLOW, Core, Goodbye, SDP, SUPPORTED};
 use super::dialog::Dialog;
 use super::flow::Flow;
@@ -18,7 +19,6 @@ use super::transaction::timers::{GIVE_UP, Resend};
 use super::user_agent::{EndedBy, Event, Reach};
 use crate::id::DialogRecord;
 use crate::id::{LegRef, TransactionRef};
-use crate::settings::Credentials;
 use crate::time::Tick;
 use bytes::Bytes;
 
@@ -33,7 +33,7 @@ pub(super) struct Session {
     pub ours: Ours,
     pub wanted: Option<Wanted>,
     pub timer: SessionTimer,
-    pub credentials: Option<Credentials>,
+    pub secret: Option<Secret>,
     /// What we have last described: a refresh by re-INVITE repeats it.
     pub local_sdp: Bytes,
     pub peer_updates: bool,
@@ -85,7 +85,7 @@ impl Session {
             ours: Ours::None,
             wanted: None,
             timer,
-            credentials: None,
+            secret: None,
             local_sdp,
             peer_updates,
         }
@@ -96,7 +96,7 @@ impl Session {
         dialog: Dialog,
         timer: SessionTimer,
         peer_updates: bool,
-        (credentials, local_sdp, record): (Option<Credentials>, Bytes, DialogRecord),
+        (secret, local_sdp, record): (Option<Secret>, Bytes, DialogRecord),
     ) -> Session {
         Session {
             dialog,
@@ -107,7 +107,7 @@ impl Session {
             ours: Ours::None,
             wanted: None,
             timer,
-            credentials,
+            secret,
             local_sdp,
             peer_updates,
         }
@@ -356,7 +356,7 @@ impl Session {
     ) -> Option<Leg> {
         self.refuse_theirs(core, now, 487);
         let (flow, bye) = self.dialog.request(core, Method::BYE);
-        core.bye(now, flow, bye, Some(leg), Goodbye { reason, credentials: self.credentials.as_ref() });
+        core.bye(now, flow, bye, Some(leg), Goodbye { reason, secret: self.secret.as_ref() });
         None
     }
 

@@ -6,7 +6,7 @@
 //! second on: after a restart its CANCEL can be made from what was stored.
 
 use super::body::session_description;
-use super::challenge::Authorizer;
+use super::challenge::{Authorizer, Secret};
 use super::core::{ALLOW, Core, Goodbye, InviteKind, Inviting, Purpose, SDP, SUPPORTED};
 use super::dialog::Dialog;
 use super::flow::Flow;
@@ -77,7 +77,7 @@ impl Calling {
             return refused(core, leg, 503, true);
         }
         let from = NameAddr::new(&invite.from.0, from).with_tag(&invite.identity.local_tag);
-        let authorizer = Authorizer::new(invite.credentials.clone());
+        let authorizer = Authorizer::new(Secret::of(invite.credentials.as_ref(), &invite.flows));
         let to = NameAddr::new("", to);
         Plan { invite, uri, from, to, at: 0, number: 1, authorizer, min_se: MIN_SE }.send(core, now, leg)
     }
@@ -161,14 +161,15 @@ impl Calling {
                 core.out.tell(Event::Answered { leg, body: body.unwrap_or_default() });
                 let peer_updates = response.headers.lists(HeaderName::Allow, "UPDATE");
                 let record = self.record();
-                let Invite { credentials, offer, .. } = self.plan.invite;
-                let session = Session::of_uac(dialog, timer, peer_updates, (credentials, offer, record));
+                let Plan { invite: Invite { offer, .. }, authorizer, .. } = self.plan;
+                let session =
+                    Session::of_uac(dialog, timer, peer_updates, (authorizer.secret().cloned(), offer, record));
                 Some(Leg::Session(Box::new(session)))
             }
             // The 200 has crossed our CANCEL: the call is over before it began (§9.1, §13.2.2.4).
             Stage::CancelHeld(_) | Stage::Cancelled => {
                 let (flow, bye) = dialog.request(core, Method::BYE);
-                let goodbye = Goodbye { reason: None, credentials: self.plan.authorizer.credentials() };
+                let goodbye = Goodbye { reason: None, secret: self.plan.authorizer.secret() };
                 core.bye(now, flow, bye, Some(leg), goodbye);
                 refused(core, leg, 487, false)
             }
@@ -189,8 +190,7 @@ impl Calling {
             Stage::Proceeding => false,
             Stage::CancelHeld(_) | Stage::Cancelled => return refused(core, leg, status, false),
         };
-        let asked = self.plan.flow().remote.ip();
-        if self.plan.authorizer.takes(asked, source.remote.ip(), response) {
+        if self.plan.authorizer.takes(source, response) {
             return self.plan.next_try(core, now, leg);
         }
         // RFC 4028 §7.3: once more, with what they can bear.
@@ -272,7 +272,7 @@ impl Plan {
         let kind = InviteKind::First {
             reach: self.invite.reach,
             contact_user: self.invite.contact_user.clone(),
-            credentials: self.invite.credentials.clone(),
+            secret: self.authorizer.secret().cloned(),
         };
         let purpose = Purpose::Invite(Box::new(Inviting { leg, kind, acks: Vec::new() }));
         match core.table.begin(now, flow, request, Some(leg), purpose, &mut core.out) {

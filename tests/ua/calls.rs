@@ -151,12 +151,10 @@ fn a_refused_call_is_acked_by_the_transaction() {
 #[test]
 fn an_offer_in_the_200_is_answered_in_the_ack() {
     let mut world = World::new();
-    let invite = format!(
-        "INVITE sip:bob@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKd1;rport\r\n\
+    let invite = "INVITE sip:bob@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKd1;rport\r\n\
          From: <sip:carol@192.0.2.9>;tag=c\r\nTo: <sip:bob@192.0.2.2>\r\nCall-ID: late\r\nCSeq: 1 INVITE\r\n\
-         Contact: <sip:carol@192.0.2.9>\r\nContent-Length: 0\r\n\r\n"
-    );
-    world.inject(address(9), address(2), &invite);
+         Contact: <sip:carol@192.0.2.9>\r\nContent-Length: 0\r\n\r\n";
+    world.inject(address(9), address(2), invite);
     world.run(20);
     let b = world.invited(1);
     world.with(1, |bob, now| bob.answer(now, b, Bytes::from(OFFER)));

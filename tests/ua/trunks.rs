@@ -140,6 +140,43 @@ fn the_next_flow_is_tried_on_503_but_not_after_a_provisional() {
 }
 
 #[test]
+fn a_200_that_comes_after_we_have_gone_on_is_acked_and_ended() {
+    let mut world = World::new();
+    let invite = world.invite_to(&[address(9), address(2)]);
+    world.send_invite(invite);
+    let request = world.last("INVITE").to_owned();
+    world.run(32_100);
+    world.ladder();
+    let late = reply(&request, "200 OK", "late", "Contact: <sip:late@192.0.2.9>\r\n", ANSWER);
+    world.inject(address(9), address(1), &late);
+    world.inject(address(9), address(1), &late);
+    world.run(50);
+
+    assert_eq!(world.ladder(), ["192.0.2.9 200 INVITE", "192.0.2.9 200 INVITE", "alice ACK", "alice BYE", "alice ACK"]);
+    assert!(world.events(0).is_empty());
+    assert_eq!(world.alice().counts().legs, 1);
+}
+
+#[test]
+fn a_challenge_from_an_address_the_peer_has_named_gets_nothing() {
+    let mut world = World::new();
+    let mut invite = world.invite_to(&[address(9)]);
+    (invite.credentials, invite.reach) = (credentials(), Reach::Contact);
+    let a = world.send_invite(invite);
+    let request = world.last("INVITE").to_owned();
+    world.inject(address(9), address(1), &reply(&request, "200 OK", "x", "Contact: <sip:x@192.0.2.66>\r\n", ANSWER));
+    world.run(20);
+    world.with(0, |alice, now| alice.hang_up(now, a, None));
+    let bye = world.last("BYE").to_owned();
+    let text = reply(&bye, "407 No", "", &format!("Proxy-Authenticate: {CHALLENGE}\r\n"), "");
+    world.inject(address(66), address(1), &text);
+    world.run(100);
+
+    assert!(world.sent.iter().all(|(_, _, text)| !text.contains("Authorization:")));
+    assert_eq!(world.ladder().iter().filter(|line| *line == "alice BYE").count(), 1);
+}
+
+#[test]
 fn a_dead_flow_is_left_at_once() {
     let mut world = World::new();
     let invite = world.invite_to(&[address(9), address(2)]);

@@ -50,6 +50,12 @@ impl InviteClient {
         InviteClient { state: State::Calling { resend: Resend::first(now), give_up: now + GIVE_UP } }
     }
 
+    /// The core has given up. A far end that was only slow may answer yet: as long as it can, its 2xx is passed up and
+    /// gets its ACK and BYE, so that nobody picks up to silence.
+    pub fn given_up(now: Tick) -> InviteClient {
+        InviteClient { state: State::Accepted { until: now + GIVE_UP } }
+    }
+
     /// In this state, to show what follows from it.
     pub const fn in_state(state: State) -> InviteClient {
         InviteClient { state }

@@ -87,8 +87,8 @@ pub enum Match {
 pub struct Unanswered<P> {
     /// Which.
     pub reference: ClientRef,
-    /// What it was.
-    pub client: Client<P>,
+    /// What it was; `None` for an INVITE that is kept in case a 2xx still comes: the core owes it an ACK.
+    pub client: Option<Client<P>>,
     /// The transport failed, not the far end.
     pub transport: bool,
 }
@@ -351,7 +351,7 @@ impl<P> Table<P> {
         lost.into_iter()
             .map(|reference| {
                 self.timers.set(Owner::Client(reference), None);
-                Unanswered { reference, client: self.remove_client(reference), transport: true }
+                Unanswered { reference, client: Some(self.remove_client(reference)), transport: true }
             })
             .collect()
     }
@@ -381,8 +381,14 @@ impl<P> Table<P> {
             self.timers.set(Owner::Client(reference), client.machine.deadline());
             return None;
         }
-        let client = self.remove_client(reference);
-        actions.contains(Action::TimedOut).then_some(Unanswered { reference, client, transport: false })
+        let timed_out = actions.contains(Action::TimedOut);
+        if timed_out && let ClientMachine::Invite(machine) = &mut client.machine {
+            *machine = InviteClient::given_up(now);
+            self.timers.set(Owner::Client(reference), machine.deadline());
+            return Some(Unanswered { reference, client: None, transport: false });
+        }
+        let client = Some(self.remove_client(reference));
+        timed_out.then_some(Unanswered { reference, client, transport: false })
     }
 
     fn server_timeout(&mut self, now: Tick, reference: TransactionRef, out: &mut Outbox) {

@@ -1,131 +1,156 @@
-//! Starting the real shell: what stands in its way is said in one sentence with the way out.
+//! The real binary from its first start to its end: what it tells, what it refuses, and that it goes when it is asked.
 
 #![cfg(feature = "shell")]
 
-use ringback::config;
-use ringback::entropy::Entropy;
-use ringback::run::{Parts, StartError, start};
-use ringback::store::{Limits, Opened};
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
-struct Place(PathBuf);
+/// How long a start or an end may take on a busy machine.
+const BOUND: Duration = Duration::from_secs(30);
 
-impl Place {
-    fn new(name: &str) -> Place {
-        let path = std::env::temp_dir().join(format!("ringback-start-{name}-{}", std::process::id()));
-        drop(std::fs::remove_dir_all(&path));
-        Place(path)
-    }
+/// A data directory that goes away.
+struct Data(PathBuf);
 
-    /// The embedded site on free ports of loopback.
-    fn parts(&self) -> Parts {
-        let secrets = config::embedded::Secrets::generate(&mut Entropy::from_seed(1));
-        let text = config::embedded::text(&secrets, chrono_tz::Tz::UTC);
-        let mut config = config::parse(&text, &config::Disk::new(&self.0)).unwrap();
-        config.shell.sip_udp = "127.0.0.1:0".parse().unwrap();
-        config.shell.http = "127.0.0.1:0".parse().unwrap();
-        config.shell.media_address = "127.0.0.1".parse().unwrap();
-        Parts { settings: config.settings, shell: config.shell, data: self.0.clone() }
-    }
-
-    fn refused(&self, parts: Parts) -> (StartError, String) {
-        let error = start(parts).err().expect("something stands in the way");
-        let sentence = error.to_string();
-        assert!(!sentence.contains('\n'), "{sentence}");
-        (error, sentence)
+impl Data {
+    fn new(name: &str) -> Data {
+        Data(std::env::temp_dir().join(format!("ringback-start-{name}-{}", std::process::id())))
     }
 }
 
-impl Drop for Place {
+impl Drop for Data {
     fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-#[test]
-fn a_taken_sip_port_is_named_with_the_setting_that_changes_it() {
-    let place = Place::new("sip");
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let mut parts = place.parts();
-    parts.shell.sip_udp = taken.local_addr().unwrap();
+/// A switch that ends with its test.
+struct Switch {
+    child: Child,
+    /// What it said at its start.
+    said: String,
+}
 
-    let (error, sentence) = place.refused(parts);
-
-    assert!(matches!(error, StartError::Sip(..)));
-    let port = taken.local_addr().unwrap().port().to_string();
-    for word in [&port, "UDP", "server.sip_udp", "--sip-udp"] {
-        assert!(sentence.contains(word), "{sentence}");
+impl Switch {
+    /// Starts on free ports and waits for the last line of the start text.
+    fn start(data: &Path) -> Switch {
+        let words = ["serve", "--sip-udp", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+        let mut child = ringback(data, &words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)).ok();
+        });
+        let mut said = String::new();
+        loop {
+            let line = told.recv_timeout(BOUND).unwrap_or_else(|_| panic!("it did not start; it said:\n{said}"));
+            said.push_str(&line);
+            said.push('\n');
+            if line.starts_with("Ctrl-C ends it") {
+                return Switch { child, said };
+            }
+        }
     }
-    assert!(!place.0.exists(), "nothing has been touched");
+
+    /// Waits for the end; its exit code.
+    fn end(mut self) -> Option<i32> {
+        let (tell, told) = mpsc::channel();
+        let pid = self.child.id();
+        std::thread::scope(|scope| {
+            let child = &mut self.child;
+            scope.spawn(move || tell.send(child.wait().ok().and_then(|status| status.code())));
+            told.recv_timeout(BOUND).unwrap_or_else(|_| {
+                signal(pid, "KILL");
+                None
+            })
+        })
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn signal(pid: u32, name: &str) {
+    Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+}
+
+fn ringback(data: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+    command.args(words).arg("--data").arg(data);
+    for name in ["CONFIG", "DATA", "HTTP", "MEDIA_PORTS", "PUBLIC_ADDRESS", "SERVER", "SIP_UDP"] {
+        command.env_remove(format!("RINGBACK_{name}"));
+    }
+    command
+}
+
+fn asked(data: &Path, words: &[&str]) -> Output {
+    ringback(data, words).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The last line on standard error: the sentence about the failure, after the log.
+fn sentence(output: &Output) -> String {
+    text(&output.stderr).lines().last().unwrap_or_default().to_owned()
 }
 
 #[test]
-fn a_taken_http_port_is_named_with_the_setting_that_changes_it() {
-    let place = Place::new("http");
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut parts = place.parts();
-    parts.shell.http = taken.local_addr().unwrap();
+fn the_first_start_shows_the_secrets_once_and_a_drain_ends_it_well() {
+    let data = Data::new("first");
 
-    let (_, sentence) = place.refused(parts);
+    let switch = Switch::start(&data.0);
+    let first = switch.said.clone();
+    let secret = text(&asked(&data.0, &["agent", "secret", "1001"]).stdout);
+    let queues = asked(&data.0, &["queue", "show"]);
+    let drained = asked(&data.0, &["drain"]);
+    let code = switch.end();
+    let again = Switch::start(&data.0);
+    signal(again.child.id(), "TERM");
+    let second = again.said.clone();
 
-    assert!(sentence.contains("server.http") && sentence.contains("--http"), "{sentence}");
+    assert!(first.contains(&format!("  1001  {secret}")), "{first}");
+    assert!(first.contains("*46") && first.contains("admin.token"), "{first}");
+    assert!(text(&queues.stdout).contains("support"), "{}", text(&queues.stderr));
+    assert_eq!((drained.status.code(), code), (Some(0), Some(0)));
+    assert!(!second.contains(secret.trim()), "{second}");
+    assert_eq!(again.end(), Some(0), "SIGTERM drains, and with no calls that is at once");
+    assert!(!data.0.join("admin.address").exists());
 }
 
 #[test]
-fn an_address_of_another_machine_is_named() {
-    let place = Place::new("address");
-    let mut parts = place.parts();
-    parts.shell.sip_udp = "192.0.2.77:5060".parse().unwrap();
+fn a_second_process_on_one_data_directory_is_refused_with_the_pid_of_the_first() {
+    let data = Data::new("second");
+    let switch = Switch::start(&data.0);
 
-    let (_, sentence) = place.refused(parts);
+    let refused = asked(&data.0, &["serve", "--sip-udp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
 
-    assert!(sentence.contains("192.0.2.77 is not an address of this machine"), "{sentence}");
+    assert_eq!(refused.status.code(), Some(1));
+    let said = sentence(&refused);
+    assert!(said.contains(&switch.child.id().to_string()), "{said}");
+    assert_eq!(asked(&data.0, &["queue", "show"]).status.code(), Some(0), "the first still answers");
 }
 
 #[test]
-fn a_data_directory_in_use_is_named_with_the_pid_of_its_user() {
-    let place = Place::new("locked");
-    let holder = Opened::open(&place.0, Limits::default()).unwrap();
+fn a_taken_port_is_named_with_the_setting_that_changes_it() {
+    let data = Data::new("port");
+    let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let http = TcpListener::bind("127.0.0.1:0").unwrap();
+    let [sip_taken, http_taken] = [sip.local_addr().unwrap(), http.local_addr().unwrap()].map(|at| at.to_string());
 
-    let (_, sentence) = place.refused(place.parts());
-    drop(holder);
+    let no_sip = asked(&data.0, &["serve", "--sip-udp", &sip_taken, "--http", "127.0.0.1:0"]);
+    let no_http = asked(&data.0, &["serve", "--sip-udp", "127.0.0.1:0", "--http", &http_taken]);
 
-    assert!(sentence.contains(&format!("in use by process {}", std::process::id())), "{sentence}");
-    assert!(sentence.contains("--data"), "{sentence}");
-}
-
-#[test]
-fn a_data_directory_that_cannot_be_is_named() {
-    let place = Place::new("directory");
-    std::fs::write(&place.0, b"a file").unwrap();
-    let mut parts = place.parts();
-    parts.data = place.0.join("below");
-
-    let (_, sentence) = place.refused(parts);
-    std::fs::remove_file(&place.0).unwrap();
-
-    assert!(sentence.contains("cannot be written") && sentence.contains("--data"), "{sentence}");
-}
-
-#[test]
-fn a_prompt_without_a_file_is_named() {
-    let place = Place::new("prompt");
-    let mut parts = place.parts();
-    parts.shell.prompts.push(("greeting".into(), "/nowhere/greeting.ogg".into()));
-
-    let (_, sentence) = place.refused(parts);
-
-    assert!(sentence.contains("\"greeting\"") && sentence.contains("/nowhere/greeting.ogg"), "{sentence}");
-}
-
-#[test]
-fn an_emptied_token_lets_nobody_in() {
-    let place = Place::new("token");
-    std::fs::create_dir_all(&place.0).unwrap();
-    std::fs::write(place.0.join("admin.token"), b"\n").unwrap();
-
-    let (_, sentence) = place.refused(place.parts());
-
-    assert!(sentence.contains("admin.token"), "{sentence}");
+    assert_eq!((no_sip.status.code(), no_http.status.code()), (Some(1), Some(1)));
+    assert!(sentence(&no_sip).contains("--sip-udp"), "{}", sentence(&no_sip));
+    assert!(sentence(&no_http).contains("--http"), "{}", sentence(&no_http));
+    assert!(!data.0.join("default-secrets").exists(), "secrets nobody has seen are not kept");
 }

@@ -1,3 +1,5 @@
+//! The states of an agent as they follow from choices and facts, and the feature codes.
+
 use crate::site::{agent, at, name, secs};
 use ringback::agent::{Agent, Chosen, Facts, FeatureCode, NO_ANSWER, NOT_READY, State};
 

@@ -1,3 +1,5 @@
+//! Calling hours around midnight, holidays and the nights in which clocks change.
+
 use crate::site::{WORKDAYS, date, hours, name, new_york, office, profile, secs, site, utc};
 use chrono::{TimeDelta, TimeZone, Weekday};
 use chrono_tz::{America, Europe, Pacific};

@@ -1,3 +1,5 @@
+//! Who stands where in line and who is served next by whom; law 4 as a property.
+
 use crate::site::{name, task_id, utc};
 use proptest::prelude::*;
 use ringback::id::{CallRef, Counter, Name, Ticket};

@@ -1,3 +1,5 @@
+//! How numbers are read, judged, spoken and written for a trunk; no hostile number of the corpus passes.
+
 use crate::site::site;
 use ringback::number::{NumberError, Party, facts, read, spoken, written};
 use ringback::policy::{Policy, Refusal};

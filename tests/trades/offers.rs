@@ -1,3 +1,5 @@
+//! Which rule answers a key, what forbids a request, and when the offer is announced.
+
 use crate::site::{name, new_york, profile, rule, secs, site};
 use ringback::callback::rule::{Announcement, Crowd, Moment, NotTaken, announcement, announcing, by_key, takes};
 use ringback::settings::{CallbackRule, Settings, Trigger};

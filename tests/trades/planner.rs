@@ -1,3 +1,5 @@
+//! Which task is due, what holds the others, and law 1, 2 and 6 over random days.
+
 use crate::site::{name, new_york, office, profile, rule, secs, site, task, task_id};
 use proptest::prelude::*;
 use ringback::callback::planner::{Agents, Around, Planner, Request, Step};

@@ -1,3 +1,5 @@
+//! What follows each outcome of an attempt.
+
 use crate::site::{profile, secs, task, utc};
 use ringback::callback::retry::{History, Next, Verdict, after, after_restart, first_try};
 use ringback::callback::task::{Attempt, CloseReason, Outcome};

@@ -1,3 +1,5 @@
+//! Where a dialled number leads, inwards and outwards.
+
 use crate::site::{name, site};
 use ringback::number::Party;
 use ringback::route::{NoRoute, Way, inbound, outbound, outbound_to};

@@ -25,6 +25,7 @@ use crate::net::admission::Admission;
 use crate::net::rtp;
 use crate::net::udp::SipSocket;
 use crate::settings::{Cidr, Settings, ShellSettings};
+use crate::sip::flow::Received;
 use crate::store::{Limits, Opened, Report};
 use crate::switch::Input;
 use crate::switch::event::Event;
@@ -32,6 +33,7 @@ use crate::web;
 use clock::Clock;
 use host::{Beginning, Inboxes, World};
 use recorder::Recorder;
+use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,18 +130,11 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let mut entropy = Entropy::from_secret(secret()?);
     // Sockets first: a taken port is the likeliest failure, and nothing has been touched yet.
     let socket = SipSocket::bind(shell.sip_udp).map_err(|error| StartError::Sip(shell.sip_udp, error))?;
-    let http = TcpListener::bind(shell.http).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-    let http = http.map_err(|error| StartError::Http(shell.http, error))?;
-    let http_address = http.local_addr().map_err(|error| StartError::Http(shell.http, error))?;
+    let (http, http_address) = listen(shell.http).map_err(|error| StartError::Http(shell.http, error))?;
     let library = Arc::new(clips::load(&shell.prompts, settings.system.default_country.as_deref())?);
     let mut opened = Opened::open(&data, Limits::default())?;
     let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("shell")
-        .enable_all()
-        .build()
-        .map_err(StartError::Thread)?;
+    let runtime = runtime().map_err(StartError::Thread)?;
 
     let (commands, asked) = Commands::pair();
     let (sip_in, sip) = mpsc::channel(INBOX);
@@ -154,13 +149,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let store = opened.start(move |reference, result| {
         drop(answers.blocking_send(Input::Committed(reference, result))); // Only a switch that has ended is deaf.
     });
-    let admission = Admission::new(trusted(&settings));
-    let receive = socket.clone().receive(clock, admission, sip_in);
-    runtime.spawn(async move {
-        if let Err(error) = receive.await {
-            tracing::error!(%error, "SIP is not received");
-        }
-    });
+    runtime.spawn(receive(socket.clone(), clock, Admission::new(trusted(&settings)), sip_in));
     let site =
         web::Site { commands: commands.clone(), token: token.clone(), data: data.clone(), health: store.health() };
     runtime.spawn(web::serve(http, site));
@@ -191,6 +180,23 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
         thread: Some(thread),
         runtime: Some(runtime),
     })
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("shell").enable_all().build()
+}
+
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+async fn receive(socket: SipSocket, clock: Clock, admission: Admission, inbox: mpsc::Sender<Received>) {
+    if let Err(error) = socket.receive(clock, admission, inbox).await {
+        tracing::error!(%error, "SIP is not received");
+    }
 }
 
 /// What recorder and shards are started with.

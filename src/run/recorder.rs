@@ -27,6 +27,8 @@ const FRAME_SAMPLES: usize = 160;
 /// Frames between two flushes: a second.
 const FLUSH_FRAMES: u64 = 50;
 
+// Frames are all but a few of the letters, and boxing them would allocate fifty times a second for each call.
+#[allow(clippy::large_enum_variant)]
 enum Letter {
     Frame { id: RecordingId, missed: u32, left: [i16; FRAME_SAMPLES], right: [i16; FRAME_SAMPLES] },
     End { id: RecordingId, missed: u32 },

@@ -54,13 +54,19 @@ impl Switch {
     }
 
     fn store_choice(&mut self, agent: &Name) {
-        let Some(desk) = self.agents.get(agent) else { return };
-        let record = AgentRecord {
+        if let Some(record) = self.choice_of(agent) {
+            self.commit(vec![Change::PutAgent(record)], Pending::Told);
+        }
+    }
+
+    /// What an agent has chosen, as the disk knows it.
+    pub(super) fn choice_of(&self, agent: &Name) -> Option<AgentRecord> {
+        let desk = self.agents.get(agent)?;
+        Some(AgentRecord {
             agent: agent.clone(),
             logged_in: desk.chosen().logged_in,
             paused: desk.chosen().paused.as_deref().map(str::to_owned),
-        };
-        self.commit(vec![Change::PutAgent(record)], Pending::Told);
+        })
     }
 
     /// Tells every agent's desk what its legs and bindings say now.

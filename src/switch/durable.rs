@@ -2,11 +2,12 @@
 //! you dial: what follows a commit happens here, and nowhere else.
 
 use super::promise::Promise;
-use super::{Change, CommitRef, NotStored, Output, Switch};
-use crate::id::{CallRef, ReplyTo, TaskId, TransactionRef};
+use super::{Change, CommitRef, NotStored, Output, Switch, Timer};
+use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, TransactionRef};
 use crate::registrar::BindingChange;
 use crate::sip::user_agent::Field;
 use crate::time::Now;
+use std::time::Duration;
 
 /// What waits for a commit.
 #[derive(Debug)]
@@ -40,17 +41,43 @@ pub(super) fn binding_change(change: &BindingChange) -> Change {
     }
 }
 
+/// After a commit that failed, what the disk does not know is told again this much later.
+const TELL_AGAIN: Duration = Duration::from_secs(5);
+
+/// Something whose present state the disk may not know, because a commit failed. What is told again is not the change
+/// of that time but what has become of it since.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Owed {
+    Task(TaskId),
+    Attempt(TaskId, AttemptId),
+    Recording(RecordingId),
+    Agent(Name),
+}
+
+impl Owed {
+    fn of(change: &Change) -> Option<Owed> {
+        match change {
+            Change::PutTask(task) => Some(Owed::Task(task.id)),
+            Change::PutAttempt(attempt) => Some(Owed::Attempt(attempt.task, attempt.id)),
+            Change::PutRecording(recording) => Some(Owed::Recording(recording.id)),
+            Change::PutAgent(record) => Some(Owed::Agent(record.agent.clone())),
+            // A phone whose binding is not stored was told 503; one that is not removed has expired.
+            Change::PutBinding(_) | Change::RemoveBinding { .. } => None,
+        }
+    }
+}
+
 impl Switch {
     /// Sends changes to the disk; `pending` goes on when it answers.
     pub(super) fn commit(&mut self, changes: Vec<Change>, pending: Pending) {
         let commit = CommitRef(self.commits_made.take());
-        self.commits.insert(commit, pending);
+        self.commits.insert(commit, (pending, changes.iter().filter_map(Owed::of).collect()));
         self.out.push_back(Output::Commit(commit, changes));
     }
 
     /// The disk has answered.
     pub(super) fn on_committed(&mut self, now: Now, commit: CommitRef, stored: Result<(), NotStored>) {
-        let Some(pending) = self.commits.remove(&commit) else { return };
+        let Some((pending, owed)) = self.commits.remove(&commit) else { return };
         if stored != Err(NotStored::Reserve) {
             self.store_ok = stored.is_ok();
         }
@@ -67,6 +94,35 @@ impl Switch {
                 Err(_) => self.ua.respond(now.tick, transaction, 503, vec![("Retry-After", "30".to_owned())]),
             },
             Pending::Reply { to, task, is_new } => self.reply_committed(now, to, *task, is_new, stored),
+        }
+        if stored.is_err() {
+            self.owed.extend(owed);
+            self.timers.set(Timer::TellAgain, now.tick + TELL_AGAIN);
+        }
+    }
+
+    /// Tells the disk again what it refused: a call that is over must not be open on the disk, or the next life would
+    /// repeat it. What was never held (a promise that was not made, an attempt that never was) is not there to tell.
+    pub(super) fn tell_again(&mut self) {
+        let changes: Vec<Change> =
+            std::mem::take(&mut self.owed).iter().filter_map(|owed| self.as_it_is(owed)).collect();
+        if !changes.is_empty() {
+            self.commit(changes, Pending::Told);
+        }
+    }
+
+    fn as_it_is(&self, owed: &Owed) -> Option<Change> {
+        match owed {
+            Owed::Task(id) => {
+                let task = self.planner.get(*id).or_else(|| self.closed.get(id))?;
+                Some(Change::PutTask(Box::new(task.clone())))
+            }
+            Owed::Attempt(task, id) => {
+                let attempt = self.attempts.get(task)?.iter().find(|attempt| attempt.id == *id)?;
+                Some(Change::PutAttempt(Box::new(attempt.clone())))
+            }
+            Owed::Recording(id) => Some(Change::PutRecording(Box::new(self.recordings.get(id)?.clone()))),
+            Owed::Agent(agent) => self.choice_of(agent).map(Change::PutAgent),
         }
     }
 }

@@ -274,6 +274,7 @@ impl Switch {
             Timer::Call(call, CallTimer::MaxWait) => self.waited_too_long(now, call),
             Timer::Probe(leg) => self.end_leg(now, leg, EndCause::MediaLost),
             Timer::Look => self.serve_wanted = true,
+            Timer::TellAgain => self.tell_again(),
         }
     }
 

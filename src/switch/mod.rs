@@ -55,10 +55,10 @@ use crate::sip::user_agent::UserAgent;
 use crate::time::{Now, Tick};
 use crate::trunk::{self, Trunks};
 use call::Call;
-use durable::Pending;
+use durable::{Owed, Pending};
 use legs::{Leg, OnLine, Ports};
 use peers::Peer;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use timers::Timers;
 
@@ -83,6 +83,8 @@ enum Timer {
     Probe(LegRef),
     /// Somebody may be served who could not be before: an exclusion has ended.
     Look,
+    /// The disk has refused something and is told again.
+    TellAgain,
 }
 
 /// The control plane.
@@ -119,7 +121,8 @@ pub struct Switch {
     shard_turn: Counter,
 
     timers: Timers<Timer>,
-    commits: BTreeMap<CommitRef, Pending>,
+    commits: BTreeMap<CommitRef, (Pending, Vec<Owed>)>,
+    owed: BTreeSet<Owed>,
     commits_made: Counter,
     requests: BTreeMap<RequestRef, (Name, trunk::Kind)>,
     lookups: BTreeMap<LookupRef, Name>,

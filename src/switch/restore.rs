@@ -21,7 +21,7 @@ use crate::settings::Settings;
 use crate::sip::user_agent::{Identity, UserAgent};
 use crate::time::Now;
 use crate::trunk::Trunks;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ impl Switch {
             shard_turn: Counter::default(),
             timers: Timers::default(),
             commits: BTreeMap::new(),
+            owed: BTreeSet::new(),
             commits_made: Counter::default(),
             requests: BTreeMap::new(),
             lookups: BTreeMap::new(),

@@ -108,6 +108,7 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.profiles[0].record = record;
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
     });
+    world.ladder.hides_registrations = true;
     if packets {
         world = world.with_packets();
     }

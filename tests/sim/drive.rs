@@ -275,6 +275,7 @@ impl World {
             assert!(left.is_empty(), "{} has calls left: {left:?}", station.name);
             assert!(!station.endpoint.is_waiting(), "{} waits for something", station.name);
         }
+        assert!(self.switch.as_ref().is_none_or(ringback::switch::Switch::at_rest), "law 7: the switch is not at rest");
         match self.ask(Command::Status) {
             Reply::Status(status) => assert_eq!(status.calls, 0, "law 7: calls left"),
             other => panic!("{other:?}"),

@@ -310,9 +310,12 @@ impl World {
         self.shard.command(self.now, &command, &mut out);
         match &command {
             media::Command::Bridge { a, b } => {
-                [a, b]
-                    .into_iter()
-                    .for_each(|leg| self.later(Duration::from_millis(20), Happening::Voice { leg: *leg }));
+                for leg in [a, b] {
+                    if let Some((station, _)) = self.who(*leg).filter(|(station, _)| *station != TRUNK) {
+                        self.laws.on_talk(self.stations[station].endpoint.config.user.clone());
+                    }
+                    self.later(Duration::from_millis(20), Happening::Voice { leg: *leg });
+                }
             }
             media::Command::Update { leg, silence: Some(after), .. } => {
                 self.later(*after, Happening::Silence { leg: *leg, since: self.now });

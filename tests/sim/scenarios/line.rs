@@ -217,6 +217,7 @@ fn a_caller_whose_wire_is_cut_is_asked_once_more_and_let_go() {
     world.assert_ladder("rtp_timeout");
     world.stations[TRUNK].endpoint.quirks.dead = false;
     world.hang_up(TRUNK, call);
+    world.run_for(secs(40));
     world.assert_rest();
 }
 

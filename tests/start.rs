@@ -38,21 +38,19 @@ impl Switch {
     /// Starts on free ports and waits for the last line of the start text.
     fn start(data: &Path) -> Switch {
         let words = ["serve", "--sip-udp", "127.0.0.1:0", "--http", "127.0.0.1:0"];
-        let mut child = ringback(data, &words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
+        let child = ringback(data, &words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut switch = Switch { child, said: String::new() };
+        let out = BufReader::new(switch.child.stdout.take().unwrap());
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
             out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)).ok();
         });
-        let mut said = String::new();
-        loop {
-            let line = told.recv_timeout(BOUND).unwrap_or_else(|_| panic!("it did not start; it said:\n{said}"));
-            said.push_str(&line);
-            said.push('\n');
-            if line.starts_with("Ctrl-C ends it") {
-                return Switch { child, said };
-            }
+        while !switch.said.contains("\nCtrl-C ends it") {
+            let line = told.recv_timeout(BOUND).unwrap_or_else(|_| panic!("it did not start:\n{}", switch.said));
+            switch.said.push_str(&line);
+            switch.said.push('\n');
         }
+        switch
     }
 
     /// Waits for the end; its exit code.

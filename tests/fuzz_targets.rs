@@ -60,3 +60,54 @@ fn any_challenge_and_any_credentials_are_read_or_refused() {
     check!().with_iterations(ITERATIONS).for_each(targets::digest);
     mutate(&[credentials.to_vec(), challenge.to_vec()], targets::digest);
 }
+
+/// Session descriptions of the corpus, and two of our own.
+fn descriptions() -> Vec<Vec<u8>> {
+    let body = |message: &Vec<u8>| {
+        let at = message.windows(4).position(|four| four == b"\r\n\r\n")?;
+        message[at + 4..].starts_with(b"v=0").then(|| message[at + 4..].to_vec())
+    };
+    let mut found: Vec<_> = seeds(&["attacks", "rfc4475"]).iter().filter_map(body).collect();
+    assert!(found.len() > 10, "the corpus has session descriptions");
+    found.push(
+        b"v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 96 0 8 101\r\n\
+          a=rtpmap:96 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:30\r\na=sendonly\r\n\
+          m=video 0 RTP/AVP 31\r\nc=IN IP6 2001:db8::1\r\na=inactive\r\n"
+            .to_vec(),
+    );
+    found
+}
+
+#[test]
+fn any_description_is_answered_or_refused() {
+    check!().with_iterations(ITERATIONS).for_each(targets::sdp);
+    mutate(&descriptions(), targets::sdp);
+}
+
+/// Datagrams with how they come and their length in front: audio and a key press, to both sides of a bridge.
+fn conversation() -> Vec<u8> {
+    let mut pieces = Vec::new();
+    for n in 0..24u8 {
+        let packet = match n % 3 {
+            0 => [&[0x80, 0, 0, n, 0, 0, n, 0, 0, 0, 0, 9][..], &[0x55; 160]].concat(),
+            1 => [&[0x80, 8, 0, n, 0, 0, n, 0, 0, 0, 0, 8][..], &[0x55; 80]].concat(),
+            _ => vec![0x80, 101, 0, n, 0, 0, n, 0, 0, 0, 0, 9, n % 10, 0x8a, 3, 0x20],
+        };
+        pieces.extend([(n % 3 % 2) | (2 << 5), packet.len() as u8]);
+        pieces.extend(packet);
+    }
+    pieces
+}
+
+#[test]
+fn any_packets_leave_the_engine_sound() {
+    check!().with_iterations(ITERATIONS).for_each(targets::rtp);
+    mutate(&[conversation()], targets::rtp);
+}
+
+#[test]
+fn any_telephone_events_are_no_more_digits_than_a_person_presses() {
+    check!().with_iterations(ITERATIONS).for_each(targets::dtmf);
+    let presses: Vec<u8> = (0..40).flat_map(|n: u8| [20, 0, 0, n / 8, 0, n / 8, 0x0a, 1, 0x40]).collect();
+    mutate(&[presses], targets::dtmf);
+}

@@ -2,6 +2,8 @@
 //! `cargo test` (`tests/fuzz_targets.rs`). On the stable toolchain, from the directory above:
 //! `RUSTC_BOOTSTRAP=1 cargo +stable fuzz run --sanitizer none sip_message`.
 
+mod media;
 mod sip;
 
+pub use media::{dtmf, rtp, sdp};
 pub use sip::{digest, sip_message, sip_stream};

@@ -1,5 +1,6 @@
 //! What a phone sends beside SIP: no panic, and the engine keeps its promises whatever comes.
 
+use ringback::audio::clip::RINGBACK;
 use ringback::audio::{Clip, Library, tone};
 use ringback::entropy::Entropy;
 use ringback::id::{LegRef, PlayRef, RecordingId};
@@ -13,12 +14,18 @@ use ringback::sdp::answer::{OfferWanted, Session, accept, answer, answer_disable
 use ringback::settings::Codec;
 use ringback::time::Tick;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 const CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)), 4_000);
 const STRANGER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 66)), 6_666);
+
+/// Made once: clips cost far more than the packets of a run.
+static LIBRARY: LazyLock<Arc<Library>> = LazyLock::new(|| {
+    let music = Arc::new(Clip::new(tone::sine(440.0, 0.3, 100)));
+    Arc::new(Library::from([("hold".into(), music.clone()), (RINGBACK.into(), music)]))
+});
 
 /// A session description: what we answer can be read, has the offer's lines, and sends media to one host at most.
 pub fn sdp(octets: &[u8]) {
@@ -44,7 +51,7 @@ pub fn sdp(octets: &[u8]) {
 
 /// One datagram on its own: what is read is written again the same, and lies within it.
 pub fn rtp(octets: &[u8]) {
-    drop(rtcp::read(octets));
+    let _ = rtcp::read(octets);
     if let Ok(packet) = Packet::parse(octets) {
         assert!(packet.payload.len() + 12 <= octets.len());
         let mut again = vec![0; 12 + packet.payload.len()];
@@ -85,8 +92,7 @@ impl Sink for Watch {
 
 /// A bridged, taped pair of legs: each piece of the input is a datagram to one of them, from its peer or a stranger.
 fn engine(octets: &[u8]) {
-    let library = Library::from([("hold".into(), Arc::new(Clip::new(tone::sine(440.0, 0.3, 100))))]);
-    let mut engine = Engine::new(Arc::new(library), Entropy::from_seed(1));
+    let mut engine = Engine::new(LIBRARY.clone(), Entropy::from_seed(1));
     let mut watch = Watch::default();
     let legs = [LegRef(1), LegRef(2)];
     for (leg, codec) in legs.into_iter().zip(CODECS) {

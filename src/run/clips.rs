@@ -7,6 +7,7 @@ use crate::audio::clip::{Clip, Library, RINGBACK};
 use crate::audio::{SAMPLE_RATE, resample, tone};
 use crate::id::Name;
 use crate::limits::CLIP_SAMPLES;
+use crate::switch::say::PAUSE;
 use std::fs::File;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ use symphonia::core::io::{MediaSource, MediaSourceStream};
 
 /// The built-in hold music.
 pub const HOLD: &str = "hold";
+
+/// The silence between two digits that are read aloud: 60 ms.
+const PAUSE_SAMPLES: usize = 480;
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
@@ -84,6 +88,7 @@ pub fn load(prompts: &[(Name, PathBuf)], country: Option<&str>) -> Result<Librar
         let samples = decode(Box::new(Cursor::new(*wav)), Hint::new()).expect("the tests decode every built-in clip");
         library.insert((*name).into(), Arc::new(Clip::new(samples)));
     }
+    library.insert(PAUSE.into(), Arc::new(Clip::new(vec![0; PAUSE_SAMPLES])));
     library.insert(RINGBACK.into(), Arc::new(tone::ringback(country.unwrap_or("US"))));
     for (name, path) in prompts {
         let samples = decode_file(path).map_err(|why| ClipError { name: name.clone(), path: path.clone(), why })?;
@@ -170,6 +175,7 @@ mod tests {
         }
         assert_eq!(library[HOLD].len(), 72 * 8_000);
         assert!(library.contains_key(RINGBACK));
+        assert!(library[PAUSE].samples().iter().all(|sample| *sample == 0) && !library[PAUSE].is_empty());
     }
 
     #[test]

@@ -182,6 +182,7 @@ pub struct Endpoint {
     acks: Vec<(String, SocketAddr, Vec<u8>)>,
     calls: BTreeMap<CallId, Call>,
     voices: BTreeMap<CallId, Voice>,
+    tuned: BTreeMap<CallId, u32>,
     next_call: u64,
     register: Registration,
     out: VecDeque<Transmit>,
@@ -212,6 +213,7 @@ impl Endpoint {
             acks: Vec::new(),
             calls: BTreeMap::new(),
             voices: BTreeMap::new(),
+            tuned: BTreeMap::new(),
             next_call: 0,
             register: Registration::default(),
             out: VecDeque::new(),
@@ -297,6 +299,11 @@ impl Endpoint {
         self.voices.get_mut(&call)
     }
 
+    /// In this call the mouth will have a pitch of its own, in place of the endpoint's.
+    pub fn tune(&mut self, call: CallId, pitch: u32) {
+        self.tuned.insert(call, pitch);
+    }
+
     /// Whether nothing is under way: no call, no transaction that still repeats itself.
     pub fn is_quiet(&self) -> bool {
         self.calls.is_empty() && self.clients.is_empty() && self.answers.is_empty()
@@ -344,13 +351,15 @@ impl Endpoint {
         let codec = shared.into_iter().find(|codec| self.config.codecs.contains(codec)).unwrap_or(0);
         let quiet = matches!(call.local.direction, Direction::RecvOnly | Direction::Inactive) || remote.rtp.port() == 0;
         let ssrc = self.entropy.next_u64() as u32;
-        let voice = self.voices.entry(id).or_insert_with(|| Voice::new(now, remote, codec, self.config.pitch, ssrc));
+        let pitch = self.tuned.get(&id).copied().unwrap_or(self.config.pitch);
+        let voice = self.voices.entry(id).or_insert_with(|| Voice::new(now, remote, codec, pitch, ssrc));
         voice.redirect(remote, codec);
         voice.mute(quiet);
     }
 
     fn forget(&mut self, id: CallId) -> Option<Call> {
         self.voices.remove(&id);
+        self.tuned.remove(&id);
         self.answers.remove(&id);
         self.calls.remove(&id)
     }

@@ -23,6 +23,8 @@ pub struct Person {
     pub talk: Option<Duration>,
     /// How long he stays in a call in which nobody speaks to him, after taking it.
     pub bears_silence: Option<Duration>,
+    /// The pitch of his voice; unset: that of his phone.
+    pub pitch: Option<u32>,
     intents: Vec<Intent>,
 }
 
@@ -98,6 +100,7 @@ impl Person {
             visit: Visit::default(),
             talk: None,
             bears_silence: None,
+            pitch: None,
             intents: Vec::new(),
         }
     }
@@ -161,6 +164,11 @@ impl Person {
         if let Some(silence) = self.bears_silence {
             self.intend_alone(now, silence, call, Deed::HangUp);
         }
+    }
+
+    /// He will hang up after a while, unless the other side does before.
+    pub fn leaves(&mut self, now: Tick, after: Duration, call: CallId) {
+        self.intend(now, after, call, Deed::HangUp);
     }
 
     /// Somebody speaks to him.

@@ -94,7 +94,7 @@ impl Station {
         } else {
             self.endpoint.dial(now, number, None, &[])
         };
-        self.owners.insert(call, person);
+        self.owns(person, call);
         call
     }
 
@@ -102,8 +102,15 @@ impl Station {
     pub fn dial_withheld(&mut self, now: Tick, person: usize, number: &str) -> CallId {
         let call =
             self.endpoint.dial(now, number, Some("sip:anonymous@anonymous.invalid"), &[("Privacy", "id".to_owned())]);
-        self.owners.insert(call, person);
+        self.owns(person, call);
         call
+    }
+
+    fn owns(&mut self, person: usize, call: CallId) {
+        self.owners.insert(call, person);
+        if let Some(pitch) = self.people[person].pitch {
+            self.endpoint.tune(call, pitch);
+        }
     }
 
     /// Whose call it is.
@@ -251,7 +258,7 @@ impl Station {
             self.endpoint.refuse(now, call, 404);
             return None;
         };
-        self.owners.insert(call, person);
+        self.owns(person, call);
         self.people[person].on_ringing(now, call);
         Some(person)
     }

@@ -18,6 +18,9 @@ use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 
+/// Samples a second that a file of sound has; a header that says otherwise lies, and would cost us dearly.
+const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+
 /// The built-in hold music.
 pub const HOLD: &str = "hold";
 
@@ -118,8 +121,11 @@ fn decode(source: Box<dyn MediaSource>, hint: Hint) -> Result<Vec<i16>, Unusable
         symphonia::default::get_codecs().make_audio_decoder(params, &Default::default()).map_err(unusable)?;
     let id = track.id;
     let (mono, rate) = mix_down(&mut *format, &mut *decoder, id)?;
-    if mono.is_empty() || rate == 0 {
+    if mono.is_empty() {
         return Err(Unusable::Empty);
+    }
+    if !RATES.contains(&rate) {
+        return Err(Unusable::Format);
     }
     Ok(resample::to_i16(&resample::resample(&mono, rate, SAMPLE_RATE)))
 }

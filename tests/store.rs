@@ -344,3 +344,58 @@ fn many_commits_at_once_are_all_answered_in_order() {
     assert_eq!(answers, (1..=500).map(|n| Ok(Revision(n))).collect::<Vec<_>>());
     assert_eq!(open(&place).restored.tasks.len(), 500);
 }
+
+/// Where the writer below writes; set only in the process that is to be killed.
+const VICTIM: &str = "RINGBACK_TEST_KILLED_WRITER";
+
+/// Not a test of its own: the process that `nothing_acknowledged_is_lost_by_kill_9` starts and kills.
+#[test]
+fn writer_that_is_killed() {
+    use std::io::Write;
+    let Some(data) = std::env::var_os(VICTIM) else { return };
+    let opened = Opened::open(Path::new(&data), limits()).unwrap();
+    let first = opened.restored.tasks.len() as u64;
+    let store = opened.start(move |reference, result| {
+        result.unwrap();
+        // Straight to the pipe: what a buffer held would be lost with the process.
+        writeln!(std::io::stderr(), "acknowledged {}", first + reference.0).unwrap();
+    });
+    for n in 0.. {
+        if store.commit(CommitRef(n), vec![put_task(&task(first + n))]).is_err() {
+            std::thread::sleep(Duration::from_millis(1)); // The queue is full; this number is left out.
+        }
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_kill_9() {
+    use std::io::{BufRead, BufReader};
+    let place = Place::new("kill");
+    let mut acknowledged = std::collections::BTreeSet::new();
+
+    for round in 0..8u64 {
+        let mut writer = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "writer_that_is_killed", "--nocapture"])
+            .env(VICTIM, &place.0)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(writer.stderr.take().unwrap()).lines();
+        // Some are killed while they open, the others after a few hundred answers.
+        let answers = lines.by_ref().map_while(Result::ok).take((round * 97) as usize).collect::<Vec<_>>();
+        std::thread::sleep(Duration::from_millis(round * 7));
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let rest = lines.map_while(Result::ok);
+        let numbers =
+            answers.into_iter().chain(rest).filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok());
+        acknowledged.extend(numbers.collect::<Vec<u64>>());
+
+        let opened = open(&place);
+        let kept: std::collections::BTreeSet<_> = opened.restored.tasks.iter().map(|task| task.id).collect();
+        assert!(opened.report.quarantined.is_empty() && opened.report.lost_commits == 0, "{:?}", opened.report);
+        assert!(acknowledged.iter().all(|n| kept.contains(&task(*n).id)), "round {round}");
+    }
+    assert!(acknowledged.len() > 500, "{}", acknowledged.len());
+}

@@ -8,10 +8,11 @@
 use super::call::{Call, Kind, NewCall, Story};
 use super::durable::Pending;
 use super::end::EndCause;
+use super::outcome::Refusal;
 use super::ring::{ELSEWHERE, Ring, Shown};
 use super::talk::{Purpose, Stage as TalkStage, Talk};
 use super::{CallTimer, Change, Switch, Timer, event, say};
-use crate::callback::retry::{self, History};
+use crate::callback::retry;
 use crate::callback::task::{Attempt, LegRecord, Outcome, Task, TaskState};
 use crate::id::DialogRecord;
 use crate::id::{AttemptId, CallRef, LegRef, Name, PlayRef, TaskId, Ticket};
@@ -23,8 +24,6 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use std::time::Duration;
 
-/// An agent who declined a callback is not offered the same one again for so long.
-const DECLINED: Duration = Duration::from_secs(60);
 /// After a commit that failed, the task rests for so long.
 const DISK_PAUSE: TimeDelta = TimeDelta::seconds(5);
 
@@ -450,133 +449,9 @@ impl Switch {
     }
 }
 
-/// How a customer's phone refused.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
-    /// Nobody said so: no answer at all, or the network's.
-    pub(super) local: bool,
-}
-
-impl Refusal {
-    /// The SIP map of model.md.
-    fn outcome(self) -> Outcome {
-        match (self.status, self.local) {
-            (408 | 503, true) => Outcome::NetworkError,
-            (486 | 600, _) => Outcome::Busy,
-            (480 | 408 | 487, _) => Outcome::NoAnswer,
-            (603 | 607 | 608, _) => Outcome::Rejected,
-            (404 | 410 | 484 | 604, _) => Outcome::InvalidNumber,
-            (403, _) => Outcome::CallerIdRefused,
-            (500..600, _) => Outcome::NetworkError,
-            _ => Outcome::Rejected, // 3xx (never followed, T19) and the other 4xx and 6xx: the far end does not want this call.
-        }
-    }
-}
-
-// --- The end ---
+// --- Where it is ---
 impl Switch {
-    /// An attempt ends before anybody talked: phones stop, the agent is told when he is there to hear it.
-    pub(super) fn finish_attempt(&mut self, now: Now, id: CallRef, outcome: Outcome, talked: Duration) {
-        let Some(attempt) = self.attempting(id) else { return };
-        let task = attempt.task;
-        let stage = std::mem::replace(&mut attempt.stage, Stage::Reserving);
-        self.cancel_call_timers(id);
-        let agent = match stage {
-            Stage::Reserving => None,
-            Stage::AgentRinging(ring) => {
-                self.stop_ring(now, ring, None, None);
-                None
-            }
-            Stage::AgentReady { agent, .. } | Stage::Telling { agent, .. } => Some(agent),
-            Stage::CustomerRinging { agent, customers, .. } => {
-                for customer in customers {
-                    self.hang_up(now, customer, None);
-                }
-                Some(agent)
-            }
-        };
-        self.conclude(now, id, task, outcome, talked);
-        let agent = agent.filter(|agent| self.legs.contains_key(agent));
-        let clips = say::failed_attempt(outcome);
-        match agent {
-            Some(agent) if !clips.is_empty() => {
-                let play = self.play(agent, Play::Clips { clips, then: None });
-                self.set_stage(id, Stage::Telling { agent, play });
-            }
-            Some(agent) => {
-                self.hang_up(now, agent, None);
-                self.end_call(now, id, EndCause::AttemptOver);
-            }
-            None => self.end_call(now, id, EndCause::AttemptOver),
-        }
-    }
-
-    /// Judges an attempt, stores it with its task, and gives the task its next place or its end.
-    fn conclude(&mut self, now: Now, id: CallRef, task: TaskId, outcome: Outcome, talked: Duration) {
-        let settings = self.settings.clone();
-        self.attempt_calls.remove(&task);
-        let recording = self.calls.get(&id).and_then(|call| call.recording);
-        let Some(attempt) = self.open_attempt(task) else { return };
-        attempt.outcome = Some(outcome);
-        attempt.ended_at = Some(now.utc);
-        attempt.talk_secs = talked.as_secs();
-        attempt.recording = recording;
-        if let Some(leg) = attempt.customer_leg.as_mut().filter(|leg| leg.invite_at.is_some()) {
-            leg.ended_at = Some(now.utc);
-        }
-        let (n, ended) = (attempt.n, Change::PutAttempt(Box::new(attempt.clone())));
-        self.publish(event::Event::AttemptEnded { task, n, outcome });
-        let mut changes = vec![ended];
-        if let Some((held, profile)) =
-            self.planner.get(task).and_then(|held| Some((held.clone(), settings.profile(&held.profile)?)))
-        {
-            let history = self.attempts.get(&task).map_or(&[][..], Vec::as_slice);
-            let before = history.len().saturating_sub(1);
-            let verdict = retry::after(profile, &held, History::of(&history[..before]), outcome, now.utc);
-            if let Some(task) = self.planner.conclude(now.utc, &settings, task, verdict) {
-                changes.push(Change::PutTask(Box::new(task.clone())));
-                self.reopen_place(&task);
-                if task.state.is_final() {
-                    self.task_closed(task);
-                }
-            }
-        }
-        self.commit(changes, Pending::Told);
-    }
-
-    /// The task waits again, at its old place.
-    fn reopen_place(&mut self, task: &Task) {
-        if let Some(line) = self.lines.get_mut(&task.queue)
-            && let Some(ticket) = line.ticket_of(task.id)
-        {
-            line.set_standing(ticket, crate::queue::line::Standing::Open);
-        }
-        self.serve_wanted = true;
-    }
-
-    fn decline_place(&mut self, now: Now, id: CallRef, agent: &Name) {
-        let Some((task, queue)) = self.calls.get(&id).and_then(|call| Some((call.task?, call.queue.clone()?))) else {
-            return;
-        };
-        if let Some(line) = self.lines.get_mut(&queue)
-            && let Some(ticket) = line.ticket_of(task)
-        {
-            let until = now.tick + DECLINED;
-            line.exclude(ticket, agent, Some(until));
-            self.timers.set(Timer::Look, until);
-        }
-    }
-
-    /// An attempt is given up because its task is served otherwise. A conversation is not: it is what was promised.
-    pub(super) fn supersede(&mut self, now: Now, task: TaskId) {
-        let Some(id) = self.attempt_calls.get(&task).copied() else { return };
-        if self.attempting(id).is_some() {
-            self.finish_attempt(now, id, Outcome::Superseded, Duration::ZERO);
-        }
-    }
-
-    fn advance(&mut self, now: Now, task: TaskId, state: TaskState) {
+    pub(super) fn advance(&mut self, now: Now, task: TaskId, state: TaskState) {
         let settings = self.settings.clone();
         // Not stored: a restart closes an open attempt wherever it was.
         let _ = self.planner.advance(now.utc, &settings, task, state);
@@ -589,13 +464,13 @@ impl Switch {
         }
     }
 
-    fn set_stage(&mut self, id: CallRef, stage: Stage) {
+    pub(super) fn set_stage(&mut self, id: CallRef, stage: Stage) {
         if let Some(attempt) = self.attempting(id) {
             attempt.stage = stage;
         }
     }
 
-    fn open_attempt(&mut self, task: TaskId) -> Option<&mut Attempt> {
+    pub(super) fn open_attempt(&mut self, task: TaskId) -> Option<&mut Attempt> {
         self.attempts.get_mut(&task)?.last_mut().filter(|attempt| attempt.outcome.is_none())
     }
 
@@ -608,13 +483,13 @@ impl Switch {
         self.attempt_customer_refused(now, id, None, Refusal { status: 408, local: !has_rung });
     }
 
-    fn on_customer_leg(&mut self, task: TaskId, change: impl FnOnce(&mut LegRecord)) {
+    pub(super) fn on_customer_leg(&mut self, task: TaskId, change: impl FnOnce(&mut LegRecord)) {
         if let Some(leg) = self.open_attempt(task).and_then(|attempt| attempt.customer_leg.as_mut()) {
             change(leg);
         }
     }
 
-    fn queue_of(&self, id: CallRef) -> Option<&crate::settings::Queue> {
+    pub(super) fn queue_of(&self, id: CallRef) -> Option<&crate::settings::Queue> {
         self.calls.get(&id).and_then(|call: &Call| self.settings.queue(call.queue.as_ref()?))
     }
 }

@@ -221,7 +221,8 @@ impl Switch {
             404 | 410 | 484 | 604 => (404, EndCause::NotReachable),
             408 | 480 | 487 => (480, EndCause::NoAnswer),
             503 => (503, EndCause::Failed),
-            _ => (480, EndCause::NotReachable), // Whatever a far end invents: the caller only needs to know that it failed.
+            // Whatever a far end invents: the caller only needs to know that it failed.
+            _ => (480, EndCause::NotReachable),
         };
         self.refuse_call(now, id, caller, told, cause);
     }

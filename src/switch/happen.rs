@@ -1,10 +1,10 @@
 //! What happens to calls: each event of the user agent, the media and the timers finds the leg's role, and the role
 //! says what it means.
 
-use super::attempt::Refusal;
 use super::call::{Role, Story};
 use super::end::EndCause;
 use super::legs::Phase;
+use super::outcome::Refusal;
 use super::{CallTimer, Output, Switch, Timer, Wanted, event, view};
 use crate::callback::task::Outcome;
 use crate::id::{CallRef, LegRef, LookupRef, Name};

@@ -23,6 +23,7 @@ pub mod event;
 mod happen;
 mod legs;
 mod offer;
+mod outcome;
 mod peers;
 mod promise;
 mod record;

@@ -17,7 +17,7 @@ pub(super) enum Peer {
     Trunk(Name),
     /// A phone, by digest: its extension.
     Phone(Name),
-    /// Anybody: may only ask with OPTIONS whether we are alive.
+    /// A phone of ours that has proven nothing by this request.
     Stranger,
 }
 
@@ -35,8 +35,12 @@ impl Switch {
         let trunk = self.trunks.by_source(flow.remote.ip(), flow.remote.port()).cloned();
         match &request.method {
             Method::Known(rsip::Method::Register) => self.challenge(now, flow, request),
-            // A keep-alive or a provider's ping: one answer, no state; strangers learn that we exist and no more.
-            Method::Known(rsip::Method::Options) => Some(trunk.map_or(Peer::Stranger, Peer::Trunk)),
+            Method::Known(rsip::Method::Options) if trunk.is_none() && self.registrar.whose(flow).is_none() => {
+                // One small answer and no state: a stranger learns that we exist and no more (T8).
+                let status = if self.draining { 503 } else { 200 };
+                self.ua.reply_statelessly(flow, request, status, Vec::new());
+                None
+            }
             _ if trunk.is_some() => trunk.map(Peer::Trunk),
             Method::Known(rsip::Method::Invite) => self.challenge(now, flow, request),
             // Everything else from strangers (T16): unknown methods 501, known ones 405, by the user agent's table.

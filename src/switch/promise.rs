@@ -125,7 +125,8 @@ impl Switch {
         let apologised = state.is_some_and(|offer| !matches!(offer, Offer::Promising { .. }));
         match stored {
             Ok(()) if apologised => {
-                // Too late: the caller has heard that we cannot, and is still in line. What came to the disk is taken back.
+                // Too late: the caller has heard that we cannot, and is still in line. What came to the disk is taken
+                // back.
                 let mut task = promise.task;
                 task.state = TaskState::Cancelled;
                 task.close_reason = Some(CloseReason::NotPromised);

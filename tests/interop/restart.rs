@@ -24,7 +24,7 @@ fn a_killed_switch_keeps_its_promise_and_its_phones_and_closes_what_was_open() {
     let run = |scenario, port, args| Sipp::start(&Run { folder: &folder, scenario, port, target, args });
 
     // Killed while the customer's phone rings; the CANCEL that stops it comes from the next life.
-    let customer = run("rings_until_cancelled", carrier_port, &[]);
+    let customer = run("rings_until_abandoned", carrier_port, &[]);
     register(&switch, agent_port, "1001");
     let agent = run("answers", agent_port, &[]);
     switch.wait_for_callback("customer_ringing", 20);

@@ -112,12 +112,19 @@ impl fmt::Display for Refused {
 /// Reads the file at `path`.
 pub fn load(path: &Path) -> Result<Config, Refused> {
     let bytes = std::fs::read(path).map_err(|error| Refused::Unreadable(path.to_owned(), error))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let error = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
-        Refused::Unreadable(path.to_owned(), error)
-    })?;
     let base = path.parent().unwrap_or(Path::new(""));
-    parse(&text, &Disk::new(base)).map_err(|problems| Refused::Wrong(path.to_owned(), problems))
+    let parsed = match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(text, &Disk::new(base)),
+        Err(error) => Err(not_utf8(&bytes[..error.valid_up_to()])),
+    };
+    parsed.map_err(|problems| Refused::Wrong(path.to_owned(), problems))
+}
+
+/// The text is good so far, and then it is not.
+fn not_utf8(good: &[u8]) -> Vec<Problem> {
+    let mut report = Report::default();
+    report.error(good.len(), "here is an octet that is not UTF-8, which TOML is written in");
+    report.into_problems(&String::from_utf8_lossy(good))
 }
 
 /// Reads a configuration; on failure all errors and warnings, in the order of the text.

@@ -213,13 +213,16 @@ fn check_ends_with_3_and_names_file_line_and_column() {
     std::fs::write(&file, "[server]\nrealm = \"x\"\n").unwrap();
     let right = ringback(&data.0, &["check", file.to_str().unwrap(), "--json"]);
     let absent = ringback(&data.0, &["check", "nowhere.toml"]);
+    std::fs::write(&file, b"[server]\nrealm = \"\xff\"\n").unwrap();
+    let latin = ringback(&data.0, &["check", file.to_str().unwrap()]);
 
     let path = file.display();
     let told = format!("{path}:2:1: unknown key \"sip_upd\" in server; did you mean \"sip_udp\"?\n{path}: 1 error\n");
     assert_eq!((code(&wrong), out(&wrong)), (3, told));
     let json: serde_json::Value = serde_json::from_slice(&right.stdout).unwrap();
     assert_eq!((code(&right), &json["ok"], &json["errors"]), (0, &true.into(), &0.into()));
-    assert_eq!(code(&absent), 3);
+    assert_eq!((code(&absent), code(&latin)), (3, 3));
+    assert!(out(&latin).contains("site.toml:2:10: here is an octet that is not UTF-8"), "{}", out(&latin));
 }
 
 #[test]

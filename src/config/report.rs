@@ -118,10 +118,17 @@ pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", short.escape_debug())
 }
 
+/// So many known names are looked at for the nearest; a site with more still hears that the name is unknown.
+const CANDIDATES: usize = 1_000;
+
 /// The nearest of `known` to `word`, by edits (Damerau-Levenshtein, adjacent swaps count one).
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, usize)> {
     let word: Vec<char> = word.chars().take(80).collect();
-    known.into_iter().map(|candidate| (candidate, edits(&word, candidate))).min_by_key(|(_, edits)| *edits)
+    known
+        .into_iter()
+        .take(CANDIDATES)
+        .map(|candidate| (candidate, edits(&word, candidate)))
+        .min_by_key(|(_, edits)| *edits)
 }
 
 /// `; did you mean "x"?` when something known is near, else what the nearest is.

@@ -244,11 +244,13 @@ pub fn reason_phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        ..200 => "Session Progress",
-        200..300 => "OK",
-        300..400 => "Multiple Choices",
-        400..500 => "Bad Request",
-        500..600 => "Server Internal Error",
-        600.. => "Busy Everywhere",
+        _ => match status / 100 {
+            0 | 1 => "Session Progress",
+            2 => "OK",
+            3 => "Multiple Choices",
+            4 => "Bad Request",
+            5 => "Server Internal Error",
+            _ => "Busy Everywhere", // RFC 3261 §21.6; nothing above 699 is ever read or asked for.
+        },
     }
 }

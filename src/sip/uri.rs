@@ -273,8 +273,9 @@ fn same_number(one: &Uri, other: &Uri) -> bool {
 }
 
 fn escapes_are_whole(text: &str) -> bool {
-    let is_hex = |octet: Option<u8>| octet.is_some_and(|octet| octet.is_ascii_hexdigit());
-    text.split('%').skip(1).all(|after| is_hex(after.bytes().next()) && is_hex(after.bytes().nth(1)))
+    text.split('%')
+        .skip(1)
+        .all(|after| after.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit)))
 }
 
 /// One pass of unescaping (RFC 3261 §19.1.2: never twice).

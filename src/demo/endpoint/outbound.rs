@@ -131,7 +131,10 @@ impl Endpoint {
     fn cancel(&mut self, now: Tick, id: CallId) {
         let purpose = Purpose::Invite(id.0);
         let ringing = |client: &&Client| client.purpose == purpose && client.state == ClientState::Proceeding;
-        let Some(client) = self.clients.iter().find(ringing) else { return };
+        let Some(at) = self.clients.iter().position(|client| ringing(&client)) else { return };
+        // Nobody may have an answer for us any more: 64 × T1 is all we wait.
+        self.clients[at].repeat.until = now + GIVE_UP;
+        let client = &self.clients[at];
         let mut cancel = Message::request("CANCEL", client.request.uri());
         for (name, value) in &client.request.headers {
             match name.as_str() {

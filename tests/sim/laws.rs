@@ -214,10 +214,9 @@ impl Laws {
         let Some(dialog) = self.dialogs.get_mut(call_id) else { return };
         let was_up = dialog.state == Stage::Up;
         dialog.state = Stage::Over;
-        if let (Peer::Agent(extension), true, true, false) =
-            (&dialog.peer, was_up, dialog.outgoing, dialog.from_extension)
-            && self.talked.remove(extension)
-        {
+        let Peer::Agent(extension) = &dialog.peer else { return };
+        let talked = self.talked.remove(extension) && was_up;
+        if talked && dialog.outgoing && !dialog.from_extension {
             // The BYE itself starts the rest; it crosses the network, which is why a moment is taken off.
             self.rest_until.insert(extension.clone(), now + self.wrap_up.saturating_sub(Duration::from_millis(100)));
         }

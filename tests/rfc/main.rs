@@ -8,3 +8,4 @@ mod rfc4475;
 mod rfc4733;
 mod rfc5118;
 mod transactions;
+mod uas;

@@ -3,6 +3,7 @@
 
 mod calls;
 mod cancel;
+mod hostile;
 mod network;
 mod offers;
 mod outside;

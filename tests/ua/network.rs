@@ -327,3 +327,11 @@ impl World {
         brief(&std::mem::take(&mut self.sides[side].events))
     }
 }
+
+pub fn is_asked(event: &Event) -> bool {
+    matches!(event, Event::Asked { .. })
+}
+
+pub fn is_asked_as(event: &Event, wanted: TransactionRef) -> bool {
+    matches!(event, Event::Asked { transaction, .. } if *transaction == wanted)
+}

@@ -5,15 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+const AFTER_HELP: &str = "Examples:
+  ringback
+  ringback serve --config ringback.toml
+  ringback queue show support
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration wrong, 4 server not reachable, 5 partly done";
+
 /// A SIP switch with one promise: nobody waits on hold, we call you back.
 ///
 /// Without a command it runs the switch, as `ringback serve` does.
 #[derive(Debug, Parser)]
 #[command(name = "ringback", version, args_conflicts_with_subcommands = false)]
-#[command(
-    after_help = "Examples:\n  ringback\n  ringback serve --config ringback.toml\n  ringback queue show support\n\n\
-                        Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration wrong, 4 server not reachable, 5 partly done"
-)]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     /// What holds for every command.
     #[command(flatten)]

@@ -1,8 +1,9 @@
-//! Ends an INVITE that an earlier life of this process had sent, from what was stored before it left (durability.md §2.8).
+//! Ends an INVITE that an earlier life of this process had sent, from what was stored before it left (durability.md
+//! §2.8).
 //!
-//! Nobody knows how far it had come, so it gets both: a CANCEL with the stored branch, and with the branch of the second
-//! try, since a challenge may have been answered; and, when the peer's tag is known, a BYE with a sequence number above
-//! all we can have used. What does not fit gets a 481, which is the answer we want.
+//! Nobody knows how far it had come, so it gets both: a CANCEL with the stored branch, and with the branch of the
+//! second try, since a challenge may have been answered; and, when the peer's tag is known, a BYE with a sequence
+//! number above all we can have used. What does not fit gets a 481, which is the answer we want.
 
 use super::core::{Core, Goodbye, Purpose};
 use super::flow::Flow;

@@ -1,6 +1,7 @@
-//! The client's side of digest (RFC 3261 §22): which challenges are answered, and how often. A challenge is an attempt to
-//! learn our secret until shown otherwise (security.md T12, T13): it is answered only from the address that was asked,
-//! for the configured realm, at most `limits::CHALLENGES` times, and never with a secret that was just refused.
+//! The client's side of digest (RFC 3261 §22): which challenges are answered, and how often. A challenge is an
+//! attempt to learn our secret until shown otherwise (security.md T12, T13): it is answered only from the address
+//! that was asked, for the configured realm, at most `limits::CHALLENGES` times, and never with a secret that was
+//! just refused.
 
 use super::digest;
 use super::flow::Flow;

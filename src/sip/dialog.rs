@@ -1,7 +1,7 @@
 //! Dialogs (RFC 3261 §12): what both sides remember between INVITE and BYE, and how requests inside are made.
 //!
-//! Where a request goes is decided by `Reach`, not by the Request-URI alone: a phone behind NAT puts an address into its
-//! Contact that leads nowhere, and a stranger may put one there that leads where we must not go (security.md T9).
+//! Where a request goes is decided by `Reach`, not by the Request-URI alone: a phone behind NAT puts an address into
+//! its Contact that leads nowhere, and a stranger may put one there that leads where we must not go (security.md T9).
 //! The same addresses are those from which requests inside the dialog are taken (T18).
 
 use super::core::Core;

@@ -1,5 +1,5 @@
-//! Where a message goes that the transactions do not absorb: to the leg whose dialog or INVITE it belongs to, to a request
-//! of ours, or to the switch as something new.
+//! Where a message goes that the transactions do not absorb: to the leg whose dialog or INVITE it belongs to, to a
+//! request of ours, or to the switch as something new.
 
 use super::ask;
 use super::body::session_description;

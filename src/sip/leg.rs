@@ -1,5 +1,5 @@
-//! A leg: one INVITE session with one party, from INVITE to BYE. Its state is moved by value through what happens to it;
-//! a leg that is over is gone.
+//! A leg: one INVITE session with one party, from INVITE to BYE. Its state is moved by value through what happens to
+//! it; a leg that is over is gone.
 //!
 //! `Calling` (we have sent an INVITE) or `Called` (we have been sent one) `→ Session →` gone.
 

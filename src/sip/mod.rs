@@ -1,4 +1,10 @@
 //! SIP (RFC 3261) without IO: the wire layer, transactions, dialogs and the user agent on top of them.
+//!
+//! In reading order: `message`, `headers`, `header/*` and `uri` are the words, `reader`, `lexer` and `framing` read
+//! them; `transaction` repeats and matches; `user_agent` is what the switch speaks to. Behind it `dispatch` finds the
+//! leg a message belongs to, and a `leg` is in turn `uac` or `uas`, then `session` with its `offer`s and `refresh`es
+//! in a `dialog`. `inspect` refuses, `challenge` answers digest challenges, `ask` sends requests outside dialogs,
+//! `abandon` ends what an earlier life had begun.
 
 mod abandon;
 mod ask;

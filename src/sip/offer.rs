@@ -1,5 +1,5 @@
-//! Our offers in an established session: re-INVITEs the switch asks for (RFC 3261 §14.1), refreshes the session timer asks
-//! for (RFC 4028 §7.4), and what becomes of both. One is on its way at a time; the next waits in `wanted`.
+//! Our offers in an established session: re-INVITEs the switch asks for (RFC 3261 §14.1), refreshes the session timer
+//! asks for (RFC 4028 §7.4), and what becomes of both. One is on its way at a time; the next waits in `wanted`.
 
 use super::body::session_description;
 use super::challenge::Authorizer;

@@ -1,6 +1,6 @@
-//! Session timers (RFC 4028): whoever refreshes does so at half the interval; the other side hangs up shortly before the
-//! interval ends. As UAS we leave the refreshing to the peer when it can, as UAC to whom the peer names. Peers that do
-//! not speak `timer` get none: media that falls silent ends those calls.
+//! Session timers (RFC 4028): whoever refreshes does so at half the interval; the other side hangs up shortly before
+//! the interval ends. As UAS we leave the refreshing to the peer when it can, as UAC to whom the peer names. Peers
+//! that do not speak `timer` get none: media that falls silent ends those calls.
 
 use super::header::session::{Refresher, SessionExpires};
 use super::inspect::Refusal;

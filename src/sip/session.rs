@@ -1,8 +1,8 @@
 //! An established session: from the 2xx of its INVITE to BYE (RFC 3261 §§13.3.1.4, 14, 15; RFC 3311).
 //!
-//! At most one offer is open at a time: theirs (`Theirs`, until the switch has answered), ours (`Ours`), or the one our
-//! 200 carried (`Ack`, until its ACK). What comes while one is open gets 491 or 500 and is tried again; an offer of ours
-//! that must wait is kept in `wanted`, where a newer one replaces it.
+//! At most one offer is open at a time: theirs (`Theirs`, until the switch has answered), ours (`Ours`), or the one
+//! our 200 carried (`Ack`, until its ACK). What comes while one is open gets 491 or 500 and is tried again; an offer
+//! of ours that must wait is kept in `wanted`, where a newer one replaces it.
 
 use super::body::{Unsupported, session_description};
 use super::challenge::Secret;

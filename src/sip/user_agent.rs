@@ -35,7 +35,8 @@ pub enum Reach {
 /// An INVITE of ours.
 #[derive(Clone, Debug)]
 pub struct Invite {
-    /// Where to, in order; the next is tried on no answer, transport failure or 503 before any provisional (RFC 3263 §4.3).
+    /// Where to, in order; the next is tried on no answer, transport failure or 503 before any provisional (RFC 3263
+    /// §4.3).
     pub flows: Vec<Flow>,
     /// Request-URI, also the URI of To unless `to` says otherwise.
     pub uri: String,
@@ -235,8 +236,8 @@ impl UserAgent {
     }
 
     /// Whether a transaction or a dialog of ours knows this request; if not, the caller judges the peer first and
-    /// then either calls `receive` or answers with `reply_statelessly`. A stray ACK or unmatched CANCEL/in-dialog request is "known":
-    /// the user agent absorbs it or answers 481 itself.
+    /// then either calls `receive` or answers with `reply_statelessly`. A stray ACK or unmatched CANCEL/in-dialog
+    /// request is "known": the user agent absorbs it or answers 481 itself.
     pub fn knows(&self, _flow: Flow, request: &Request) -> bool {
         let apart = request.method == Method::ACK || request.method == Method::CANCEL;
         apart || request.headers.to().tag().is_some() || self.core.table.knows(request)
@@ -292,7 +293,8 @@ impl UserAgent {
         self.core.out.events.pop_front()
     }
 
-    /// The flow is dead: client transactions on it fail at once (RFC 3261 §8.1.3.1), legs on it go on until their timers say otherwise.
+    /// The flow is dead: client transactions on it fail at once (RFC 3261 §8.1.3.1), legs on it go on until their
+    /// timers say otherwise.
     pub fn flow_lost(&mut self, now: Tick, flow: Flow) {
         for unanswered in self.core.table.on_flow_lost(flow) {
             self.on_unanswered(now, unanswered);

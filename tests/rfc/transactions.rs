@@ -1,6 +1,7 @@
-//! The state tables of the four transaction machines (RFC 3261 §17, RFC 6026), derived by asking the code what every input
-//! does in every state. They were reviewed against figures 5 to 8 (those of INVITE as RFC 6026 §7 redraws them); a
-//! change of the code shows up as a change of the table. `RINGBACK_GOLDEN=write` writes them anew for review.
+//! The state tables of the four transaction machines (RFC 3261 §17, RFC 6026), derived by asking the code what every
+//! input does in every state. They were reviewed against figures 5 to 8 (those of INVITE as RFC 6026 §7 redraws
+//! them); a change of the code shows up as a change of the table. `RINGBACK_GOLDEN=write` writes them anew for
+//! review.
 //!
 //! Each row: state, input, actions, next state. Instants are seconds from the input, deadlines by their RFC letter.
 

@@ -1,5 +1,5 @@
-//! The corpora against the whole user agent, with the least switch behind it that could be: OPTIONS get 200, REGISTER 401,
-//! calls 404. What the user agent refuses by itself (RFC 3261 §8.2) must be what the indices allow.
+//! The corpora against the whole user agent, with the least switch behind it that could be: OPTIONS get 200, REGISTER
+//! 401, calls 404. What the user agent refuses by itself (RFC 3261 §8.2) must be what the indices allow.
 
 use crate::corpus::{Case, attacks, rfc4475, rfc5118};
 use ringback::entropy::Entropy;

@@ -1,5 +1,5 @@
-//! Nonsense from every side: requests and responses that fit in some parts and not in others, at any time, between actions
-//! of the switch in any order. Nothing may panic, and in the end nothing may be left (law 7).
+//! Nonsense from every side: requests and responses that fit in some parts and not in others, at any time, between
+//! actions of the switch in any order. Nothing may panic, and in the end nothing may be left (law 7).
 
 use crate::network::{ANSWER, OFFER, World, address, credentials, field, flow, is_asked, is_asked_as, options, reply};
 use bytes::Bytes;

@@ -71,7 +71,8 @@ fn a_request_in_a_dialog_we_do_not_know_gets_481() {
 #[test]
 fn the_description_is_found_in_a_multipart_body() {
     let body = format!(
-        "--b1\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b1\r\nContent-Type: application/sdp\r\n\r\n{OFFER}\r\n--b1--\r\n"
+        "--b1\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b1\r\nContent-Type: application/sdp\r\n\r\n\
+         {OFFER}\r\n--b1--\r\n"
     );
     let more = "Content-Type: multipart/mixed;boundary=b1\r\n";
     let mut world = World::new();

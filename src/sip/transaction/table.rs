@@ -143,7 +143,8 @@ impl<P> Default for Table<P> {
 }
 
 impl<P> Table<P> {
-    /// Sends a request of ours; its topmost Via carries a branch of its own. Gives `purpose` back when the table is full.
+    /// Sends a request of ours; its topmost Via carries a branch of its own. Gives `purpose` back when the table is
+    /// full.
     pub fn begin(
         &mut self,
         now: Tick,

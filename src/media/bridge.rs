@@ -63,10 +63,10 @@ pub(super) fn relay(
         leg.player = Player::Idle;
         leg.player_yields = false;
     }
-    let (payload_type, transcode) = match kind {
-        Kind::Audio(codec) => (Some(format.payload_type), (codec != format.codec).then_some(codec)),
-        Kind::Key => (format.dtmf_send, None),
-        Kind::ComfortNoise | Kind::Unknown => (None, None), // Nothing the other side has agreed to.
+    let payload_type = match kind {
+        Kind::Audio(_) => Some(format.payload_type),
+        Kind::Key => format.dtmf_send,
+        Kind::ComfortNoise | Kind::Unknown => None, // Nothing the other side has agreed to.
     };
     let free = leg.player.is_idle() && !leg.keys_out.is_busy();
     let Some(payload_type) = payload_type.filter(|_| free) else {
@@ -77,9 +77,9 @@ pub(super) fn relay(
     let stamp = leg.outgoing.relayed(now, packet, format.frame_samples.into(), event)?;
     let length = HEADER + packet.payload.len();
     let out = buffer.get_mut(..length)?;
-    out[HEADER..].copy_from_slice(packet.payload);
-    if let Some(codec) = transcode {
-        g711::transcode(codec, format.codec, &mut out[HEADER..]);
+    match kind {
+        Kind::Audio(codec) => g711::transcode(codec, format.codec, packet.payload, &mut out[HEADER..]),
+        Kind::Key | Kind::ComfortNoise | Kind::Unknown => out[HEADER..].copy_from_slice(packet.payload),
     }
     let header = Packet {
         marker: stamp.marker,

@@ -37,7 +37,10 @@ impl<T> Wheel<T> {
     /// The next item due by `now_ms`.
     pub(super) fn pop(&mut self, now_ms: u64) -> Option<T> {
         loop {
-            let next = self.next_due().filter(|&due| due <= now_ms)?;
+            let Some(next) = self.next_due().filter(|&due| due <= now_ms) else {
+                self.cursor = self.cursor.max(now_ms); // Everything up to now has been served.
+                return None;
+            };
             self.cursor = next;
             let slot = &mut self.slots[(next % SLOTS) as usize];
             if let Some(item) = slot.pop() {

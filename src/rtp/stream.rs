@@ -249,7 +249,7 @@ impl Incoming {
         held.expected_prior = expected;
         held.received_prior = held.received;
         let lost_now = expected_now.saturating_sub(received_now);
-        let fraction = if expected_now == 0 { 0 } else { (lost_now << 8) / expected_now };
+        let fraction = (lost_now << 8).checked_div(expected_now).unwrap_or(0); // Nothing expected: nothing lost.
         Some(Report {
             ssrc: held.ssrc,
             fraction: fraction.min(255) as u8,

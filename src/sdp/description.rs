@@ -60,10 +60,6 @@ pub struct Media {
     pub formats: Vec<String>,
     /// `a=rtpmap` lines, the first of each payload type.
     pub maps: Vec<RtpMap>,
-    /// Whether an `a=crypto` line came with it (RFC 4568).
-    pub crypto: bool,
-    /// Port of `a=rtcp` (RFC 3605).
-    pub rtcp_port: Option<u16>,
     connection: Option<Connection>,
     direction: Option<Direction>,
     ptime: Option<u16>,
@@ -177,8 +173,6 @@ impl Media {
             protocol: protocol.to_owned(),
             formats,
             maps: Vec::new(),
-            crypto: false,
-            rtcp_port: None,
             connection: None,
             direction: None,
             ptime: None,
@@ -194,8 +188,7 @@ impl Media {
                     self.maps.push(map);
                 }
             }
-            "crypto" => self.crypto = true,
-            "rtcp" => self.rtcp_port = rest.split_ascii_whitespace().next().and_then(|port| port.parse().ok()),
+            // Of the others only two matter: a=rtcp is learnt from the reports themselves, a=crypto from the protocol.
             _ => session_attribute(value, &mut self.direction, &mut self.ptime),
         }
     }

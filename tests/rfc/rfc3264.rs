@@ -297,3 +297,49 @@ fn our_answer_to_our_own_offer_is_accepted_by_us() {
     assert_eq!(here.remote, Some("203.0.113.5:30000".parse().unwrap()));
     assert_eq!(there.remote, Some("192.0.2.10:20000".parse().unwrap()));
 }
+
+#[test]
+fn hostile_descriptions_of_the_corpus_are_refused_or_send_media_nowhere() {
+    type Refused = Result<NotAcceptable, SdpError>;
+    const TAKEN: [(&str, Option<&str>); 9] = [
+        ("sdp-fmtp-junk.sip", Some("198.51.100.7:40000")),
+        ("sdp-mfmt-bad.sip", Some("198.51.100.7:40000")),
+        ("sdp-ptime-0.sip", Some("198.51.100.7:40000")),
+        ("sdp-rtpmap-junk.sip", Some("198.51.100.7:40000")),
+        ("sdp-c-any.sip", None),
+        ("sdp-c-broadcast.sip", None),
+        ("sdp-c-linklocal.sip", None),
+        // These two are for the switch to judge: a phone of ours may well live there.
+        ("sdp-c-loopback.sip", Some("127.0.0.1:40000")),
+        ("sdp-c-self.sip", Some("192.0.2.10:40000")),
+    ];
+    let refused: [(&str, Refused); 9] = [
+        ("sdp-a-8000.sip", Err(SdpError::TooLong)),
+        ("sdp-cand-1000.sip", Err(SdpError::TooLong)),
+        ("sdp-port--1.sip", Err(SdpError::BadMedia)),
+        ("sdp-port-65536.sip", Err(SdpError::BadMedia)),
+        ("sdp-port-40000_65535.sip", Err(SdpError::BadMedia)),
+        ("sdp-no-sdp-lines.sip", Err(SdpError::NoVersion)),
+        ("sdp-port-0.sip", Ok(NotAcceptable::Disabled)),
+        ("sdp-crypto-junk.sip", Ok(NotAcceptable::Secured)),
+        ("sdp-savp-no-crypto.sip", Ok(NotAcceptable::Secured)),
+    ];
+    let body = |file: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/attacks").join(file);
+        let message = std::fs::read(&path).unwrap_or_else(|why| panic!("{path:?}: {why}"));
+        let text =
+            String::from_utf8_lossy(&message).replace("@@ME@@", "198.51.100.7").replace("@@HOSTIP@@", "192.0.2.10");
+        text.split_once("\r\n\r\n").expect("a message has a body").1.to_owned()
+    };
+
+    for (file, remote) in TAKEN {
+        let agreed = answered(&body(file)).unwrap_or_else(|why| panic!("{file}: {why:?}"));
+        assert_eq!(agreed.remote, remote.map(|at| at.parse().unwrap()), "{file}");
+        assert_eq!(agreed.format.frame_samples, 160, "{file}");
+    }
+    for (file, why) in refused {
+        let found = Description::parse(body(file).as_bytes())
+            .map(|offered| answer(&offered, &OURS, us(), 20_000, SESSION).expect_err(file));
+        assert_eq!(found, why, "{file}");
+    }
+}

@@ -16,6 +16,7 @@ use super::text::Text;
 use super::uri::{Scheme, Uri};
 use crate::limits;
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// Reads the message of one datagram, or of one frame of a stream.
 pub(super) fn read(datagram: &Bytes) -> Result<Message, Malformed> {
@@ -37,7 +38,7 @@ fn read_message(raw: &Bytes) -> Result<Message, Fault> {
         return Err(Fault::bad_request("no end of the header fields"));
     };
     let head = unfold(&raw[..head_end])?;
-    let mut lines = head.split("\r\n");
+    let mut lines = lines(&head);
     let start_line = read_start_line(&head, lines.next().unwrap_or(""))?;
     let mut fields = Fields::default();
     for line in lines {
@@ -68,7 +69,7 @@ fn read_message(raw: &Bytes) -> Result<Message, Fault> {
 pub(super) fn content_length(head: &[u8]) -> Result<Option<usize>, Fault> {
     let head = unfold(head)?;
     let mut fields = Fields::default();
-    for line in head.split("\r\n").skip(1) {
+    for line in lines(&head).skip(1) {
         let (name, value) = name_and_value(&head, line)?;
         if name == HeaderName::ContentLength {
             fields.take_content_length(value)?;
@@ -90,7 +91,10 @@ fn unfold(head: &[u8]) -> Result<Text, Fault> {
     if lines > 2 * limits::SIP_HEADERS {
         return Err(Fault::too_large("lines"));
     }
-    let text = String::from_utf8_lossy(head);
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(head),
+    };
     if !folded {
         return Ok(Text::from(text.as_ref()));
     }
@@ -111,6 +115,16 @@ fn unfold(head: &[u8]) -> Result<Text, Fault> {
         }
     }
     Ok(Text::from(unfolded))
+}
+
+/// The lines of an unfolded head, in which every line feed follows a carriage return.
+fn lines(head: &str) -> impl Iterator<Item = &str> {
+    let ends = memchr::memchr_iter(b'\n', head.as_bytes()).map(|line_feed| (line_feed - 1, line_feed + 1));
+    ends.chain([(head.len(), head.len())]).scan(0, |start, (end, next)| {
+        let line = &head[*start..end];
+        *start = next;
+        Some(line)
+    })
 }
 
 enum StartLine {
@@ -165,7 +179,8 @@ fn read_status_line(line: &str) -> Result<StartLine, Fault> {
 }
 
 fn name_and_value<'a>(head: &Text, line: &'a str) -> Result<(HeaderName, &'a str), Fault> {
-    let (name, value) = line.split_once(':').ok_or(Fault::bad_request("header field without colon"))?;
+    let colon = memchr::memchr(b':', line.as_bytes()).ok_or(Fault::bad_request("header field without colon"))?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
     let name = HeaderName::parse(head, name.trim_end_matches([' ', '\t']));
     let name = name.ok_or(Fault::bad_request("header field name"))?;
     let value = trim(value);

@@ -2,7 +2,7 @@
 //! of the parts beside. Schemes other than sip, sips and tel are opaque but well formed (RFC 4475 §3.3.2 wants a 416).
 
 use super::header::params::Params;
-use super::lexer::{Bad, is_visible, port};
+use super::lexer::{Bad, is_host_text, is_uri_text, port};
 use super::text::Text;
 use crate::limits;
 use std::borrow::Cow;
@@ -52,7 +52,7 @@ impl Uri {
         if text.len() > limits::SIP_LINE_BYTES {
             return Err(Bad("URI too long"));
         }
-        if !is_visible(text) || text.bytes().any(|octet| b"<>\"\\^`{|}".contains(&octet)) {
+        if !is_uri_text(text) {
             return Err(Bad("character that no URI has"));
         }
         let Some((scheme, rest)) = text.split_once(':') else { return Err(Bad("URI without scheme")) };
@@ -81,14 +81,13 @@ impl Uri {
             headers: None,
         };
         match kind {
-            Scheme::Sip | Scheme::Sips => uri.with_sip_parts(rest),
+            Scheme::Sip | Scheme::Sips => uri.with_sip_parts(text, rest),
             Scheme::Tel => uri.with_tel_parts(rest),
             Scheme::Other => Ok(uri),
         }
     }
 
-    fn with_sip_parts(mut self, rest: &str) -> Result<Uri, Bad> {
-        let text = self.text.clone();
+    fn with_sip_parts(mut self, text: &Text, rest: &str) -> Result<Uri, Bad> {
         if !escapes_are_whole(rest) {
             return Err(Bad("% without two hex digits"));
         }
@@ -113,8 +112,8 @@ impl Uri {
             None => (after_user, None),
         };
         let hostport = before_headers.split(';').next().unwrap_or("");
-        (self.host, self.port) = host_and_port(&text, hostport).map(|(host, port)| (Some(host), port))?;
-        self.params = uri_params(&text, &before_headers[hostport.len()..])?;
+        (self.host, self.port) = host_and_port(text, hostport).map(|(host, port)| (Some(host), port))?;
+        self.params = uri_params(text, &before_headers[hostport.len()..])?;
         if headers.is_some_and(|headers| headers.is_empty() || headers.contains([';', '@', ',', '#'])) {
             return Err(Bad("URI headers"));
         }
@@ -374,7 +373,7 @@ impl Host {
             let address = if address.contains(":::") { address.replacen(":::", "::", 1) } else { address.to_owned() };
             return address.parse().map(Host::V6).map_err(|_| Bad("IPv6 address"));
         }
-        if text.is_empty() || !text.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet)) {
+        if !is_host_text(text) {
             return Err(Bad("host"));
         }
         if text.bytes().next().is_some_and(|octet| octet.is_ascii_digit())

@@ -1,7 +1,7 @@
 //! Parameters `;name=value;name` (RFC 3261 §7.3.1), kept as normalised text and searched when asked: most are never asked for.
 
 use crate::limits;
-use crate::sip::lexer::{Bad, clean, is_token, is_token_char, quote, quoted_end, split, trim};
+use crate::sip::lexer::{Bad, clean, is_bare_value, is_token, quote, quoted_end, split, trim};
 use crate::sip::text::Text;
 use std::fmt;
 use std::fmt::Write;
@@ -102,20 +102,17 @@ impl Params {
 }
 
 fn name_and_value(piece: &str) -> (&str, Option<&str>) {
-    match piece.split_once('=') {
+    match memchr::memchr(b'=', piece.as_bytes()).map(|at| (&piece[..at], &piece[at + 1..])) {
         Some((name, value)) => (trim(name), Some(trim(value))),
         None => (trim(piece), None),
     }
 }
 
-/// gen-value: token, host or quoted string. The brackets of `received=[2001:db8::1]` are outside the grammar and taken
-/// (RFC 5118 §4.5), and so are the characters of URIs.
+/// gen-value: token, host or quoted string.
 fn is_value(value: &str) -> bool {
     match quoted_end(value) {
         Some(end) => end == value.len(),
-        None => {
-            !value.is_empty() && value.bytes().all(|octet| is_token_char(octet) || b"[]:/&$?@=#(){}|^".contains(&octet))
-        }
+        None => is_bare_value(value),
     }
 }
 

@@ -37,7 +37,7 @@ impl Repeat {
 
     /// A copy, when one is due.
     pub fn on_timeout(&mut self, now: Tick) -> Option<(SocketAddr, Vec<u8>)> {
-        if !self.again.is_some_and(|again| again <= now) {
+        if self.again.is_none_or(|again| again > now) {
             return None;
         }
         self.pause = (self.pause * 2).min(self.pause_max);

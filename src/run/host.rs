@@ -132,7 +132,7 @@ async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
         };
         // Unbiased: a flood on one side must not starve the others, nor time itself.
         let input = tokio::select! {
-            Some(received) = sip.recv() => Input::Sip(received),
+            Some(received) = sip.recv() => Input::Sip(Box::new(received)),
             Some(input) = news.recv() => input,
             Some(asked) = asked.recv() => host.question(asked),
             () = due => Input::Timeout,

@@ -13,7 +13,7 @@ use crate::route;
 use crate::settings::{Codec, Destination};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request};
-use crate::sip::user_agent::Field;
+use crate::sip::user_agent::{Field, Reach};
 use crate::time::Now;
 use crate::trunk;
 use bytes::Bytes;
@@ -41,14 +41,16 @@ impl Switch {
             return;
         }
         match peer {
-            Peer::Trunk(trunk) => self.from_trunk(now, leg, flow, trunk, request),
-            Peer::Phone(extension) => self.from_phone(now, leg, flow, &extension, request),
+            Peer::Trunk(trunk) => self.trunk_calls(now, leg, flow, trunk, request),
+            Peer::Phone(extension) => self.phone_calls(now, leg, flow, &extension, request),
             Peer::Stranger => self.ua.refuse(now.tick, leg, 403, Vec::new()),
         }
     }
 
-    fn from_trunk(&mut self, now: Now, leg: LegRef, flow: Flow, trunk: Name, request: &Request) {
+    fn trunk_calls(&mut self, now: Now, leg: LegRef, flow: Flow, trunk: Name, request: &Request) {
         let trusted = self.settings.trunk(&trunk).is_some_and(|trunk| trunk.trusted);
+        // A provider's own proxy may sit between: its Record-Route and Contact are followed (RFC 3261 §12.1.1).
+        self.ua.set_reach(leg, Reach::Contact);
         let caller = trunk::caller(request, trusted).unwrap_or_default();
         let country = self.settings.system.default_country.as_deref();
         let arrival = Arrival {
@@ -68,7 +70,7 @@ impl Switch {
         }
     }
 
-    fn from_phone(&mut self, now: Now, leg: LegRef, flow: Flow, extension: &Name, request: &Request) {
+    fn phone_calls(&mut self, now: Now, leg: LegRef, flow: Flow, extension: &Name, request: &Request) {
         let settings = self.settings.clone();
         let Some(agent) = settings.agents.iter().find(|agent| agent.extension == *extension) else {
             self.ua.refuse(now.tick, leg, 403, Vec::new());

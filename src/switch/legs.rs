@@ -94,7 +94,7 @@ pub(super) struct Ports {
 impl Ports {
     pub(super) fn new(range: &RangeInclusive<u16>) -> Ports {
         // RFC 3550 §11: RTP on the even port, RTCP on the next one.
-        let free = range.clone().filter(|port| port % 2 == 0 && port + 1 <= *range.end()).collect();
+        let free = range.clone().filter(|port| port % 2 == 0 && port < range.end()).collect();
         Ports { free, lent: BTreeMap::new() }
     }
 

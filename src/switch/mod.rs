@@ -147,7 +147,7 @@ impl Switch {
         self.seen = now;
         match input {
             Input::Timeout => {}
-            Input::Sip(received) => self.on_sip(now, received),
+            Input::Sip(received) => self.on_sip(now, *received),
             Input::FlowLost(flow) => self.ua.flow_lost(now.tick, flow),
             Input::Located(lookup, flows) => {
                 if let Some(trunk) = self.lookups.remove(&lookup) {

@@ -16,7 +16,7 @@ pub enum Input {
     /// The instant of `poll_timeout` has come.
     Timeout,
     /// A SIP message, parsed off this thread; or why it could not be.
-    Sip(Received),
+    Sip(Box<Received>),
     /// A flow cannot be written to any more (ICMP, TCP reset).
     FlowLost(Flow),
     /// A lookup is done: flows to try, in order; empty when the name leads nowhere.

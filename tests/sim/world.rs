@@ -213,7 +213,7 @@ impl World {
         if self.switch.is_some() {
             let flow = Flow { transport: Transport::Udp, local: SWITCH, remote: from };
             let message = SwitchMessage::parse(&Bytes::from(bytes));
-            self.handle(Input::Sip(Received { flow, message }));
+            self.handle(Input::Sip(Box::new(Received { flow, message })));
         }
     }
 

@@ -114,7 +114,7 @@ enum Owner {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum ServerKey {
     Branch { branch: Text, host: Host, port: u16, method: Method },
-    Rfc2543 { uri: Uri, from_tag: Option<Text>, call_id: Text, number: u32, via: Text, method: Method },
+    Rfc2543 { uri: Box<Uri>, from_tag: Option<Text>, call_id: Text, number: u32, via: Text, method: Method },
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -519,7 +519,7 @@ impl ServerKey {
                 via.params.remove("received"); // Ours, not the sender's.
                 via.params.remove("rport");
                 ServerKey::Rfc2543 {
-                    uri: request.uri.clone(),
+                    uri: Box::new(request.uri.clone()),
                     from_tag: headers.from().tag().map(Text::from),
                     call_id: headers.call_id().clone(),
                     number: headers.cseq().number,

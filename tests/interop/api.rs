@@ -39,13 +39,6 @@ impl Api {
         serde_json::from_slice(&body).expect("JSON")
     }
 
-    /// The JSON of a `POST`, which must succeed.
-    pub fn post(&self, path: &str, body: &str) -> Value {
-        let (status, answer) = self.request("POST", &format!("/api/v1{path}"), body).expect("the API answers");
-        assert!((200..300).contains(&status), "POST {path}: {status} {}", String::from_utf8_lossy(&answer));
-        serde_json::from_slice(&answer).expect("JSON")
-    }
-
     /// The objects of a list.
     pub fn items(&self, path: &str) -> Vec<Value> {
         self.get(path)["items"].as_array().cloned().expect("a list")

@@ -9,6 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// How often a draining switch is asked whether its last call has ended.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How long the last BYEs have to leave.
+const FAREWELL: Duration = Duration::from_millis(300);
+
 /// Why serving failed.
 #[derive(Debug)]
 pub enum ServeError {
@@ -69,6 +72,7 @@ async fn until_over(running: &Running, drain: Duration) -> Result<Ended, StartEr
             () = signals.next() => {
                 if signalled {
                     tracing::warn!("a second signal: ending at once");
+                    end_calls(running).await;
                     return Ok(Ended::Stopped);
                 }
                 tracing::info!(secs = drain.as_secs(), "draining: new calls are refused, running ones may end");
@@ -90,10 +94,18 @@ async fn until_over(running: &Running, drain: Duration) -> Result<Ended, StartEr
                 }
                 if since.elapsed() >= drain {
                     tracing::warn!(calls = status.calls, "the time for draining is over: calls are cut");
+                    end_calls(running).await;
                     return Ok(Ended::Stopped);
                 }
             }
         }
+    }
+}
+
+/// Nobody is left listening to silence: both ends of every call get their BYE or CANCEL.
+async fn end_calls(running: &Running) {
+    if running.commands.ask(Command::EndCalls).await.is_ok() {
+        tokio::time::sleep(FAREWELL).await;
     }
 }
 

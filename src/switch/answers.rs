@@ -64,6 +64,14 @@ impl Switch {
                 self.draining = true;
                 Ok(Reply::Status(self.status()))
             }
+            Command::EndCalls => {
+                self.draining = true;
+                let calls: Vec<_> = self.calls.keys().copied().collect();
+                for call in calls {
+                    self.end_any_call(now, call, EndCause::ByAdmin);
+                }
+                Ok(Reply::Status(self.status()))
+            }
             Command::Gauges => Ok(Reply::Gauges(Box::new(self.gauges(now)))),
         };
         self.out.push_back(Output::Reply(to, reply.unwrap_or_else(Reply::Refused)));

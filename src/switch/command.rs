@@ -86,6 +86,8 @@ pub enum Command {
     Status,
     /// Stop taking calls: SIGTERM, `ringback drain`.
     Drain,
+    /// The time for draining is over: every call ends, and both its ends are told.
+    EndCalls,
     /// Numbers for `/metrics`.
     Gauges,
 }

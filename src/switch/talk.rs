@@ -70,6 +70,8 @@ impl Switch {
     pub(super) fn begin_talk(&mut self, now: Now, id: CallRef, mut talk: Talk, notice: Vec<Name>) {
         let joined = notice.is_empty();
         if !joined {
+            // Early media has let `a` hear `b`: not while `b` is told that he will be recorded.
+            self.unbridge(talk.a);
             self.hush(talk.a);
             talk.stage = Stage::Notice(self.play(talk.b, Play::Clips { clips: notice, then: None }));
         }

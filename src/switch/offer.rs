@@ -43,6 +43,22 @@ pub(super) enum Step {
     Apologise,
 }
 
+impl Step {
+    /// What the ladder of the call says of it.
+    pub(super) fn noted(&self) -> Option<&'static str> {
+        match self {
+            Step::Nothing | Step::Hush => None,
+            Step::AskNumber { .. } => Some("asks for the number"),
+            Step::AskAgain { .. } => Some("asks for the number again"),
+            Step::ReadBack(_) => Some("reads the number back"),
+            Step::BackToHold => Some("back to hold"),
+            Step::Store(_) => Some("stores the promise"),
+            Step::Promise => Some("stored: says that we will call back"),
+            Step::Apologise => Some("not stored: apologises"),
+        }
+    }
+}
+
 /// Why a try was bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadTry {

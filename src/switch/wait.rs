@@ -152,6 +152,9 @@ impl Switch {
     /// What the dialogue leads to, made audible.
     pub(super) fn take_step(&mut self, now: Now, id: CallRef, step: Step) {
         let settings = self.settings.clone();
+        if let Some(noted) = step.noted() {
+            self.note(now, id, noted);
+        }
         let Some((caller, queue, rule)) = self.waiting_mut(id).and_then(|waiting| {
             Some((waiting.caller, settings.queue(&waiting.queue)?, settings.rule(waiting.rule.as_deref()?)?))
         }) else {

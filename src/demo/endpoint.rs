@@ -17,6 +17,9 @@ use std::time::Duration;
 mod inbound;
 mod outbound;
 
+/// The tone of a far end that rings, as most of the world hears it.
+const RINGING_PITCH: u32 = 425;
+
 /// One call of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
@@ -351,9 +354,15 @@ impl Endpoint {
         let codec = shared.into_iter().find(|codec| self.config.codecs.contains(codec)).unwrap_or(0);
         let quiet = matches!(call.local.direction, Direction::RecvOnly | Direction::Inactive) || remote.rtp.port() == 0;
         let ssrc = self.entropy.next_u64() as u32;
-        let pitch = self.tuned.get(&id).copied().unwrap_or(self.config.pitch);
+        let pitch = match self.tuned.get(&id) {
+            // Early media is what the network plays, not yet a person.
+            Some(_) if call.state == CallState::Ringing => RINGING_PITCH,
+            Some(tuned) => *tuned,
+            None => self.config.pitch,
+        };
         let voice = self.voices.entry(id).or_insert_with(|| Voice::new(now, remote, codec, pitch, ssrc));
         voice.redirect(remote, codec);
+        voice.tune(pitch);
         voice.mute(quiet);
     }
 

@@ -56,7 +56,8 @@ impl Session {
         let kind = if ip.is_ipv4() { "IP4" } else { "IP6" };
         let types = self.codecs.iter().chain(self.dtmf.iter()).map(u8::to_string).collect::<Vec<_>>().join(" ");
         let mut text = format!(
-            "v=0\r\no=- {port} {version} IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {types}\r\n"
+            "v=0\r\no=- {port} {version} IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP {types}\r\n"
         );
         for codec in &self.codecs {
             text.push_str(if *codec == 8 { "a=rtpmap:8 PCMA/8000\r\n" } else { "a=rtpmap:0 PCMU/8000\r\n" });

@@ -95,6 +95,11 @@ impl Voice {
         (self.remote, self.codec, self.dtmf) = (remote.rtp, codec, remote.dtmf);
     }
 
+    /// Speaks with another pitch from now on.
+    pub fn tune(&mut self, pitch: u32) {
+        self.pitch = f64::from(pitch);
+    }
+
     /// Sends nothing any more (or again): a cut wire, or hold.
     pub fn mute(&mut self, muted: bool) {
         self.muted = muted;

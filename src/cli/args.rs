@@ -117,9 +117,30 @@ pub enum Command {
     /// Take no new calls; the server ends when the running ones have ended
     #[command(after_help = "Example:\n  ringback drain")]
     Drain,
+    /// The whole story without any phone: customers, agents and a carrier on loopback against the real switch
+    ///
+    /// Customers call and wait, press the key, are promised a callback and hang up; one stays on the line. The agents
+    /// are ready again, and everybody is served in order of place. All of it is real SIP and RTP over UDP, checked by
+    /// what each phone has heard. The exit code is 0 only if everybody was served.
+    #[command(after_help = "Examples:\n  ringback demo\n  ringback demo --speed 2 --data demo-data")]
+    Demo(Demo),
     /// Make a development CA and a server certificate
     #[command(after_help = "Example:\n  ringback cert --out certs --name pbx.example.com --name 192.0.2.10")]
     Cert(Cert),
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// Divides patience and retry waits, never the clock of RTP: from 0.25 to 20
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+}
+
+/// A speed of the demo.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: Option<f64> = text.parse().ok();
+    speed.filter(|speed| (0.25..=20.0).contains(speed)).ok_or_else(|| "write a number from 0.25 to 20".to_owned())
 }
 
 /// Options of `check`.
@@ -378,6 +399,7 @@ mod tests {
             &["callback", "cancel"],
             &["check"],
             &["cert", "--days", "0"],
+            &["demo", "--speed", "0"],
             &["frobnicate"],
         ] {
             assert_eq!(parsed(words).unwrap_err().exit_code(), 2, "{words:?}");

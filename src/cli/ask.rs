@@ -43,7 +43,7 @@ impl Asked {
             Command::Call(command) => self.call(command).await,
             Command::Recording(command) => self.recording(command).await,
             Command::Drain => self.show(&self.client.post("/system/drain", None, None).await?, stories::drain),
-            Command::Serve(_) | Command::Check(_) | Command::Cert(_) => {
+            Command::Serve(_) | Command::Check(_) | Command::Cert(_) | Command::Demo(_) => {
                 unreachable!("these need no server, and cli::run keeps them from here")
             }
         }

@@ -9,6 +9,7 @@ mod ask;
 pub mod cert;
 mod check;
 mod client;
+mod demo;
 mod lists;
 mod secret;
 mod serve;
@@ -17,7 +18,8 @@ mod stories;
 mod table;
 
 use args::{Arguments, Command};
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches};
 use std::fmt;
 use std::process::ExitCode;
 
@@ -57,18 +59,24 @@ impl Trouble {
 
 /// Runs the command of this process.
 pub fn main() -> ExitCode {
-    let exit = run(Arguments::parse()).unwrap_or_else(|trouble| {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let data_is_named = matches.value_source("data") == Some(ValueSource::CommandLine);
+    let exit = run(arguments, data_is_named).unwrap_or_else(|trouble| {
         eprintln!("ringback: {}", trouble.sentence);
         trouble.exit
     });
     ExitCode::from(exit as u8)
 }
 
-fn run(arguments: Arguments) -> Result<Exit, Trouble> {
+/// `data_is_named`: the command line says so itself. The demo never plays in the directory of a real switch, which
+/// the environment may name.
+fn run(arguments: Arguments, data_is_named: bool) -> Result<Exit, Trouble> {
     let Arguments { global, serve, command } = arguments;
     match command.unwrap_or_else(|| Command::Serve(args::Serve::default())) {
         Command::Serve(args) => serve::serve(&global, &args.or(serve)),
         Command::Check(args) => check::check(&global, &args),
+        Command::Demo(args) => demo::demo(&global, &args, data_is_named),
         Command::Cert(args) => cert::cert(&global, &args),
         Command::Agent(args::AgentCommand::Secret { name, config }) => secret::show(&global, &name, config.as_deref()),
         remote => ask::ask(&global, remote),

@@ -6,6 +6,8 @@ pub mod codec;
 pub mod digest;
 pub mod endpoint;
 pub mod person;
+#[cfg(feature = "shell")]
+pub mod run;
 pub mod session;
 pub mod station;
 pub mod transaction;

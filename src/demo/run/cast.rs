@@ -1,0 +1,207 @@
+//! Who plays in the demo: six customers behind one carrier, two agents, and the site they call.
+
+use crate::config::{self, Config, Disk};
+use crate::demo::person::{Person, Reaction};
+use crate::id::Name;
+use crate::settings::Sound;
+use std::path::Path;
+use std::time::Duration;
+
+/// What customers dial.
+pub const DID: &str = "+12025550100";
+/// The queue it leads to.
+pub const QUEUE: &str = "support";
+/// Pauses and resumes an agent, from the agent's phone.
+pub const PAUSE_CODE: &str = "*46";
+
+/// A customer and what becomes of him.
+#[derive(Clone, Copy, Debug)]
+pub struct Customer {
+    /// What the timeline calls him.
+    pub name: &'static str,
+    /// Where he is called back.
+    pub number: &'static str,
+    /// The pitch of his voice in Hz.
+    pub pitch: u32,
+    /// What he does.
+    pub plan: Plan,
+}
+
+/// What a customer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Presses the key and `#`, listens to the promise to its end, and ends his callback himself.
+    HearsItOut,
+    /// The same, but hangs up during the promise.
+    HangsUp,
+    /// The same, and is busy when he is called back for the first time.
+    BusyOnce,
+    /// Presses nothing and is served live.
+    Stays,
+    /// Withholds his number: types it, and says that it was read back right.
+    TypesNumber,
+}
+
+/// An agent.
+#[derive(Clone, Copy, Debug)]
+pub struct Agent {
+    /// Name.
+    pub name: &'static str,
+    /// Extension.
+    pub extension: &'static str,
+    /// The pitch of the agent's voice in Hz.
+    pub pitch: u32,
+}
+
+const fn customer(name: &'static str, number: &'static str, pitch: u32, plan: Plan) -> Customer {
+    Customer { name, number, pitch, plan }
+}
+
+/// The customers, in the order in which they call.
+pub const CUSTOMERS: [Customer; 6] = [
+    customer("Alice", "+12025550101", 1_010, Plan::HearsItOut),
+    customer("Bob", "+12025550102", 1_130, Plan::BusyOnce),
+    customer("Carol", "+12025550103", 1_270, Plan::Stays),
+    customer("Dave", "+12025550104", 1_390, Plan::HangsUp),
+    customer("Erin", "+12025550105", 1_530, Plan::TypesNumber),
+    customer("Frank", "+12025550106", 1_690, Plan::HangsUp),
+];
+
+/// The agents.
+pub const AGENTS: [Agent; 2] =
+    [Agent { name: "anna", extension: "1001", pitch: 770 }, Agent { name: "ben", extension: "1002", pitch: 890 }];
+
+/// Every pitch an ear must know.
+pub fn pitches() -> Vec<u32> {
+    CUSTOMERS.iter().map(|customer| customer.pitch).chain(AGENTS.iter().map(|agent| agent.pitch)).collect()
+}
+
+/// How fast people are: patience and retry waits are divided by it, never the clock of RTP.
+#[derive(Clone, Copy, Debug)]
+pub struct Speed(pub f64);
+
+impl Speed {
+    /// `millis` at this speed, and not below `least`, which the ears of the other side need.
+    pub fn paced(self, millis: u64, least: u64) -> Duration {
+        Duration::from_millis(((millis as f64 / self.0) as u64).max(least))
+    }
+
+    /// The wait before the second attempt.
+    pub fn retry(self) -> Duration {
+        Duration::from_secs((8.0 / self.0).round().max(1.0) as u64)
+    }
+}
+
+impl Customer {
+    /// The person.
+    pub fn person(&self, speed: Speed) -> Person {
+        let answers = Reaction::Answer { after: speed.paced(1_000, 300), early: self.plan == Plan::HangsUp };
+        let reactions = match self.plan {
+            Plan::BusyOnce => vec![Reaction::Refuse { after: speed.paced(900, 300), status: 486 }, answers],
+            Plan::HearsItOut | Plan::HangsUp | Plan::Stays | Plan::TypesNumber => vec![answers],
+        };
+        let mut person = Person::new(self.name, self.number).reacting(reactions).visiting(&self.keys(speed), None);
+        person.pitch = Some(self.pitch);
+        if self.plan == Plan::HearsItOut {
+            person = person.talking(Duration::from_millis(2_500));
+        }
+        person
+    }
+
+    /// What he presses, and when, after he was answered.
+    fn keys(&self, speed: Speed) -> Vec<(u64, char)> {
+        let at = |millis, least| u64::try_from(speed.paced(millis, least).as_millis()).unwrap_or(u64::MAX);
+        let (request, then) = (at(2_500, 800), at(3_500, 1_300));
+        match self.plan {
+            Plan::Stays => Vec::new(),
+            Plan::HearsItOut | Plan::HangsUp | Plan::BusyOnce => vec![(request, '1'), (then, '#')],
+            Plan::TypesNumber => {
+                let national = self.number.trim_start_matches("+1");
+                let typed = national.chars().chain(['#']).map(|key| (then, key));
+                // A finger needs a fifth of a second for a key; the last one answers what was read back.
+                let agreed = then + 200 * (national.len() as u64 + 1) + at(1_500, 500);
+                [(request, '1')].into_iter().chain(typed).chain([(agreed, '1')]).collect()
+            }
+        }
+    }
+}
+
+impl Agent {
+    /// The person.
+    pub fn person(&self, speed: Speed) -> Person {
+        let mut person = Person::new(self.name, self.extension)
+            .reacting([Reaction::Answer { after: speed.paced(800, 300), early: false }])
+            .visiting(&[], Some(Duration::from_secs(8)))
+            .talking(Duration::from_millis(3_000));
+        person.pitch = Some(self.pitch);
+        person
+    }
+}
+
+/// What the site is told of this run.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where the carrier sends from.
+    pub carrier_port: u16,
+    /// The first and the last port for RTP.
+    pub media_ports: (u16, u16),
+    /// Of both phones.
+    pub secret: String,
+}
+
+/// The site, read as every configuration is.
+pub fn site(place: &Place, speed: Speed) -> Config {
+    let text = include_str!("site.toml")
+        .replace("@media-ports@", &format!("{}-{}", place.media_ports.0, place.media_ports.1))
+        .replace("@carrier-port@", &place.carrier_port.to_string())
+        .replace("@retry-secs@", &speed.retry().as_secs().to_string())
+        .replace("@secret@", &place.secret)
+        .replace("@did@", DID);
+    let mut config = config::parse(&text, &Disk::new(Path::new("."))).expect("the test reads this very text");
+    config.shell.sip_udp = "127.0.0.1:0".parse().expect("an address");
+    config.shell.http = "127.0.0.1:0".parse().expect("an address");
+    for profile in &mut config.settings.profiles {
+        // The number stands in the phone's display; reading it aloud each time would take most of the minute.
+        profile.agent_prompt = Sound::Prompt(Name::from("agent_callback"));
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::session::{Direction, Session};
+    use crate::demo::voice::{Voice, encode};
+    use crate::time::Tick;
+
+    #[test]
+    fn the_site_is_right_and_asks_for_nothing_that_is_not_honoured() {
+        let place = Place { carrier_port: 5062, media_ports: (20_000, 20_099), secret: "secret".into() };
+
+        let config = site(&place, Speed(1.0));
+
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+        assert_eq!(config.settings.agents.len(), AGENTS.len());
+        assert_eq!(config.settings.profiles[0].intervals[1], Duration::from_secs(8));
+        assert_eq!(site(&place, Speed(100.0)).settings.profiles[0].intervals[1], Duration::from_secs(1));
+    }
+
+    #[test]
+    fn neither_music_nor_prompts_sound_like_one_of_the_people() {
+        let library = crate::run::clips::load(&[], Some("US")).unwrap();
+        let rtp = "192.0.2.20:4000".parse().unwrap();
+        let remote = Session { rtp, codecs: vec![0], dtmf: Some(101), direction: Direction::SendRecv };
+        for (name, clip) in &library {
+            for shift in [0, 400] {
+                let mut ear = Voice::new(Tick::ZERO, &remote, 0, 500, 7);
+                for frame in clip.samples()[shift.min(clip.len())..].chunks(160) {
+                    let mut packet = vec![0x80; 12];
+                    packet[1] = 0;
+                    packet.extend(frame.iter().map(|sample| encode(0, *sample)));
+                    ear.hear(&packet, &pitches());
+                }
+                assert!(ear.ear().heard.is_empty(), "{name} sounds like {:?}", ear.ear().heard);
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use super::args::{Demo, Global};
 use super::{Exit, Trouble, print_json, table};
 use crate::demo::run::{Options, run};
 use crate::telemetry::{self, LogFormat};
+use std::io::{IsTerminal, Write};
 
 /// Plays it, and says in one sentence what did not happen.
 pub(super) fn demo(global: &Global, args: &Demo, data_is_named: bool) -> Result<Exit, Trouble> {
@@ -13,10 +14,12 @@ pub(super) fn demo(global: &Global, args: &Demo, data_is_named: bool) -> Result<
     let options = Options {
         speed: args.speed,
         data: data_is_named.then(|| global.data.clone()),
-        quiet: global.json,
-        colour: table::in_colour(),
+        // Whoever waits for JSON at a terminal sees meanwhile that something happens.
+        quiet: global.json && !std::io::stderr().is_terminal(),
+        colour: !global.json && table::in_colour(),
     };
-    let verdict = run(&options, &mut std::io::stdout()).map_err(Trouble::failed)?;
+    let out: &mut dyn Write = if global.json { &mut std::io::stderr() } else { &mut std::io::stdout() };
+    let verdict = run(&options, out).map_err(Trouble::failed)?;
     if global.json {
         print_json(&verdict)?;
     }

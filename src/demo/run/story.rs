@@ -106,6 +106,12 @@ impl Story {
         self.ears.get(&(station, call)).unwrap_or(&NOTHING)
     }
 
+    /// Somebody has heard all this.
+    #[cfg(test)]
+    pub fn hears(&mut self, station: usize, call: CallId, hearing: Hearing) {
+        self.ears.insert((station, call), hearing);
+    }
+
     /// Whether everybody has come to his end.
     pub fn is_over(&self) -> bool {
         let joined = self.serves.iter().filter(|serve| serve.joined.is_some()).count();

@@ -105,10 +105,10 @@ fn amplitude(side: &[f64], pitch: u32) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn wav(left: u32, right: u32, frames: u32) -> Vec<u8> {
+    pub fn wav(left: u32, right: u32, frames: u32) -> Vec<u8> {
         let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x10\0data".to_vec();
         wav.extend((frames * 4).to_le_bytes());
         for frame in 0..frames {

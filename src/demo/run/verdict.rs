@@ -269,3 +269,152 @@ impl Judge<'_> {
 fn tenths(duration: std::time::Duration) -> f64 {
     (duration.as_secs_f64() * 10.0).round() / 10.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::hearing::Hearing;
+    use super::super::tape::tests::wav;
+    use super::*;
+    use crate::demo::endpoint::CallId;
+    use crate::demo::voice::Ear;
+    use crate::time::Tick;
+    use serde_json::json;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    const TASK: &str = "01JD0000000000000000000001";
+    const AT: &str = "2026-11-21T12:00:00Z";
+
+    /// Alice and anna, all of it as it should be; every second of the story is a letter: `-` silence, `m` music or
+    /// speech, `v` a voice.
+    struct Tale {
+        story: Story,
+        facts: Facts,
+        data: PathBuf,
+    }
+
+    fn hearing(seconds: &str, pitch: u32) -> Hearing {
+        let (mut hearing, mut ear) = (Hearing::default(), Ear::default());
+        for (second, sound) in (0..).zip(seconds.chars()) {
+            for tenth in 1..=10 {
+                ear.windows += 1;
+                ear.loud += u32::from(sound != '-');
+                *ear.heard.entry(pitch).or_default() += u32::from(sound == 'v');
+                hearing.listen(Tick::from_millis(second * 1_000 + tenth * 100), &ear);
+            }
+        }
+        hearing
+    }
+
+    fn callback(outcomes: &[&str], state: &str) -> Callback {
+        let attempt = |outcome: &&str| {
+            json!({ "id": TASK, "task": TASK, "n": 1, "number": "+12025550101", "loaded_at": AT,
+                "ring_timeout_secs": 30, "agent_legs": [], "outcome": outcome, "talk_secs": 3 })
+        };
+        let task = json!({ "id": TASK, "source": "queue_request", "profile": "standard", "queue": "support",
+            "number": "+12025550101", "number_raw": "", "virtual_start": AT, "priority": 5, "created_at": AT,
+            "not_before": AT, "state": state, "attempts_used": 1, "attempts_made": 1 });
+        Callback {
+            task: serde_json::from_value(task).unwrap(),
+            attempts: outcomes.iter().map(|it| serde_json::from_value(attempt(it)).unwrap()).collect(),
+            held_by: None,
+            next_at: None,
+            position: None,
+        }
+    }
+
+    fn tale(name: &str) -> Tale {
+        let data = std::env::temp_dir().join(format!("ringback-verdict-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::write(data.join("tape.wav"), wav(AGENTS[0].pitch, CUSTOMERS[0].pitch, 16_000)).unwrap();
+        let at = |second: u64| Some(Tick::from_millis(second * 1_000));
+        let mut story = Story::new(Duration::ZERO);
+        let guest = &mut story.guests[0];
+        (guest.visit, guest.answered, guest.pressed) = (Some(CallId(1)), at(0), at(2));
+        (guest.place, guest.promised, guest.left) = (Some(1), at(3), at(5));
+        guest.task = Some(TASK.parse().unwrap());
+        story.serves.push(Serve {
+            customer: 0,
+            agent: 0,
+            agent_call: CallId(2),
+            agent_answered: at(6),
+            customer_call: Some(CallId(7)),
+            customer_rang: at(7),
+            customer_answered: at(8),
+            joined: at(9),
+            failed: false,
+            over: at(12),
+        });
+        story.hears(CARRIER, CallId(1), hearing("mm-mm", AGENTS[0].pitch));
+        story.hears(CARRIER, CallId(7), hearing("--------mvvv", AGENTS[0].pitch));
+        story.hears(1, CallId(2), hearing("------mmmvvv", CUSTOMERS[0].pitch));
+        let record = json!({ "id": TASK, "call": TASK, "agent": "anna", "number": "+12025550101", "started_at": AT,
+            "samples": 16_000, "notice_played": true, "path": "tape.wav", "bytes": 64_044 });
+        let recordings = vec![serde_json::from_value(record).unwrap()];
+        Tale { story, facts: Facts { callbacks: vec![callback(&["success"], "completed")], recordings }, data }
+    }
+
+    /// What is missing for Alice once `spoil` has been at it.
+    fn missing(name: &str, spoil: impl FnOnce(&mut Tale)) -> Option<String> {
+        let mut tale = tale(name);
+        spoil(&mut tale);
+        let missing = Judge { story: &tale.story, facts: &tale.facts, data: &tale.data, at: 0 }.row().missing;
+        std::fs::remove_dir_all(&tale.data).unwrap();
+        missing
+    }
+
+    #[test]
+    fn nothing_is_missing_where_all_of_it_happened() {
+        assert_eq!(missing("good", |_| {}), None);
+    }
+
+    #[test]
+    fn each_thing_that_did_not_happen_is_said_in_a_sentence() {
+        let says = |name, sentence: &str, spoil: &dyn Fn(&mut Tale)| {
+            assert_eq!(missing(name, spoil).as_deref(), Some(sentence));
+        };
+        says("line", "Alice did not get through to the queue", &|tale| tale.story.guests[0].answered = None);
+        says("music", "Alice heard no music while waiting", &|tale| {
+            tale.story.hears(CARRIER, CallId(1), hearing("---mm", 770));
+        });
+        says("promise", "Alice did not hear the promise", &|tale| {
+            tale.story.hears(CARRIER, CallId(1), hearing("mm---", 770));
+        });
+        says("state", "the callback of Alice is failed and not completed", &|tale| {
+            tale.facts.callbacks = vec![callback(&["busy"], "failed")];
+        });
+        says("tries", "the attempts for Alice were busy, success and not success", &|tale| {
+            tale.facts.callbacks = vec![callback(&["busy", "success"], "completed")];
+        });
+        says("notice", "Alice did not hear that the call is recorded", &|tale| {
+            tale.story.hears(CARRIER, CallId(7), hearing("---------vvv", AGENTS[0].pitch));
+        });
+        says("prompt", "anna did not hear the prompt before Alice was dialled", &|tale| {
+            tale.story.hears(1, CallId(2), hearing("-------mmvvv", CUSTOMERS[0].pitch));
+        });
+        says("deaf", "anna did not hear Alice", &|tale| {
+            tale.story.hears(1, CallId(2), hearing("------mmm---", CUSTOMERS[0].pitch));
+        });
+        says("tape", "the recording of Alice is not there", &|tale| {
+            std::fs::remove_file(tale.data.join("tape.wav")).unwrap();
+        });
+        says("sides", "the recording of Alice has no agent on its left", &|tale| {
+            let swapped = wav(CUSTOMERS[0].pitch, AGENTS[0].pitch, 16_000);
+            std::fs::write(tale.data.join("tape.wav"), swapped).unwrap();
+        });
+    }
+
+    #[test]
+    fn who_is_served_before_an_earlier_place_is_named() {
+        let mut tale = tale("order");
+        tale.story.guests[1].place = Some(2);
+        assert_eq!(out_of_order(&tale.story), None);
+
+        let bob = Serve { customer: 1, ..tale.story.serves[0].clone() };
+        tale.story.serves.insert(0, bob);
+
+        std::fs::remove_dir_all(&tale.data).unwrap();
+        let sentence = "Bob was served before Alice, who had the earlier place";
+        assert_eq!(out_of_order(&tale.story).as_deref(), Some(sentence));
+    }
+}

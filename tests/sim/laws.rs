@@ -36,6 +36,8 @@ pub struct Dialog {
     /// The first copy of the INVITE, and whether anything ever came back.
     pub invited: Tick,
     pub heard_of: bool,
+    /// The first copy of its CANCEL.
+    pub cancelled: Option<Tick>,
     /// It belongs to a life of the switch that is over.
     pub stale: bool,
     from_extension: bool,
@@ -100,6 +102,12 @@ impl Laws {
         if let (Some(status), "INVITE") = (message.status(), message.cseq().1) {
             self.on_invite_response(outgoing, status, message);
         }
+        if message.method() == "CANCEL"
+            && message.status().is_none()
+            && let Some(dialog) = self.dialogs.get_mut(message.call_id())
+        {
+            dialog.cancelled = dialog.cancelled.or(Some(now));
+        }
         if message.method() == "BYE" && message.status().is_none() {
             self.end(now, message.call_id());
         }
@@ -119,6 +127,7 @@ impl Laws {
             state: Stage::Inviting,
             invited: now,
             heard_of: false,
+            cancelled: None,
             stale: false,
             from_extension,
         };
@@ -189,7 +198,9 @@ impl Laws {
     fn live(&self, now: Tick) -> impl Iterator<Item = (&String, &Dialog)> {
         self.dialogs.iter().filter(move |(_, dialog)| {
             let unheard = !dialog.heard_of && now.since(dialog.invited) >= Duration::from_secs(32);
-            dialog.state != Stage::Over && !dialog.stale && !unheard
+            // And one whose CANCEL got no answer is given up as long after it (§9.1).
+            let abandoned = dialog.cancelled.is_some_and(|at| now.since(at) >= Duration::from_secs(32));
+            dialog.state != Stage::Over && !dialog.stale && !unheard && !abandoned
         })
     }
 

@@ -307,6 +307,12 @@ impl Endpoint {
         self.tuned.insert(call, pitch);
     }
 
+    /// The media of the call at one of our RTP ports.
+    pub fn voice_at(&self, port: u16) -> Option<&Voice> {
+        let owner = self.calls.iter().find(|(_, call)| call.local.rtp.port() == port).map(|(id, _)| *id);
+        owner.and_then(|call| self.voices.get(&call))
+    }
+
     /// Whether nothing is under way: no call, no transaction that still repeats itself.
     pub fn is_quiet(&self) -> bool {
         self.calls.is_empty() && self.clients.is_empty() && self.answers.is_empty()

@@ -58,7 +58,10 @@ pub(super) fn relay(
     sink: &mut impl Sink,
 ) -> Option<()> {
     let leg = legs.get(to)?;
-    let (format, destination) = leg.may_send()?;
+    let Some((format, destination)) = leg.may_send() else {
+        leg.outgoing.withheld(packet); // Held: when it is resumed, the numbers go on where they stopped.
+        return None;
+    };
     if leg.player_yields {
         leg.player = Player::Idle;
         leg.player_yields = false;

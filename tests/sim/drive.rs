@@ -173,10 +173,15 @@ impl World {
     /// Presses keys, half a second apart.
     pub fn press(&mut self, station: usize, call: CallId, keys: &str) {
         for key in keys.chars() {
-            self.stations[station].press(call, key);
-            self.carry_key(station, call, key);
+            self.press_one(station, call, key);
             self.run_for(Duration::from_millis(500));
         }
+    }
+
+    /// Presses one key.
+    pub fn press_one(&mut self, station: usize, call: CallId, key: char) {
+        self.stations[station].press(call, key);
+        self.carry_key(station, call, key);
     }
 
     /// The callbacks on the disk, oldest first.

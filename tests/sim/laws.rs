@@ -1,6 +1,7 @@
 //! The laws of the switch, watched from outside: from what it sends, stores and plays. A broken law is a panic.
 
 use super::disk::Disk;
+use super::order::Order;
 use super::site::{CARRIER, PHONES};
 use ringback::callback::task::{Attempt, Outcome, Source, Task, TaskState};
 use ringback::demo::codec::{self, Message};
@@ -41,6 +42,8 @@ pub struct Dialog {
     /// It belongs to a life of the switch that is over.
     pub stale: bool,
     from_extension: bool,
+    /// Whom it says it is from.
+    pub shown: String,
 }
 
 /// How far it is.
@@ -64,6 +67,9 @@ pub struct Laws {
     wrap_up: Duration,
     attempts_max: u32,
     extensions: BTreeMap<String, String>,
+    order: Order,
+    /// Customers' legs whose agent has gone, and until when they may still be there.
+    orphans: BTreeMap<String, Tick>,
 }
 
 impl Laws {
@@ -79,6 +85,8 @@ impl Laws {
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
             attempts_max: settings.profiles.first().map_or(0, |profile| profile.attempts_max),
+            order: Order::default(),
+            orphans: BTreeMap::new(),
             extensions: PHONES
                 .iter()
                 .map(|(name, extension, ..)| ((*name).to_owned(), (*extension).to_owned()))
@@ -91,6 +99,8 @@ impl Laws {
         self.dialogs.values_mut().for_each(|dialog| dialog.stale = true);
         self.rest_until.clear();
         self.talked.clear();
+        self.order.on_crash();
+        self.orphans.clear();
         self.finals.clear();
     }
 
@@ -109,8 +119,18 @@ impl Laws {
             dialog.cancelled = dialog.cancelled.or(Some(now));
         }
         if message.method() == "BYE" && message.status().is_none() {
-            self.end(now, message.call_id());
+            self.end(now, message.call_id(), disk);
         }
+    }
+
+    /// Law 3: no customer's leg outlives the agent's in silence.
+    pub fn on_time(&mut self, now: Tick) {
+        let dialogs = &self.dialogs;
+        self.orphans.retain(|call_id, _| {
+            dialogs.get(call_id).is_some_and(|it| it.state != Stage::Over && it.cancelled.is_none() && !it.stale)
+        });
+        let late = self.orphans.iter().find(|(_, until)| **until <= now);
+        assert!(late.is_none(), "law 3: a customer is left on the line without an agent: {late:?}");
     }
 
     fn on_invite(&mut self, now: Tick, outgoing: bool, peer: SocketAddr, invite: &Message, disk: &Disk) {
@@ -130,11 +150,16 @@ impl Laws {
             cancelled: None,
             stale: false,
             from_extension,
+            shown: from.clone(),
         };
         if outgoing && !known {
             match &party {
                 Peer::Customer(number) => self.before_customer(now, number, invite, disk),
-                Peer::Agent(extension) if !from_extension => self.before_agent(now, extension, invite, disk),
+                Peer::Agent(extension) if !from_extension => {
+                    self.before_agent(now, extension, &from, invite, disk);
+                    let rung: BTreeSet<&str> = self.live(now).map(|(_, dialog)| dialog.shown.as_str()).collect();
+                    self.order.before_agent(extension, &from, &rung, disk);
+                }
                 Peer::Agent(_) => {}
             }
         }
@@ -172,7 +197,7 @@ impl Laws {
     }
 
     /// Laws 1 and 5, at the instant an INVITE leaves for an agent (other than from another phone).
-    fn before_agent(&self, now: Tick, extension: &str, invite: &Message, disk: &Disk) {
+    fn before_agent(&self, now: Tick, extension: &str, shown: &str, invite: &Message, disk: &Disk) {
         let mine = Peer::Agent(extension.to_owned());
         let busy = self.live(now).find(|(id, it)| {
             it.peer == mine && id.as_str() != invite.call_id() && (it.state == Stage::Up || !it.outgoing)
@@ -185,13 +210,13 @@ impl Laws {
         assert!(reachable, "law 5: {extension} is rung though not registered");
         let unstored = disk.pending.iter().flat_map(|(_, changes)| changes).any(|change| match change {
             Change::PutAttempt(attempt) => {
-                let legs = attempt.agent_legs.iter().filter_map(|leg| leg.dialog.as_ref());
-                legs.into_iter().any(|dialog| dialog.call_id == invite.call_id())
-                    && !disk.attempts.contains_key(&attempt.id)
+                let is_new = attempt.outcome.is_none() && !disk.attempts.contains_key(&attempt.id);
+                is_new && same_number(&attempt.number, shown)
             }
-            _ => false, // Only an attempt names the legs it is about to make.
+            _ => false, // Only an attempt says whom it is for.
         });
-        assert!(!unstored, "law 1: {extension} is rung for an attempt that is not on the disk");
+        let calls_in = self.live(now).any(|(_, it)| !it.outgoing && it.peer == Peer::Customer(shown.to_owned()));
+        assert!(!unstored || calls_in, "law 1: {extension} is rung for an attempt that is not on the disk");
     }
 
     /// An INVITE to which nothing came back is dead after timer B (RFC 3261 §17.1.1.2).
@@ -216,12 +241,18 @@ impl Laws {
         match status {
             200..=299 if dialog.state == Stage::Inviting => dialog.state = Stage::Up,
             // A refused re-INVITE ends nothing (RFC 3261 §14.1).
-            300.. if dialog.state == Stage::Inviting => dialog.state = Stage::Over,
+            300.. if dialog.state == Stage::Inviting => {
+                dialog.state = Stage::Over;
+                if let Peer::Agent(extension) = &dialog.peer {
+                    self.order.on_refused(extension, &dialog.shown);
+                }
+            }
             _ => {} // Provisional, or a copy.
         }
     }
 
-    fn end(&mut self, now: Tick, call_id: &str) {
+    fn end(&mut self, now: Tick, call_id: &str, disk: &Disk) {
+        self.leave_alone(now, call_id, disk);
         let Some(dialog) = self.dialogs.get_mut(call_id) else { return };
         let was_up = dialog.state == Stage::Up;
         dialog.state = Stage::Over;
@@ -231,6 +262,23 @@ impl Laws {
             // The BYE itself starts the rest; it crosses the network, which is why a moment is taken off.
             self.rest_until.insert(extension.clone(), now + self.wrap_up.saturating_sub(Duration::from_millis(100)));
         }
+    }
+
+    /// The agent of an attempt has hung up: its customer's leg has a moment to go.
+    fn leave_alone(&mut self, now: Tick, call_id: &str, disk: &Disk) {
+        let Some(dialog) = self.dialogs.get(call_id).filter(|it| it.outgoing && it.state == Stage::Up && !it.stale)
+        else {
+            return;
+        };
+        let Peer::Agent(extension) = &dialog.peer else { return };
+        let open = disk.attempts.values().filter(|attempt| attempt.outcome.is_none());
+        let theirs = open.filter(|attempt| {
+            let agent = attempt.agent_legs.last().and_then(|leg| self.extensions.get(&leg.peer));
+            agent == Some(extension) && same_number(&attempt.number, &dialog.shown)
+        });
+        let customers = theirs.filter_map(|attempt| attempt.customer_leg.as_ref()?.dialog.as_ref());
+        let orphans: Vec<String> = customers.map(|dialog| dialog.call_id.clone()).collect();
+        orphans.into_iter().for_each(|call_id| drop(self.orphans.insert(call_id, now + Duration::from_secs(1))));
     }
 
     /// A commit was acknowledged.
@@ -280,7 +328,8 @@ impl Laws {
     }
 
     /// The switch says what happened.
-    pub fn on_event(&mut self, event: &Event) {
+    pub fn on_event(&mut self, now: Tick, event: &Event) {
+        self.order.on_event(now, event);
         let extension = |agent: &str| self.extensions.get(agent).cloned().unwrap_or_default();
         match event {
             Event::AgentPaused { agent, .. } => drop(self.paused.insert(extension(agent))),

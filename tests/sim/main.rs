@@ -7,6 +7,7 @@ mod ladder;
 mod laws;
 mod media;
 mod net;
+mod order;
 mod packets;
 mod people;
 mod scenarios;

@@ -18,6 +18,13 @@ pub struct Weather {
     pub duplicates: u64,
 }
 
+impl Weather {
+    /// Nothing is lost, doubled or overtaken.
+    pub fn is_fair(&self) -> bool {
+        self.jitter.is_zero() && self.loss == 0 && self.duplicates == 0
+    }
+}
+
 /// See the module.
 pub struct Network {
     entropy: Entropy,

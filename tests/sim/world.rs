@@ -60,6 +60,8 @@ pub struct World {
     names: BTreeMap<String, String>,
     cut: BTreeMap<usize, Tick>,
     spins: (Tick, u32),
+    keys_pressed: usize,
+    keys_heard: usize,
 }
 
 /// Index of the carrier among the stations; the phones follow.
@@ -100,6 +102,8 @@ impl World {
             names: BTreeMap::new(),
             cut: BTreeMap::new(),
             spins: (Tick::ZERO, 0),
+            keys_pressed: 0,
+            keys_heard: 0,
             entropy,
         };
         world.start();
@@ -166,6 +170,7 @@ impl World {
             self.handle(Input::Timeout);
         }
         self.serve_people();
+        self.laws.on_time(self.now);
         true
     }
 
@@ -227,6 +232,9 @@ impl World {
             }
         } else if let Some(station) = self.stations.iter_mut().find(|it| it.endpoint.config.local.ip() == to.ip()) {
             station.receive_rtp(now, to.port(), bytes);
+            let fair = self.net.rtp_weather.is_fair();
+            let gaps = station.endpoint.voice_at(to.port()).map_or(0, |voice| voice.ear().gaps);
+            assert!(gaps == 0 || !fair, "law 8: {} heard sequence numbers that do not rise by one", station.name);
         }
     }
 
@@ -257,7 +265,7 @@ impl World {
                 }
                 Output::Reply(to, reply) => drop(self.replies.insert(to, reply)),
                 Output::Publish(event) => {
-                    self.laws.on_event(&event);
+                    self.laws.on_event(self.now, &event);
                     self.published.push((self.now, event));
                 }
             }
@@ -340,6 +348,9 @@ impl World {
             let Some(port) = self.shard.legs.get(&leg).map(|it| it.port) else { continue };
             self.send_rtp(SocketAddr::new(SWITCH.ip(), port), to, bytes);
         }
+        let keys = out.events.iter().filter(|event| matches!(event, media::Event::Digit { .. })).count();
+        self.keys_heard += keys;
+        assert!(self.keys_heard <= self.keys_pressed, "law 8: a key press was heard twice");
         out.events.into_iter().for_each(|event| self.to_switch(Duration::ZERO, Input::Media(ShardId(0), event)));
     }
 
@@ -424,8 +435,9 @@ impl World {
         }
     }
 
-    /// A key pressed at a phone without RTP.
+    /// A key pressed at a phone; without RTP the world carries it.
     pub fn carry_key(&mut self, station: usize, call: CallId, digit: char) {
+        self.keys_pressed += 1;
         if self.packets.is_none()
             && let Some(leg) = self.leg_of(station, call)
         {

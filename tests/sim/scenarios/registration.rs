@@ -67,6 +67,7 @@ fn a_brief_registration_is_told_the_least_we_grant() {
 fn a_phone_that_unregisters_is_not_rung_any_more() {
     let mut world = World::new(1);
     world.register(&[ANNA]);
+    world.ladder.hides_registrations = false;
 
     register(&mut world, ANNA, 0);
 

@@ -91,11 +91,11 @@ fn keys_are_heard_once_through_loss_while_a_prompt_plays() {
         world.run_for(secs(2));
 
         for key in "1".chars().chain("2025550199#".chars()) {
-            world.stations[TRUNK].press(call, key);
+            world.press_one(TRUNK, call, key);
             world.run_for(Duration::from_millis(600));
         }
         world.run_for(secs(12));
-        world.stations[TRUNK].press(call, '1');
+        world.press_one(TRUNK, call, '1');
         world.run_until("she is sent home", secs(20), |world| !world.is_busy(TRUNK, alice));
 
         let task = world.tasks().remove(0);
@@ -112,7 +112,7 @@ fn a_whole_callback_is_heard_and_taped() {
     let call = world.joins(alice);
     world.run_for(secs(2));
     for key in "1#".chars() {
-        world.stations[TRUNK].press(call, key);
+        world.press_one(TRUNK, call, key);
         world.run_for(secs(1));
     }
     world.run_until("she is sent home", secs(20), |world| !world.is_busy(TRUNK, alice));

@@ -23,6 +23,7 @@ impl Legs {
         }
         if let Some(leg) = self.get(to) {
             leg.hears = Some(from);
+            leg.outgoing.begin_run(); // What was said while they were apart is not a loss.
         }
     }
 

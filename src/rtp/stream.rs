@@ -129,6 +129,12 @@ impl Outgoing {
         Some(stamp)
     }
 
+    /// The next relayed packet begins a run, also when the stream it belongs to was relayed before: its numbers follow
+    /// ours.
+    pub fn begin_run(&mut self) {
+        self.run = None;
+    }
+
     /// A packet of the run is not passed on: the numbers close up behind it.
     pub fn withheld(&mut self, packet: &Packet<'_>) {
         if let Some(run) = self.run.as_mut().filter(|run| run.ssrc == packet.ssrc) {

@@ -121,7 +121,8 @@ pub enum Command {
     ///
     /// Customers call and wait, press the key, are promised a callback and hang up; one stays on the line. The agents
     /// are ready again, and everybody is served in order of place. All of it is real SIP and RTP over UDP, checked by
-    /// what each phone has heard. The exit code is 0 only if everybody was served.
+    /// what each phone has heard. The exit code is 0 only if everybody was served. Recordings stay in the folder that
+    /// --data names (new or empty; RINGBACK_DATA is not asked), else in a new temporary one.
     #[command(after_help = "Examples:\n  ringback demo\n  ringback demo --speed 2 --data demo-data")]
     Demo(Demo),
     /// Make a development CA and a server certificate

@@ -2,9 +2,9 @@
 
 use super::args::{Demo, Global};
 use super::{Exit, Trouble, print_json, table};
-use crate::demo::run::{Options, run};
+use crate::demo::run::{DemoError, Options, run};
 use crate::telemetry::{self, LogFormat};
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Plays it, and says in one sentence what did not happen.
 pub(super) fn demo(global: &Global, args: &Demo, data_is_named: bool) -> Result<Exit, Trouble> {
@@ -19,7 +19,12 @@ pub(super) fn demo(global: &Global, args: &Demo, data_is_named: bool) -> Result<
         colour: !global.json && table::in_colour(),
     };
     let out: &mut dyn Write = if global.json { &mut std::io::stderr() } else { &mut std::io::stdout() };
-    let verdict = run(&options, out).map_err(Trouble::failed)?;
+    let verdict = match run(&options, out) {
+        Ok(verdict) => verdict,
+        // Whoever read along has seen enough (`| head`); that everybody was served nobody has shown.
+        Err(DemoError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Failed),
+        Err(error) => return Err(Trouble::failed(error)),
+    };
     if global.json {
         print_json(&verdict)?;
     }

@@ -269,7 +269,7 @@ impl Stage {
         };
         let doing = match self.story.serving(customer) {
             Some(serve) if serve.joined.is_some() => " talks",
-            Some(_) => " is next",
+            Some(_) => " next",
             None if waiting.kind == "live" => " ♪",
             None => "",
         };

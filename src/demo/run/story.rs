@@ -201,7 +201,8 @@ impl Story {
             Phoned::Confirmed(call) => {
                 if let Some(serve) = self.open_serve(|serve| serve.agent == agent && serve.agent_call == *call) {
                     serve.agent_answered = Some(now);
-                    self.of_agent(now, agent, "answers");
+                    let is_callback = serve.customer_call.is_none();
+                    self.of_agent(now, agent, if is_callback { "answers, hears the prompt" } else { "answers" });
                 }
             }
             Phoned::Registered(_)
@@ -256,7 +257,7 @@ impl Story {
             Phoned::Confirmed(call) => {
                 if let Some(serve) = self.open_serve(|serve| serve.customer_call == Some(*call)) {
                     serve.customer_answered = Some(now);
-                    self.of_customer(now, customer, "answers");
+                    self.of_customer(now, customer, "answers, hears the notice");
                 }
             }
             Phoned::Ended(call, EndedBy::Bye) if self.guests[customer].visit == Some(*call) => {

@@ -5,6 +5,7 @@ use crate::time::Tick;
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket as StdSocket};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -13,6 +14,8 @@ use tokio::sync::mpsc;
 const INBOX: usize = 4_096;
 /// How often free ports in a row are looked for.
 const LOOKS: usize = 200;
+/// Where they are looked for.
+const PORTS: RangeInclusive<u16> = 12_000..=32_000;
 
 /// The sockets of one station.
 #[derive(Clone, Debug)]
@@ -97,11 +100,15 @@ pub fn deliver(now: Tick, stations: &mut [Station], arrived: &Arrived) {
     }
 }
 
-/// The first and the last of `count` ports that are free now, the first one even.
+/// The first and the last of `count` ports that are free now, the first one even. They lie below the ports that systems
+/// give to whoever asks for any, so that nobody is given one of them before it is bound.
 pub fn free_ports(count: u16) -> io::Result<(u16, u16)> {
-    for _ in 0..LOOKS {
-        let first = bind(0)?.local_addr()?.port() & !1;
-        let Some(last) = first.checked_add(count - 1) else { continue };
+    let begin = std::process::id() as usize;
+    let blocks = usize::from((PORTS.end() - PORTS.start()) / count);
+    for look in 0..LOOKS.min(blocks) {
+        let block = u16::try_from((begin + look) % blocks).unwrap_or(0);
+        let first = (PORTS.start() + block * count) & !1;
+        let last = first + count - 1;
         if (first..=last).all(|port| bind(port).is_ok()) {
             return Ok((first, last));
         }

@@ -263,6 +263,63 @@ fn a_record_that_cannot_be_believed_is_set_aside_and_the_others_come_back() {
     assert!(again.report.quarantined.is_empty(), "it is reported once");
 }
 
+#[test]
+fn a_number_whose_attempt_cannot_be_read_any_more_may_be_called_again() {
+    let place = Place::new("stale-mark");
+    let (ours, theirs) = (task(1), task(2));
+    let open_ours = attempt(&ours, 1, None);
+    commit(&place, limits(), vec![vec![put_task(&ours), put_attempt(&open_ours)]]);
+    spoil(&place.store(), &format!("attempt/{}/{:010}", ours.id, 1));
+
+    let next = attempt(&theirs, 1, None);
+    let answers = commit(&place, limits(), vec![vec![put_task(&theirs), put_attempt(&next)]]);
+
+    assert_eq!(answers, [Ok(Revision(2))]);
+    assert_eq!(open(&place).restored.attempts, [next]);
+}
+
+#[test]
+fn an_open_attempt_without_its_task_is_handed_back_and_keeps_its_number_until_it_has_ended() {
+    let place = Place::new("orphan");
+    let (ours, theirs) = (task(1), task(2));
+    let open_ours = attempt(&ours, 1, None);
+    commit(&place, limits(), vec![vec![put_task(&ours), put_attempt(&open_ours)]]);
+    spoil(&place.store(), &format!("task/{}", ours.id));
+
+    let restored = open(&place).restored;
+    let next = attempt(&theirs, 1, None);
+    let ended = Attempt { outcome: Some(Outcome::SystemRestart), ..open_ours.clone() };
+    let begins = || vec![put_task(&theirs), put_attempt(&next)];
+    let answers = commit(&place, limits(), vec![begins(), vec![put_attempt(&ended)], begins()]);
+
+    assert_eq!((restored.tasks, restored.attempts), (vec![], vec![open_ours]));
+    assert_eq!(answers, [Err(NotStored::Failed), Ok(Revision(2)), Ok(Revision(3))]);
+}
+
+#[test]
+fn a_refused_attempt_does_not_hold_back_the_endings_told_with_it() {
+    let place = Place::new("endings");
+    let (ours, theirs, other) = (task(1), task(2), Task { number: Party::Number("+12025550199".into()), ..task(3) });
+    let ended_other = attempt(&other, 1, Some(Outcome::Busy));
+    let ended_ours = attempt(&ours, 1, Some(Outcome::Busy));
+    let begins = put_attempt(&attempt(&theirs, 1, None));
+
+    let answers = commit(
+        &place,
+        limits(),
+        vec![
+            vec![put_task(&ours), put_attempt(&attempt(&ours, 1, None))],
+            vec![put_task(&other), put_attempt(&attempt(&other, 1, None))],
+            vec![begins.clone(), put_attempt(&ended_other)],
+            vec![put_attempt(&attempt(&other, 2, None))],
+            vec![begins, put_attempt(&ended_ours), put_task(&theirs)],
+        ],
+    );
+
+    let failed = Err(NotStored::Failed);
+    assert_eq!(answers, [Ok(Revision(1)), Ok(Revision(2)), failed, Ok(Revision(4)), Ok(Revision(5))]);
+}
+
 /// Flips one byte of a value, as a failing disk would.
 fn spoil(store: &Path, key: &str) {
     let db = sled::Config::new().path(store).open().unwrap();

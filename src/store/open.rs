@@ -10,7 +10,7 @@ use crate::id::{CommitRef, TaskId};
 use crate::limits::REMEMBERED;
 use crate::switch::{NotStored, Restored, Revision};
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -166,13 +166,17 @@ fn open_sled(store: PathBuf, limits: Limits) -> Result<(Disk, Restored, Report),
             Err(error) => return Err(fail(error)),
         }
     };
-    let mut reader = Reader { db: &db, report: Report::default(), bad: Vec::new() };
+    let mut reader = Reader { db: &db, report: Report::default(), bad: Vec::new(), stale: Vec::new() };
     let restored = reader.restore().map_err(fail)?;
     let revision = reader.revision().map_err(fail)?;
-    let Reader { mut report, bad, .. } = reader;
+    let Reader { mut report, bad, stale, .. } = reader;
     let disk = Disk::new(db, store.clone(), revision, limits).map_err(|error| OpenError::Disk(store.clone(), error))?;
     report.lost_commits = disk.side_revision().saturating_sub(revision);
     set_aside(&disk, &store, bad).map_err(|error| OpenError::Disk(store.clone(), error))?;
+    if !stale.is_empty() {
+        let removed = disk.remove(stale.iter().map(Vec::as_slice));
+        removed.map_err(|error| OpenError::Disk(store.clone(), error))?;
+    }
     close_to_others(&store).map_err(|error| OpenError::Disk(store.clone(), error))?;
     Ok((disk, restored, report))
 }
@@ -199,6 +203,8 @@ struct Reader<'a> {
     db: &'a sled::Db,
     report: Report,
     bad: Vec<Bad>,
+    /// Keys of marks that nobody owns.
+    stale: Vec<Vec<u8>>,
 }
 
 impl Reader<'_> {
@@ -208,7 +214,7 @@ impl Reader<'_> {
         let mut attempts = self.all::<Attempt>(keys::ATTEMPT)?;
         // An open attempt is handed back even when its task cannot be read: its customer may be ringing.
         attempts.retain(|attempt| kept.contains(&attempt.task) || attempt.outcome.is_none());
-        self.all::<keys::Active>(keys::ACTIVE)?;
+        self.mark_stale(&attempts)?;
         Ok(Restored {
             tasks,
             attempts,
@@ -216,6 +222,23 @@ impl Reader<'_> {
             agents: self.all(keys::AGENT)?,
             recordings: self.all(keys::RECORDING)?,
         })
+    }
+
+    /// A mark whose open attempt cannot be read any more would keep its number from being called for ever.
+    fn mark_stale(&mut self, attempts: &[Attempt]) -> sled::Result<()> {
+        let open = attempts.iter().filter(|attempt| attempt.outcome.is_none());
+        let owned: HashMap<String, keys::Active> =
+            open.map(|attempt| (keys::active(&attempt.number), keys::Active::of(attempt))).collect();
+        for pair in self.db.scan_prefix(keys::ACTIVE) {
+            let (key, bytes) = pair?;
+            let Some(mark) = self.believe::<keys::Active>(&key, &bytes) else { continue };
+            let name = String::from_utf8_lossy(&key);
+            if owned.get(name.as_ref()) != Some(&mark) {
+                tracing::warn!(key = %name, "no open attempt owns this mark: its number may be called again");
+                self.stale.push(key.to_vec());
+            }
+        }
+        Ok(())
     }
 
     fn revision(&mut self) -> sled::Result<u64> {

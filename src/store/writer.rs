@@ -2,6 +2,7 @@
 
 use super::lock::Lock;
 use super::{Limits, keys, record};
+use crate::callback::task::Attempt;
 use crate::id::CommitRef;
 use crate::limits::COMMITS;
 use crate::switch::{Change, NotStored, Revision};
@@ -165,8 +166,9 @@ impl Disk {
 
     fn try_write(&mut self, group: &[Commit]) -> Vec<Result<Revision, NotStored>> {
         let scarce = self.is_scarce();
+        let before = self.revision;
         let mut results: Vec<_> = group.iter().map(|commit| self.transact(&commit.changes, scarce)).collect();
-        if results.iter().all(Result::is_err) {
+        if self.revision == before {
             return results;
         }
         let synced = self.db.flush().map_err(std::io::Error::from).and_then(|_| self.file.sync_data());
@@ -187,8 +189,10 @@ impl Disk {
             return Err(NotStored::Reserve);
         }
         let revision = self.revision + 1;
+        // An attempt that has ended gives its number free for one that begins in the same commit.
+        let (ended, rest): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| ends_an_attempt(change));
         let written = self.db.transaction(|tx| {
-            for change in changes {
+            for change in ended.iter().chain(&rest) {
                 apply(tx, change)?;
             }
             put(tx, keys::REVISION.into(), &revision)
@@ -200,8 +204,32 @@ impl Disk {
             }
             Err(TransactionError::Abort(NumberTaken)) => {
                 tracing::error!("refused a second live attempt for one number");
+                self.keep_endings(&ended)?;
                 Err(NotStored::Failed)
             }
+            Err(TransactionError::Storage(error)) => Err(self.failed(&std::io::Error::from(error))),
+        }
+    }
+
+    /// What has ended is true whatever else is refused, and told apart from it, so that a commit which is told again
+    /// and again with a refused attempt in it does not hold the endings back for ever.
+    fn keep_endings(&mut self, ended: &[&Change]) -> Result<(), NotStored> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let revision = self.revision + 1;
+        let written = self.db.transaction(|tx| {
+            for change in ended {
+                apply(tx, change)?;
+            }
+            put(tx, keys::REVISION.into(), &revision)
+        });
+        match written {
+            Ok(()) => {
+                self.revision = revision;
+                Ok(())
+            }
+            Err(TransactionError::Abort(NumberTaken)) => Ok(()), // An ending takes no number.
             Err(TransactionError::Storage(error)) => Err(self.failed(&std::io::Error::from(error))),
         }
     }
@@ -261,7 +289,9 @@ fn apply(tx: &TransactionalTree, change: &Change) -> Write {
             // A mark that cannot be read belongs to nobody and gives way.
             let held = tx.get(&key)?.and_then(|bytes| record::decode::<keys::Active>(key.as_bytes(), &bytes).ok());
             match (attempt.outcome, held) {
-                (None, Some(other)) if other != ours => Err(ConflictableTransactionError::Abort(NumberTaken)),
+                (None, Some(other)) if other != ours && is_open(tx, &other)? => {
+                    Err(ConflictableTransactionError::Abort(NumberTaken))
+                }
                 (None, Some(_) | None) => put(tx, key, &ours),
                 (Some(_), Some(held)) if held == ours => remove(tx, &key),
                 (Some(_), Some(_) | None) => Ok(()),
@@ -272,6 +302,24 @@ fn apply(tx: &TransactionalTree, change: &Change) -> Write {
         Change::PutAgent(agent) => put(tx, keys::agent(&agent.agent), agent),
         Change::PutRecording(recording) => put(tx, keys::recording(recording.id), recording),
     }
+}
+
+fn ends_an_attempt(change: &Change) -> bool {
+    match change {
+        Change::PutAttempt(attempt) => attempt.outcome.is_some(),
+        Change::PutTask(_)
+        | Change::PutBinding(_)
+        | Change::RemoveBinding { .. }
+        | Change::PutAgent(_)
+        | Change::PutRecording(_) => false,
+    }
+}
+
+/// Whether the attempt that left this mark is on the disk and has not ended; a mark of any other gives way.
+fn is_open(tx: &TransactionalTree, mark: &keys::Active) -> Result<bool, ConflictableTransactionError<NumberTaken>> {
+    let key = keys::attempt(mark.task, mark.n);
+    let attempt = tx.get(&key)?.and_then(|bytes| record::decode::<Attempt>(key.as_bytes(), &bytes).ok());
+    Ok(attempt.is_some_and(|attempt| attempt.outcome.is_none()))
 }
 
 fn put<T: serde::Serialize>(tx: &TransactionalTree, key: String, value: &T) -> Write {

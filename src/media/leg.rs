@@ -231,7 +231,7 @@ impl Legs {
 
 /// Leg references are numbers we hand out in order, so a multiplication spreads them well enough.
 #[derive(Debug, Default)]
-pub(super) struct Spread(u64);
+pub(crate) struct Spread(u64);
 
 impl Hasher for Spread {
     fn finish(&self) -> u64 {

@@ -12,6 +12,7 @@ mod wheel;
 
 pub use crate::sdp::{Direction, Format};
 pub use engine::{Counters, Engine};
+pub(crate) use leg::Spread;
 
 use crate::id::{LegRef, Name, PlayRef, RecordingId};
 use std::net::SocketAddr;
@@ -119,7 +120,7 @@ pub enum Command {
         /// Which.
         recording: RecordingId,
     },
-    /// The leg is over; its port comes back with `Event::Closed`.
+    /// The leg is over; its port comes back with `Event::Closed`. Nothing comes of it for a leg that is not open.
     Close {
         /// Which.
         leg: LegRef,
@@ -146,7 +147,8 @@ pub struct LegStats {
 /// What a shard tells the switch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The port could not be bound, or the shard is full.
+    /// The port could not be bound, or the shard is full. This is the end of the leg: its port is free, and no `Closed`
+    /// follows.
     OpenFailed {
         /// Which.
         leg: LegRef,

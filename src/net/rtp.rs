@@ -10,7 +10,7 @@ use crate::audio::clip::Library;
 use crate::entropy::Entropy;
 use crate::id::{LegRef, RecordingId, Shard};
 use crate::limits::{RTP_PACKET_BYTES, SHARD_INBOX};
-use crate::media::{Command, Engine, Event, Sink};
+use crate::media::{Command, Engine, Event, Sink, Spread};
 use crate::run::clock::Clock;
 use crate::run::recorder::TapeFeed;
 use crate::switch::Input;
@@ -18,6 +18,7 @@ use crate::telemetry;
 use crate::time::Tick;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -91,7 +92,7 @@ struct Core {
 
 /// The engine's sink: sockets, the recorder, and the events not yet told.
 struct Outlet {
-    legs: HashMap<LegRef, Leg>,
+    legs: HashMap<LegRef, Leg, BuildHasherDefault<Spread>>,
     tapes: TapeFeed,
     events: VecDeque<Event>,
     /// Ends of legs, told once their readers are gone: then the port is free to be lent again.
@@ -101,6 +102,8 @@ struct Outlet {
 struct Leg {
     rtp: Rc<UdpSocket>,
     rtcp: Rc<UdpSocket>,
+    /// Where the first of them is bound; both are of one family.
+    local: SocketAddr,
     readers: [JoinHandle<()>; 2],
 }
 
@@ -108,9 +111,8 @@ impl Sink for Outlet {
     fn send(&mut self, leg: LegRef, to: SocketAddr, rtcp: bool, packet: &[u8]) {
         let Some(leg) = self.legs.get(&leg) else { return };
         let socket = if rtcp { &leg.rtcp } else { &leg.rtp };
-        let Ok(local) = socket.local_addr() else { return };
         // A packet that does not leave is a lost packet; the peer's jitter buffer knows what to do.
-        if socket.try_send_to(packet, for_socket(local, to)).is_ok() {
+        if socket.try_send_to(packet, for_socket(leg.local, to)).is_ok() {
             telemetry::RTP_OUT.add(1);
         }
     }
@@ -138,7 +140,7 @@ impl Sink for Outlet {
 impl Plane {
     fn new(parts: Parts) -> Rc<Plane> {
         let Parts { shard, address, library, entropy, clock, news, tapes } = parts;
-        let out = Outlet { legs: HashMap::new(), tapes, events: VecDeque::new(), closing: Vec::new() };
+        let out = Outlet { legs: HashMap::default(), tapes, events: VecDeque::new(), closing: Vec::new() };
         let core = RefCell::new(Core { engine: Engine::new(library, entropy), out });
         Rc::new(Plane { shard, address, clock, news, core, armed: Cell::new(None), rearm: Notify::new() })
     }
@@ -163,7 +165,8 @@ impl Plane {
             && let Err(error) = self.open(*leg, *port)
         {
             tracing::warn!(port, %error, "a media port could not be bound");
-            self.core.borrow_mut().out.event(Event::OpenFailed { leg: *leg });
+            // There are no sockets to wait for, and a leg that has this reference already keeps its own.
+            self.core.borrow_mut().out.events.push_back(Event::OpenFailed { leg: *leg });
             return self.settle();
         }
         let core = &mut *self.core.borrow_mut();
@@ -179,6 +182,9 @@ impl Plane {
     }
 
     fn open(self: &Rc<Self>, leg: LegRef, port: u16) -> io::Result<()> {
+        if self.core.borrow().out.legs.contains_key(&leg) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         let rtcp_port = port.checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
         let bind = |port| sockets::bind(SocketAddr::new(self.address, port), Traffic::Voice);
         let rtp = Rc::new(UdpSocket::from_std(bind(port)?)?);
@@ -186,7 +192,8 @@ impl Plane {
         let reader =
             |socket: &Rc<UdpSocket>, is_rtcp| tokio::task::spawn_local(self.clone().read(leg, socket.clone(), is_rtcp));
         let readers = [reader(&rtp, false), reader(&rtcp, true)];
-        self.core.borrow_mut().out.legs.insert(leg, Leg { rtp, rtcp, readers });
+        let local = SocketAddr::new(self.address, port);
+        self.core.borrow_mut().out.legs.insert(leg, Leg { rtp, rtcp, local, readers });
         Ok(())
     }
 

@@ -15,22 +15,26 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+
+/// A route may change, when a link fails or an address is given anew: the table is asked again after so long.
+const ROUTE_KNOWN: Duration = Duration::from_secs(30);
 
 /// Our end of every SIP flow.
 #[derive(Clone, Debug)]
 pub struct SipSocket {
     socket: Arc<UdpSocket>,
     bound: SocketAddr,
-    /// Which address of ours routes to a peer's; asked once per peer.
-    locals: Arc<Mutex<HashMap<IpAddr, IpAddr>>>,
+    /// Which address of ours routes to a peer's, and when that was asked.
+    locals: Arc<Mutex<HashMap<IpAddr, (IpAddr, Instant)>>>,
 }
 
 /// Why a message did not leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
-    /// The socket's buffer is full: the message is lost as if on the way, and timers send it again.
+    /// The message is lost as if on the way (a full buffer, a filter), and timers send it again.
     Lost,
     /// There is no way to this peer.
     Unreachable,
@@ -59,7 +63,9 @@ impl SipSocket {
 
     fn local_towards(&self, peer: SocketAddr) -> IpAddr {
         let mut locals = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(local) = locals.get(&peer.ip()) {
+        if let Some((local, asked)) = locals.get(&peer.ip())
+            && asked.elapsed() < ROUTE_KNOWN
+        {
             return *local;
         }
         // Without a route nothing will reach the peer anyway; the wildcard then only names the family.
@@ -67,7 +73,7 @@ impl SipSocket {
         if locals.len() >= LOCAL_ADDRESSES {
             locals.clear(); // Strangers can fill it, and asking again costs microseconds.
         }
-        locals.insert(peer.ip(), local);
+        locals.insert(peer.ip(), (local, Instant::now()));
         local
     }
 
@@ -78,12 +84,7 @@ impl SipSocket {
             Err(error) => {
                 telemetry::SEND_FAILED.add(1);
                 tracing::debug!(%error, %flow, "a SIP message did not leave");
-                match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused => {
-                        Err(SendError::Lost)
-                    }
-                    _ => Err(SendError::Unreachable),
-                }
+                Err(if is_unreachable(&error) { SendError::Unreachable } else { SendError::Lost })
             }
         }
     }
@@ -141,6 +142,19 @@ impl SipSocket {
     }
 }
 
+/// Whether sending the same again would fail the same way; anything else is a loss, which SIP's timers mend.
+fn is_unreachable(error: &io::Error) -> bool {
+    let too_large = error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error());
+    too_large
+        || matches!(
+            error.kind(),
+            io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::AddrNotAvailable
+                | io::ErrorKind::ConnectionRefused
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +187,18 @@ mod tests {
         let (length, from) = b.socket.recv_from(&mut buffer).unwrap();
 
         assert_eq!((&buffer[..length], from), (&b"OPTIONS"[..], a.bound()));
+    }
+
+    #[test]
+    fn only_what_fails_again_the_same_way_is_unreachable() {
+        let a = bound();
+        let too_large = a.send(a.flow_to(bound().bound()), &[b'x'; 70_000]);
+
+        assert_eq!(too_large, Err(SendError::Unreachable));
+        assert!(is_unreachable(&io::ErrorKind::NetworkUnreachable.into()));
+        for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::PermissionDenied, io::ErrorKind::OutOfMemory] {
+            assert!(!is_unreachable(&kind.into()), "{kind}");
+        }
     }
 
     fn bound() -> SipSocket {

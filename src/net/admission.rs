@@ -7,14 +7,33 @@
 use crate::limits::{SOURCE_BURST, SOURCE_RATE, WATCHED_SOURCES};
 use crate::settings::Cidr;
 use crate::time::Tick;
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Where the names of trunks have led: as trusted as an address in the configuration. One entry for each name, so it
+/// does not grow.
+#[derive(Clone, Debug, Default)]
+pub struct Found(Arc<RwLock<HashMap<String, Vec<IpAddr>>>>);
+
+impl Found {
+    /// The name leads there now.
+    pub fn put(&self, name: &str, addresses: Vec<IpAddr>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), addresses);
+    }
+
+    fn contains(&self, source: IpAddr) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().flatten().any(|address| *address == source)
+    }
+}
 
 /// The buckets of all sources.
 #[derive(Debug)]
 pub struct Admission {
     trusted: Vec<Cidr>,
+    found: Found,
     slots: Vec<Slot>,
     hasher: RandomState,
 }
@@ -30,10 +49,10 @@ const ONE: u64 = 1_000;
 const FULL: u64 = SOURCE_BURST as u64 * ONE;
 
 impl Admission {
-    /// With the address blocks that are never limited.
-    pub fn new(trusted: Vec<Cidr>) -> Admission {
+    /// With the address blocks and addresses that are never limited.
+    pub fn new(trusted: Vec<Cidr>, found: Found) -> Admission {
         let empty = Slot { tokens: FULL, at: Tick::ZERO };
-        Admission { trusted, slots: vec![empty; WATCHED_SOURCES], hasher: RandomState::new() }
+        Admission { trusted, found, slots: vec![empty; WATCHED_SOURCES], hasher: RandomState::new() }
     }
 
     /// Whether one more message of `source` is taken now.
@@ -47,7 +66,7 @@ impl Admission {
         slot.tokens = slot.tokens.saturating_add(u64::try_from(gained).unwrap_or(FULL)).min(FULL);
         slot.at = now;
         if slot.tokens < ONE {
-            return false;
+            return self.found.contains(source); // Asked only here: strangers' messages are many.
         }
         slot.tokens -= ONE;
         true
@@ -73,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_cut_to_burst_and_rate_and_recovers() {
-        let mut admission = Admission::new(Vec::new());
+        let mut admission = Admission::new(Vec::new(), Found::default());
         let flood = |admission: &mut Admission, at: Tick| {
             (0..5_000).filter(|_| admission.admits(at, ip("198.51.100.7"))).count()
         };
@@ -86,15 +105,29 @@ mod tests {
     #[test]
     fn trunks_and_our_own_machine_are_never_limited() {
         let trunk = Cidr { address: ip("203.0.113.0"), bits: 24 };
-        let mut admission = Admission::new(vec![trunk]);
+        let mut admission = Admission::new(vec![trunk], Found::default());
 
         assert!((0..5_000).all(|_| admission.admits(Tick::ZERO, ip("203.0.113.9"))));
         assert!((0..5_000).all(|_| admission.admits(Tick::ZERO, ip("127.0.0.1"))));
     }
 
     #[test]
+    fn an_address_that_a_trunks_name_led_to_is_not_limited_until_it_leads_elsewhere() {
+        let found = Found::default();
+        let mut admission = Admission::new(Vec::new(), found.clone());
+        let taken =
+            |admission: &mut Admission| (0..5_000).filter(|_| admission.admits(Tick::ZERO, ip("203.0.113.9"))).count();
+
+        found.put("sip.example.com", vec![ip("203.0.113.9")]);
+        let before = taken(&mut admission);
+        found.put("sip.example.com", vec![ip("203.0.113.10")]);
+
+        assert_eq!((before, taken(&mut admission)), (5_000, 0));
+    }
+
+    #[test]
     fn a_whole_ipv6_network_is_one_source() {
-        let mut admission = Admission::new(Vec::new());
+        let mut admission = Admission::new(Vec::new(), Found::default());
 
         let taken =
             (0..5_000u64).filter(|n| admission.admits(Tick::ZERO, ip(&format!("2001:db8::{:x}", n + 1)))).count();

@@ -11,6 +11,7 @@ use crate::entropy::Entropy;
 use crate::id::{LookupRef, ReplyTo, Shard};
 use crate::limits::LOOKUPS;
 use crate::media;
+use crate::net::admission::Found;
 use crate::net::udp::{SendError, SipSocket};
 use crate::net::{dns, rtp};
 use crate::settings::Settings;
@@ -20,7 +21,7 @@ use crate::switch::command::Reply;
 use crate::switch::event::Event;
 use crate::switch::{Input, Output, Recorded, Restored, Switch, Wanted};
 use crate::telemetry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(super) struct World {
     pub recorder: Recorder,
     pub store: Store,
     pub events: broadcast::Sender<Event>,
+    /// What the names of trunks led to.
+    pub found: Found,
     /// For lookups, and their way back.
     pub runtime: Handle,
     pub news: mpsc::Sender<Input>,
@@ -63,6 +66,9 @@ struct Host {
     runtime: Handle,
     news: mpsc::Sender<Input>,
     lookups: Arc<Semaphore>,
+    /// Names of trunks.
+    trunks: HashSet<String>,
+    found: Found,
     waiting: HashMap<ReplyTo, oneshot::Sender<Reply>>,
     replies: u64,
     /// Answers that were known at once: fed after the outputs of the input that asked.
@@ -100,8 +106,9 @@ pub(super) fn start(
 /// Runs until stopped; what is on its way to the disk then is still written.
 async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
     let Beginning { settings, restored, repaired, entropy } = beginning;
+    let trunks = settings.trunks.iter().map(|trunk| trunk.host.to_string()).collect();
     let switch = Switch::new(world.clock.now(), settings, restored, entropy);
-    let World { clock, socket, shards, recorder, store, events, runtime, news } = world;
+    let World { clock, socket, shards, recorder, store, events, found, runtime, news } = world;
     let (shards, threads): (Vec<_>, Vec<_>) = shards.into_iter().map(|shard| (shard.commands, shard.thread)).unzip();
     let mut host = Host {
         switch,
@@ -113,6 +120,8 @@ async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
         runtime,
         news,
         lookups: Arc::new(Semaphore::new(LOOKUPS)),
+        trunks,
+        found,
         waiting: HashMap::new(),
         replies: 0,
         at_once: VecDeque::new(),
@@ -224,9 +233,14 @@ impl Host {
             return self.at_once.push_back(Input::Located(reference, Vec::new()));
         };
         let (socket, news) = (self.socket.clone(), self.news.clone());
+        let found = self.trunks.contains(&wanted.host).then(|| self.found.clone());
         self.runtime.spawn(async move {
             let flows = dns::locate(&socket, &wanted).await;
             drop(permit);
+            // A name that leads nowhere for a while is no reason to forget where it led.
+            if let Some(found) = found.filter(|_| !flows.is_empty()) {
+                found.put(&wanted.host, flows.iter().map(|flow| flow.remote.ip()).collect());
+            }
             drop(news.send(Input::Located(reference, flows)).await); // Only a switch that has ended does not listen.
         });
     }

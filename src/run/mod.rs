@@ -21,7 +21,7 @@ use crate::audio::clip::Library;
 use crate::entropy::Entropy;
 use crate::id::Shard;
 use crate::limits::INBOX;
-use crate::net::admission::Admission;
+use crate::net::admission::{Admission, Found};
 use crate::net::rtp;
 use crate::net::udp::SipSocket;
 use crate::settings::{Cidr, Settings, ShellSettings};
@@ -149,7 +149,9 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let store = opened.start(move |reference, result| {
         drop(answers.blocking_send(Input::Committed(reference, result))); // Only a switch that has ended is deaf.
     });
-    runtime.spawn(receive(socket.clone(), clock, Admission::new(trusted(&settings)), sip_in));
+    let found = Found::default();
+    let admission = Admission::new(trusted(&settings), found.clone());
+    runtime.spawn(receive(socket.clone(), clock, admission, sip_in));
     let site =
         web::Site { commands: commands.clone(), token: token.clone(), data: data.clone(), health: store.health() };
     runtime.spawn(web::serve(http, site));
@@ -162,6 +164,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
         recorder,
         store,
         events: events.clone(),
+        found,
         runtime: runtime.handle().clone(),
         news: news_in,
     };
@@ -237,7 +240,7 @@ fn secret() -> Result<[u8; 32], StartError> {
     Ok(seed)
 }
 
-/// Trunks are known by their addresses and never limited.
+/// Trunks are known by their addresses and never limited; where their names lead is found while it runs.
 fn trusted(settings: &Settings) -> Vec<Cidr> {
     let hosts = settings.trunks.iter().filter_map(|trunk| trunk.host.parse::<IpAddr>().ok());
     let hosts = hosts.map(|address| Cidr { address, bits: if address.is_ipv4() { 32 } else { 128 } });

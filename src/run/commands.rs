@@ -7,6 +7,34 @@ use tokio::sync::{mpsc, oneshot};
 
 /// The switch answers within its next turn; far longer than that and it is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A command whose answer waits for the disk waits as long as a slow one may take: who were told that nothing has
+/// happened would ask for it twice.
+const PATIENCE_WITH_DISK: Duration = Duration::from_secs(30);
+
+fn patience(command: &Command) -> Duration {
+    match command {
+        Command::AddCallback(_)
+        | Command::CancelCallback(_)
+        | Command::CallbackNow(_)
+        | Command::PauseAgent { .. }
+        | Command::ResumeAgent(_) => PATIENCE_WITH_DISK,
+        Command::ListCallbacks { .. }
+        | Command::ShowCallback(_)
+        | Command::ListQueues
+        | Command::ShowQueue(_)
+        | Command::ListAgents
+        | Command::ListTrunks
+        | Command::ListCalls(_)
+        | Command::ShowCall(_)
+        | Command::HangUpCall(_)
+        | Command::ListRecordings(_)
+        | Command::ShowRecording(_)
+        | Command::Status
+        | Command::Drain
+        | Command::EndCalls
+        | Command::Gauges => PATIENCE,
+    }
+}
 
 /// One question, and where its answer goes.
 #[derive(Debug)]
@@ -35,11 +63,12 @@ impl Commands {
     /// Asks and waits for the answer.
     pub async fn ask(&self, command: Command) -> Result<Reply, NoAnswer> {
         let (answer, reply) = oneshot::channel();
+        let patience = patience(&command);
         let asking = async {
             self.0.send(Asked { command, answer }).await.map_err(|_| NoAnswer)?;
             reply.await.map_err(|_| NoAnswer)
         };
-        tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Err(NoAnswer))
+        tokio::time::timeout(patience, asking).await.unwrap_or(Err(NoAnswer))
     }
 
     /// The same for threads outside the runtime.

@@ -112,6 +112,8 @@ fn the_first_start_shows_the_secrets_once_and_a_drain_ends_it_well() {
     let drained = asked(&data.0, &["drain"]);
     let code = switch.end();
     let again = Switch::start(&data.0);
+    signal(again.child.id(), "HUP");
+    let after_hangup = asked(&data.0, &["queue", "show"]);
     signal(again.child.id(), "TERM");
     let second = again.said.clone();
 
@@ -119,6 +121,7 @@ fn the_first_start_shows_the_secrets_once_and_a_drain_ends_it_well() {
     assert!(first.contains("*46") && first.contains("admin.token"), "{first}");
     assert!(text(&queues.stdout).contains("support"), "{}", text(&queues.stderr));
     assert_eq!((drained.status.code(), code), (Some(0), Some(0)));
+    assert_eq!(after_hangup.status.code(), Some(0), "a closed terminal ends nothing");
     assert!(!second.contains(secret.trim()), "{second}");
     assert_eq!(again.end(), Some(0), "SIGTERM drains, and with no calls that is at once");
     assert!(!data.0.join("admin.address").exists());

@@ -2,7 +2,8 @@
 
 use super::{Ended, Parts, Running, StartError, start};
 use crate::switch::command::{Command, Reply};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -11,6 +12,9 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// How long the last BYEs have to leave.
 const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Files beside the media sockets: store, logs, tapes, HTTP.
+const OTHER_FILES: u64 = 256;
 
 /// Why serving failed.
 #[derive(Debug)]
@@ -35,11 +39,16 @@ impl std::error::Error for ServeError {}
 /// Serves until a signal or a drain has ended it. `ready` is called once, when phones can register.
 pub fn serve(parts: Parts, ready: impl FnOnce(&Running)) -> Result<(), ServeError> {
     harden();
+    open_files(&parts.settings.server.media_ports);
     let drain = parts.settings.server.drain;
     let running = start(parts).map_err(ServeError::Start)?;
-    ready(&running);
     let handle = running.runtime.as_ref().expect("only the end takes the runtime").handle().clone();
-    let outcome = handle.block_on(until_over(&running, drain)).map_err(ServeError::Start)?;
+    // Before anybody is told that it runs: who starts it may end it at once.
+    let within = handle.enter();
+    let signals = Signals::new().map_err(|error| ServeError::Start(StartError::Thread(error)))?;
+    drop(within);
+    ready(&running);
+    let outcome = handle.block_on(until_over(&running, signals, drain));
     match (outcome, running.stop()) {
         (Ended::Stopped, Ended::Stopped) => Ok(()),
         (Ended::Fault, _) | (_, Ended::Fault) => Err(ServeError::Fault),
@@ -61,25 +70,36 @@ fn harden() {
     }));
 }
 
-async fn until_over(running: &Running, drain: Duration) -> Result<Ended, StartError> {
-    let mut signals = Signals::new().map_err(StartError::Thread)?;
+/// Each leg has two sockets, and the soft limit many systems start us with (1024) would end at 500 legs.
+fn open_files(media_ports: &RangeInclusive<u16>) {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    let wanted = u64::try_from(media_ports.len()).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    if let Some(maximum) = maximum.filter(|maximum| *maximum < wanted) {
+        tracing::warn!(maximum, wanted, "the limit of open files is too low for all media ports: raise `ulimit -Hn`");
+    }
+}
+
+async fn until_over(running: &Running, mut signals: Signals, drain: Duration) -> Ended {
     let mut signalled = false;
     let mut draining: Option<Instant> = None;
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
-            ended = running.ended() => return Ok(ended),
+            ended = running.ended() => return ended,
             () = signals.next() => {
                 if signalled {
                     tracing::warn!("a second signal: ending at once");
                     end_calls(running).await;
-                    return Ok(Ended::Stopped);
+                    return Ended::Stopped;
                 }
                 tracing::info!(secs = drain.as_secs(), "draining: new calls are refused, running ones may end");
                 signalled = true;
                 draining.get_or_insert_with(Instant::now); // It may already have been drained over HTTP.
                 if running.commands.ask(Command::Drain).await.is_err() {
-                    return Ok(Ended::Fault);
+                    return Ended::Fault;
                 }
             }
             _ = look.tick() => {
@@ -90,12 +110,12 @@ async fn until_over(running: &Running, drain: Duration) -> Result<Ended, StartEr
                 let since = *draining.get_or_insert_with(Instant::now);
                 if status.calls == 0 {
                     tracing::info!("drained");
-                    return Ok(Ended::Stopped);
+                    return Ended::Stopped;
                 }
                 if since.elapsed() >= drain {
                     tracing::warn!(calls = status.calls, "the time for draining is over: calls are cut");
                     end_calls(running).await;
-                    return Ok(Ended::Stopped);
+                    return Ended::Stopped;
                 }
             }
         }
@@ -112,17 +132,29 @@ async fn end_calls(running: &Running) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
+    /// The next signal to end.
     async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                // A closed terminal, or somebody who means "read the file again": no reason to cut calls.
+                _ = self.hangup.recv() => {
+                    tracing::warn!("SIGHUP changes nothing: reading the configuration again is not in this version");
+                }
+            }
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::net::Weather;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::demo::person::{Person, Reaction, Visit};
+use ringback::demo::session::Direction;
+use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;
+use ringback::settings::{Credentials, TrunkMode};
 use ringback::switch::NotStored;
 use ringback::time::Tick;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -23,6 +26,8 @@ enum Plan {
     CallIn(usize),
     Pause(usize),
     DialOut(usize, usize),
+    Hold(usize, Direction),
+    Cancel(usize),
     Kill,
     Restart,
     DeadAir,
@@ -98,7 +103,20 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
     let attempts_max = u32::try_from(dice.between(1, 3)).expect("small");
     let first_wait = dice.between(0, 20);
     let record = dice.chance(50);
+    let registers = dice.chance(25);
+    let challenges = dice.chance(25);
     let mut world = World::with(seed, |site| {
+        let secret = "trunk-secret".to_owned();
+        if registers {
+            site.trunks[0].mode = TrunkMode::Register {
+                username: "site7".to_owned(),
+                auth_user: "site7".to_owned(),
+                password: secret.clone(),
+                realm: None,
+                expires: secs(300),
+            };
+        }
+        site.trunks[0].credentials = Some(Credentials { username: "site7".to_owned(), password: secret, realm: None });
         site.queues[0].ring = secs(12);
         site.queues[0].wrap_up = secs(5);
         site.profiles[0].attempts_max = attempts_max;
@@ -109,6 +127,17 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
     });
     world.ladder.hides_registrations = true;
+    let quirks = &mut world.stations[TRUNK].endpoint.quirks;
+    quirks.forks_answers = dice.chance(15);
+    quirks.answers_cancel_with_200 = dice.chance(15);
+    quirks.acks_lost = if dice.chance(20) { 2 } else { 0 };
+    let carrier = world.stations[TRUNK].carrier.as_mut().expect("a carrier");
+    let known = ("site7".to_owned(), "trunk-secret".to_owned());
+    carrier.asks_invites = challenges.then(|| known.clone());
+    carrier.registrar = registers.then_some(known);
+    if dice.chance(30) {
+        carrier.moods = [Registers::Refuse(503), Registers::Silence].into();
+    }
     if packets {
         world = world.with_packets();
     }
@@ -186,6 +215,11 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
     let mut plans: Vec<(Duration, Plan)> = Vec::new();
     for agent in [ANNA, BEN, CARL] {
         plans.push((dice.millis(0, whole / 4), Plan::Register(agent)));
+        for _ in 0..dice.between(0, 4) {
+            let at = dice.millis(0, whole);
+            plans.push((at, Plan::Hold(agent, Direction::SendOnly)));
+            plans.push((at + dice.millis(200, 6_000), Plan::Hold(agent, Direction::SendRecv)));
+        }
         if dice.chance(30) {
             let at = dice.millis(whole / 4, whole / 2);
             plans.extend([(at, Plan::Pause(agent)), (at + dice.millis(20_000, 90_000), Plan::Pause(agent))]);
@@ -200,7 +234,11 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
         }
         if dice.chance(10) {
             let agent = [ANNA, BEN, CARL][usize::try_from(dice.between(0, 2)).expect("few")];
-            plans.push((dice.millis(whole / 4, whole), Plan::DialOut(agent, person)));
+            let at = dice.millis(whole / 4, whole);
+            plans.push((at, Plan::DialOut(agent, person)));
+            if dice.chance(50) {
+                plans.push((at + dice.millis(100, 9_000), Plan::Cancel(agent)));
+            }
         }
     }
     if dice.chance(40) {
@@ -234,6 +272,17 @@ fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {
                 let number = world.stations[TRUNK].people[person].number.clone();
                 world.dial(agent, &number);
             }
+            Plan::Hold(agent, direction) => {
+                let up = world.stations[agent].call_of(0).filter(|call| world.is_up(agent, *call));
+                if let Some(call) = up {
+                    world.stations[agent].endpoint.change(now, call, direction);
+                }
+            }
+            Plan::Cancel(agent) => {
+                if let Some(call) = world.stations[agent].call_of(0) {
+                    world.stations[agent].endpoint.hang_up(now, call);
+                }
+            }
             Plan::CallIn(_) | Plan::Pause(_) | Plan::DialOut(..) => {} // The phone is in use.
             Plan::Kill => world.crash(),
             Plan::Restart => world.start(),
@@ -265,6 +314,8 @@ fn hang_up_dead_calls(world: &mut World) {
 fn evening(world: &mut World) {
     world.net.weather = Weather { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0, duplicates: 0 };
     world.net.rtp_weather = world.net.weather;
+    let quirks = &mut world.stations[TRUNK].endpoint.quirks;
+    (quirks.forks_answers, quirks.answers_cancel_with_200, quirks.acks_lost) = (false, false, 0);
     world.release_disk();
     let kind = Reaction::Answer { after: secs(2), early: false };
     for station in 0..world.stations.len() {

@@ -126,8 +126,14 @@ impl Laws {
     /// Law 3: no customer's leg outlives the agent's in silence.
     pub fn on_time(&mut self, now: Tick) {
         let dialogs = &self.dialogs;
-        self.orphans.retain(|call_id, _| {
-            dialogs.get(call_id).is_some_and(|it| it.state != Stage::Over && it.cancelled.is_none() && !it.stale)
+        self.orphans.retain(|call_id, until| {
+            // Nothing can be cancelled that has not been heard of (RFC 3261 §9.1); its moment begins then.
+            let still = |it: &Dialog| it.state != Stage::Over && it.cancelled.is_none() && !it.stale;
+            let Some(dialog) = dialogs.get(call_id).filter(|it| still(it)) else { return false };
+            if !dialog.heard_of {
+                *until = (*until).max(now + Duration::from_secs(1));
+            }
+            true
         });
         let late = self.orphans.iter().find(|(_, until)| **until <= now);
         assert!(late.is_none(), "law 3: a customer is left on the line without an agent: {late:?}");

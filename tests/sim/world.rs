@@ -212,7 +212,9 @@ impl World {
     }
 
     fn sip_to_switch(&mut self, from: SocketAddr, bytes: Vec<u8>) {
-        if let Some(message) = Message::parse(&bytes) {
+        // A call that nobody took in is known once it is repeated.
+        let unheard = |message: &Message| message.method() == "INVITE" && message.status().is_none();
+        if let Some(message) = Message::parse(&bytes).filter(|it| self.switch.is_some() || !unheard(it)) {
             self.laws.on_sip(self.now, false, from, &message, &self.disk);
         }
         if self.switch.is_some() {

@@ -34,6 +34,8 @@ pub struct Dialog {
     /// One phone called another, or itself dialled out.
     pub dialled: String,
     pub state: Stage,
+    /// Of the newest INVITE: with credentials it is another one.
+    cseq: u32,
     /// The first copy of the INVITE, and whether anything ever came back.
     pub invited: Tick,
     pub heard_of: bool,
@@ -151,6 +153,7 @@ impl Laws {
             outgoing,
             dialled: to,
             state: Stage::Inviting,
+            cseq: invite.cseq().0,
             invited: now,
             heard_of: false,
             cancelled: None,
@@ -169,8 +172,9 @@ impl Laws {
                 Peer::Agent(_) => {}
             }
         }
-        if !known {
-            self.dialogs.insert(invite.call_id().to_owned(), dialog);
+        match self.dialogs.get_mut(invite.call_id()).filter(|_| known) {
+            Some(known) => known.cseq = known.cseq.max(invite.cseq().0),
+            None => drop(self.dialogs.insert(invite.call_id().to_owned(), dialog)),
         }
     }
 
@@ -243,6 +247,9 @@ impl Laws {
             assert!(finals.len() == 1, "law 7: one INVITE got the final responses {finals:?}");
         }
         let Some(dialog) = self.dialogs.get_mut(response.call_id()) else { return };
+        if response.cseq().0 < dialog.cseq {
+            return;
+        }
         dialog.heard_of = true;
         match status {
             200..=299 if dialog.state == Stage::Inviting => dialog.state = Stage::Up,

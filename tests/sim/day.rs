@@ -313,7 +313,6 @@ fn hang_up_dead_calls(world: &mut World) {
 /// Everybody is kind: agents take every call, customers are at home, the network and the disk work.
 fn evening(world: &mut World) {
     world.net.weather = Weather { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0, duplicates: 0 };
-    world.net.rtp_weather = world.net.weather;
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;
     (quirks.forks_answers, quirks.answers_cancel_with_200, quirks.acks_lost) = (false, false, 0);
     world.release_disk();

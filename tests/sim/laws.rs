@@ -39,6 +39,8 @@ pub struct Dialog {
     /// The first copy of the INVITE, and whether anything ever came back.
     pub invited: Tick,
     pub heard_of: bool,
+    /// A re-INVITE of the peer is not acknowledged yet: until then no BYE leaves (RFC 3261 §15).
+    changing: bool,
     /// The first copy of its CANCEL.
     pub cancelled: Option<Tick>,
     /// It belongs to a life of the switch that is over.
@@ -111,6 +113,13 @@ impl Laws {
         if message.cseq().1 == "INVITE" && message.status().is_none() && message.to_tag().is_none() {
             return self.on_invite(now, outgoing, peer, message, disk);
         }
+        if let (None, false, Some(dialog)) = (message.status(), outgoing, self.dialogs.get_mut(message.call_id())) {
+            match message.method() {
+                "INVITE" => dialog.changing = true,
+                "ACK" => dialog.changing = false,
+                _ => {} // Changes nothing.
+            }
+        }
         if let (Some(status), "INVITE") = (message.status(), message.cseq().1) {
             self.on_invite_response(outgoing, status, message);
         }
@@ -156,6 +165,7 @@ impl Laws {
             cseq: invite.cseq().0,
             invited: now,
             heard_of: false,
+            changing: false,
             cancelled: None,
             stale: false,
             from_extension,
@@ -210,7 +220,8 @@ impl Laws {
     fn before_agent(&self, now: Tick, extension: &str, shown: &str, invite: &Message, disk: &Disk) {
         let mine = Peer::Agent(extension.to_owned());
         let busy = self.live(now).find(|(id, it)| {
-            it.peer == mine && id.as_str() != invite.call_id() && (it.state == Stage::Up || !it.outgoing)
+            let on_the_phone = it.state == Stage::Up || !it.outgoing;
+            it.peer == mine && id.as_str() != invite.call_id() && on_the_phone && !it.changing
         });
         assert!(busy.is_none(), "law 5: {extension} is rung while on the phone: {busy:?}");
         assert!(!self.paused.contains(extension), "law 5: {extension} is rung while paused");

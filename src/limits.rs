@@ -72,6 +72,9 @@ pub const OPEN_TASKS: usize = 1_000_000;
 /// Closed tasks and ended calls that are kept in memory for the API.
 pub const REMEMBERED: usize = 10_000;
 
+/// Recordings that are kept in memory for the API, the newest ones; the files stay.
+pub const RECORDINGS: usize = 100_000;
+
 // --- The shell ---
 /// Octets of a configuration file.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;

@@ -299,7 +299,8 @@ impl Builder<'_> {
             wrap_up: queue.secs("wrap_up_secs"),
             members: members.map(|member| member.name("agent")).collect(),
             max_callers: queue.maybe_number("max_callers"),
-            max_wait: queue.maybe_secs("max_wait_secs"),
+            // Nobody is dropped by a default: without `overflow_dest` a caller waits, unless the file says how long.
+            max_wait: queue.given("max_wait_secs").then(|| queue.maybe_secs("max_wait_secs")).flatten(),
             moh: match self.sound(queue, "moh") {
                 Sound::Prompt(name) => Some(name),
                 Sound::BuiltIn | Sound::Silent => None,

@@ -8,11 +8,13 @@ use super::end::EndCause;
 use super::promise::NewTask;
 use super::{Change, NotStored, Output, RecordingRecord, Switch, event, view};
 use crate::agent::State;
+use crate::callback::hold::Hold;
 use crate::callback::planner::{Agents, Around};
 use crate::callback::rule;
 use crate::callback::task::{CloseReason, Source, Task, TaskState};
 use crate::id::{Name, ReplyTo, TaskId};
 use crate::limits;
+use crate::number::Party;
 use crate::queue::line::Kind as EntryKind;
 use crate::time::Now;
 use std::collections::BTreeMap;
@@ -36,7 +38,10 @@ impl Switch {
                 Ok(Some(reply)) => Ok(reply),
                 Err(refused) => Err(refused),
             },
-            Command::CancelCallback(id) => self.cancel_callback(now, id),
+            Command::CancelCallback(id) => match self.cancel_callback(now, id, to) {
+                Ok(()) => return,
+                Err(refused) => Err(refused),
+            },
             Command::CallbackNow(id) => match self.callback_now(now, id, to) {
                 Ok(()) => return,
                 Err(refused) => Err(refused),
@@ -83,12 +88,13 @@ impl Switch {
         now: Now,
         to: ReplyTo,
         task: Task,
-        is_new: bool,
+        new: Option<Vec<TaskId>>,
         stored: Result<(), NotStored>,
     ) {
         let settings = self.settings.clone();
-        if stored.is_ok() && is_new {
+        if let (Ok(()), Some(older)) = (stored, new) {
             self.planner.put(now.utc, &settings, task.clone());
+            self.close_merged(now, &older);
             self.line_up(&task);
             self.publish(event::Event::CallbackRequested {
                 task: task.id,
@@ -115,6 +121,9 @@ impl Switch {
         if let Some(known) = new.idempotency_key.as_deref().and_then(|key| self.by_idempotency_key(key)) {
             return self.show_callback(now, known).map(Some);
         }
+        if self.is_being_stored(new.idempotency_key.as_deref()) {
+            return Err(Refused::Conflict { detail: "a request with this Idempotency-Key is being stored".to_owned() });
+        }
         let party = self.policy.admit(&new.number).map_err(|refusal| invalid("number", refusal.to_string()))?;
         let queue = match (&new.queue, &settings.queues[..]) {
             (Some(name), _) => {
@@ -136,9 +145,9 @@ impl Switch {
             }
         };
         if let Some(agent) = &new.agent
-            && settings.agent(agent).is_none()
+            && !queue.members.iter().any(|member| **member == **agent)
         {
-            return Err(invalid("agent", format!("there is no agent named {agent}")));
+            return Err(invalid("agent", format!("the queue {} has no agent named {agent}", queue.name)));
         }
         if self.planner.len() >= limits::OPEN_TASKS {
             return Err(Refused::Conflict { detail: "as many callbacks as the site can hold are open".to_owned() });
@@ -157,11 +166,22 @@ impl Switch {
         task.agent = new.agent.map(Name::from).or(task.agent);
         task.data = new.data;
         task.idempotency_key = new.idempotency_key;
-        self.commit(
-            vec![Change::PutTask(Box::new(task.clone()))],
-            Pending::Reply { to, task: Box::new(task), is_new: true },
-        );
+        let (changes, older) = self.merge(now, &mut task);
+        self.commit(changes, Pending::Reply { to, task: Box::new(task), is_new: true, older });
         Ok(None)
+    }
+
+    fn is_being_stored(&self, key: Option<&str>) -> bool {
+        key.is_some()
+            && self.commits.values().any(|(pending, _)| match pending {
+                Pending::Reply { task, is_new: true, .. } => task.idempotency_key.as_deref() == key,
+                Pending::Reply { .. }
+                | Pending::Told
+                | Pending::Promise(_)
+                | Pending::Attempt { .. }
+                | Pending::Dial { .. }
+                | Pending::Bindings { .. } => false,
+            })
     }
 
     fn by_idempotency_key(&self, key: &str) -> Option<TaskId> {
@@ -170,15 +190,17 @@ impl Switch {
         })
     }
 
-    fn cancel_callback(&mut self, now: Now, id: TaskId) -> Result<Reply, Refused> {
+    fn cancel_callback(&mut self, now: Now, id: TaskId, to: ReplyTo) -> Result<(), Refused> {
         if let Some(closed) = self.closed.get(&id) {
             return Err(Refused::Conflict { detail: format!("the callback is {} already", closed.state.word()) });
         }
         if self.planner.get(id).is_some_and(|task| task.state == TaskState::Talking) {
             return Err(Refused::Conflict { detail: "the customer is being talked to; hang up the call".to_owned() });
         }
-        self.cancel_task(now, id, CloseReason::ByAdmin).ok_or_else(|| not_found("callback", id))?;
-        self.show_callback(now, id)
+        let Some(task) = self.planner.get(id).cloned() else { return Err(not_found("callback", id)) };
+        let pending = Pending::Reply { to, task: Box::new(task), is_new: false, older: Vec::new() };
+        self.cancel_task(now, id, CloseReason::ByAdmin, pending);
+        Ok(())
     }
 
     fn callback_now(&mut self, now: Now, id: TaskId, to: ReplyTo) -> Result<(), Refused> {
@@ -195,7 +217,7 @@ impl Switch {
             .ok_or_else(|| Refused::Conflict { detail: "an attempt is under way".to_owned() })?;
         self.serve_wanted = true;
         let change = Change::PutTask(Box::new(task.clone()));
-        self.commit(vec![change], Pending::Reply { to, task: Box::new(task), is_new: false });
+        self.commit(vec![change], Pending::Reply { to, task: Box::new(task), is_new: false, older: Vec::new() });
         Ok(())
     }
 
@@ -251,9 +273,13 @@ impl Switch {
         let line = self.lines.get(&task.queue);
         let position = line.and_then(|line| line.position(line.ticket_of(task.id)?));
         let members = self.settings.queue(&task.queue).map_or(&[][..], |queue| &queue.members);
-        let agents = if !self.ready_in(&task.queue, members, now).is_empty() {
+        let may_serve = |agent: &Name| {
+            let is_own = self.settings.agent(agent).is_some_and(|agent| *agent.extension == *task.number.as_str());
+            task.agent.as_ref().is_none_or(|owner| owner == agent) && !is_own
+        };
+        let agents = if self.ready_in(&task.queue, members, now).iter().any(|idle| may_serve(&idle.agent)) {
             Agents::Free
-        } else if members.iter().any(|agent| self.is_there(agent, &task.queue)) {
+        } else if members.iter().any(|agent| may_serve(agent) && self.is_there(agent, &task.queue)) {
             Agents::AllBusy
         } else {
             Agents::NobodyLoggedIn
@@ -263,7 +289,14 @@ impl Switch {
         let held_by = (!task.state.is_final())
             .then(|| self.planner.held_by(now.utc, &self.settings, task, around))
             .flatten()
-            .map(|hold| hold.to_string());
+            .map(|hold| match hold {
+                // What lies in the way of dialling comes before who could dial.
+                Hold::NobodyLoggedIn(_) | Hold::AgentsBusy(_) | Hold::Behind(_) => {
+                    self.in_the_way_of(task).unwrap_or_else(|| hold.to_string())
+                }
+                own => own.to_string(),
+            })
+            .or_else(|| (!task.state.is_final()).then(|| self.in_the_way_of(task)).flatten());
         view::Callback {
             attempts: self.attempts.get(&task.id).cloned().unwrap_or_default(),
             held_by,
@@ -271,6 +304,20 @@ impl Switch {
             position,
             task: task.clone(),
         }
+    }
+
+    /// What keeps a due task from being dialled this moment, apart from agents.
+    fn in_the_way_of(&self, task: &Task) -> Option<String> {
+        if self.draining {
+            return Some("the switch is draining".to_owned());
+        }
+        if task.state.is_live() || self.can_reach(task) {
+            return None;
+        }
+        Some(match &task.number {
+            Party::Extension(extension) => format!("the phone {extension} is not registered"),
+            Party::Number(_) => "no trunk of its route is up and has a free line".to_owned(),
+        })
     }
 
     fn is_there(&self, agent: &Name, queue: &str) -> bool {

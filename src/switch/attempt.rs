@@ -9,7 +9,7 @@ use super::call::{Call, Kind, NewCall, Story};
 use super::durable::Pending;
 use super::end::EndCause;
 use super::outcome::Refusal;
-use super::ring::{ELSEWHERE, Ring, Shown};
+use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown};
 use super::talk::{Purpose, Stage as TalkStage, Talk};
 use super::{CallTimer, Change, Switch, Timer, event, say};
 use crate::callback::retry;
@@ -24,6 +24,8 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use std::time::Duration;
 
+/// An agent who declined a callback is not offered the same one again for so long.
+const DECLINED: Duration = Duration::from_secs(60);
 /// After a commit that failed, the task rests for so long.
 const DISK_PAUSE: TimeDelta = TimeDelta::seconds(5);
 
@@ -140,14 +142,15 @@ impl Switch {
             self.forget_attempt(now, id, task);
             return;
         }
-        // The agent may have dialled out meanwhile: never rung while busy (law 5).
-        let is_busy = self.legs.values().any(|leg| leg.who == super::legs::Who::Agent(agent.clone()));
-        let Some(party) = self.planner.get(task).map(|task| task.number.clone()).filter(|_| !is_busy) else {
+        // The agent may have dialled out, paused or logged out meanwhile: never rung then (law 5).
+        let Some(party) = self.planner.get(task).map(|task| task.number.clone()).filter(|_| self.may_ring(&agent))
+        else {
             self.finish_attempt(now, id, Outcome::AgentLeftEarly, Duration::ZERO);
             return;
         };
         let shown = Shown { display: format!("Callback {party}"), user: party.to_string() };
         let Some(ring) = self.ring_phones(now, id, &agent, &shown, None) else {
+            self.pass_over(id, &agent, now.tick + NOT_THERE);
             self.finish_attempt(now, id, Outcome::AgentNoAnswer, Duration::ZERO);
             return;
         };
@@ -181,22 +184,30 @@ impl Switch {
     }
 
     /// One of the agent's phones has refused, or (`leg` unset) the ring time is over.
-    pub(super) fn attempt_agent_refused(&mut self, now: Now, id: CallRef, leg: Option<LegRef>, status: u16) {
+    pub(super) fn attempt_agent_refused(&mut self, now: Now, id: CallRef, leg: Option<LegRef>, refusal: Refusal) {
         let Some(Stage::AgentRinging(ring)) = self.attempting(id).map(|attempt| &mut attempt.stage) else { return };
-        if leg.is_some_and(|leg| !ring.refused(leg, status)) {
+        if leg.is_some_and(|leg| !ring.refused(leg, refusal)) {
             return;
         }
-        let declined = ring.was_declined();
         let agent = ring.agent.clone();
-        if declined {
-            if let Some(desk) = self.agents.get_mut(&agent) {
-                desk.declined(now);
+        let answer = if leg.is_some() { ring.answer } else { NoAnswer::LetRing };
+        let outcome = match answer {
+            NoAnswer::Declined => {
+                if let Some(desk) = self.agents.get_mut(&agent) {
+                    desk.declined(now);
+                }
+                self.pass_over(id, &agent, now.tick + DECLINED);
+                Outcome::AgentDeclined
             }
-            self.decline_place(now, id, &agent);
-        } else {
-            self.agent_let_ring(now, &agent);
-        }
-        let outcome = if declined { Outcome::AgentDeclined } else { Outcome::AgentNoAnswer };
+            NoAnswer::LetRing => {
+                self.agent_let_ring(now, &agent);
+                Outcome::AgentNoAnswer
+            }
+            NoAnswer::NotThere => {
+                self.pass_over(id, &agent, now.tick + NOT_THERE);
+                Outcome::AgentNoAnswer
+            }
+        };
         self.finish_attempt(now, id, outcome, Duration::ZERO);
     }
 
@@ -210,8 +221,14 @@ impl Switch {
         self.timers.cancel(&Timer::Call(id, CallTimer::Ring));
         // Held in this stage from here on, so that the agent's leg is never without a role.
         self.set_stage(id, Stage::AgentReady { agent: leg, play: None, dialog: None, stored: false });
-        let Some(task) = self.planner.get(task_id).cloned() else { return };
-        let Some(profile) = settings.profile(&task.profile) else { return };
+        let planned = self.planner.get(task_id).cloned().and_then(|task| {
+            let profile = settings.profile(&task.profile)?;
+            Some((task, profile))
+        });
+        let Some((task, profile)) = planned else {
+            self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
+            return;
+        };
         let Some((peer, uri, dialog)) = self.plan_dial(&task, profile) else {
             self.finish_attempt(now, id, Outcome::NetworkError, Duration::ZERO);
             return;
@@ -377,6 +394,10 @@ impl Switch {
         }
         self.cancel_call_timers(id);
         self.on_customer_leg(task_id, |leg| leg.answered_at = Some(now.utc));
+        if let Some(attempt) = self.open_attempt(task_id).map(|attempt| attempt.clone()) {
+            // That he answered is known to the next life, should this one end in the middle.
+            self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Told);
+        }
         self.advance(now, task_id, TaskState::Talking);
         let profile = self.planner.get(task_id).and_then(|task| settings.profile(&task.profile));
         let (greeting, record) =

@@ -56,6 +56,8 @@ pub(super) enum Story {
         leg: LegRef,
         /// Its end is the call's.
         play: Option<PlayRef>,
+        /// Why the call ends.
+        cause: EndCause,
     },
     /// Over: only its record is left.
     Over,
@@ -201,12 +203,17 @@ impl Switch {
         }
     }
 
-    /// Says one thing to one party, then hangs up.
+    /// Answers, says one thing, then hangs up.
     pub(super) fn announce_and_end(&mut self, now: Now, id: CallRef, leg: LegRef, clips: Vec<Name>) {
         self.answer_leg(now, leg);
+        self.say_and_end(id, leg, clips, EndCause::Announced);
+    }
+
+    /// Says one thing to the party that is left, then hangs up.
+    pub(super) fn say_and_end(&mut self, id: CallRef, leg: LegRef, clips: Vec<Name>, cause: EndCause) {
         let play = self.play(leg, crate::media::Play::Clips { clips, then: None });
         if let Some(call) = self.calls.get_mut(&id) {
-            call.story = Story::Announcing { leg, play };
+            call.story = Story::Announcing { leg, play, cause };
         }
     }
 }

@@ -43,6 +43,19 @@ impl Switch {
         }
     }
 
+    /// Whether an agent's phones may ring: below `max_calls`, and not paused or logged out (law 5).
+    pub(super) fn may_ring(&self, agent: &Name) -> bool {
+        let is_willing =
+            self.agents.get(agent).is_some_and(|desk| desk.chosen().logged_in && desk.chosen().paused.is_none());
+        is_willing && self.has_a_free_line(agent)
+    }
+
+    /// Whether an agent has fewer calls than `max_calls`.
+    pub(super) fn has_a_free_line(&self, agent: &Name) -> bool {
+        let most = self.settings.agent(agent).map_or(1, |agent| usize::from(agent.max_calls));
+        self.legs.values().filter(|leg| matches!(&leg.who, Who::Agent(name) if name == agent)).count() < most
+    }
+
     /// Nobody picked up at this agent's phones.
     pub(super) fn agent_let_ring(&mut self, now: Now, agent: &Name) {
         let Some(desk) = self.agents.get_mut(agent) else { return };

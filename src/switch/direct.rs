@@ -40,17 +40,14 @@ impl Switch {
     /// Rings an agent's phones for somebody who dialled them.
     pub(super) fn call_agent(&mut self, now: Now, arrival: Arrival, agent: &Name) {
         let kind = if matches!(arrival.who, Who::Agent(_)) { Kind::Internal } else { Kind::Inbound };
-        if let (Who::Trunk(_), Some(party)) = (&arrival.who, &arrival.customer) {
-            let party = party.clone();
-            self.close_open_tasks(now, &party, CloseReason::CustomerCalled);
-        }
         let Some(call) = self.take_in(now, &arrival, kind) else { return };
         let is_own = arrival.who == Who::Agent(agent.clone());
         let shown = Shown { display: arrival.caller.clone(), user: arrival.caller.clone() };
         let customer = self.settings.agent(agent).map(|agent| Party::Extension((&*agent.extension).into()));
-        let ring = (!is_own).then(|| self.ring_phones(now, call, agent, &shown, customer.as_ref())).flatten();
+        let is_free = !is_own && self.has_a_free_line(agent);
+        let ring = is_free.then(|| self.ring_phones(now, call, agent, &shown, customer.as_ref())).flatten();
         let Some(ring) = ring else {
-            self.refuse_call(now, call, arrival.leg, if is_own { 486 } else { 480 }, EndCause::NotReachable);
+            self.refuse_call(now, call, arrival.leg, if is_free { 480 } else { 486 }, EndCause::NotReachable);
             return;
         };
         self.ring_back(now, arrival.leg, false);
@@ -104,7 +101,7 @@ impl Switch {
     /// Whether a trunk is up and below its `max_calls`.
     pub(super) fn trunk_is_free(&self, trunk: &Name) -> bool {
         let most = self.settings.trunk(trunk).map_or(0, |trunk| trunk.max_calls as usize);
-        let now = self.legs.values().filter(|leg| leg.who == Who::Trunk(trunk.clone())).count();
+        let now = self.trunk_load.get(trunk).copied().unwrap_or(0);
         now < most && self.trunks.dialable(trunk).is_ok()
     }
 
@@ -186,10 +183,14 @@ impl Switch {
         for other in direct.callees.into_iter().filter(|other| *other != callee) {
             self.hang_up(now, other, Some(ELSEWHERE));
         }
-        if kind == Kind::Outbound
-            && let Some(customer) = customer
-        {
-            self.close_open_tasks(now, &customer, CloseReason::AgentDialled);
+        // He is served: by whom he dialled, or by who has dialled him.
+        let reason = match kind {
+            Kind::Outbound => Some(CloseReason::AgentDialled),
+            Kind::Inbound => Some(CloseReason::CustomerCalled),
+            Kind::Callback | Kind::Internal | Kind::Service => None,
+        };
+        if let (Some(reason), Some(customer)) = (reason, customer) {
+            self.close_open_tasks(now, &customer, reason);
         }
         self.answer_leg(now, direct.caller);
         let talk =

@@ -28,6 +28,8 @@ pub(super) enum Pending {
         task: Box<crate::callback::task::Task>,
         /// It is new, and is held from now on.
         is_new: bool,
+        /// Older ones that it takes the place of.
+        older: Vec<TaskId>,
     },
 }
 
@@ -93,7 +95,9 @@ impl Switch {
                 }
                 Err(_) => self.ua.respond(now.tick, transaction, 503, vec![("Retry-After", "30".to_owned())]),
             },
-            Pending::Reply { to, task, is_new } => self.reply_committed(now, to, *task, is_new, stored),
+            Pending::Reply { to, task, is_new, older } => {
+                self.reply_committed(now, to, *task, is_new.then_some(older), stored);
+            }
         }
         if stored.is_err() {
             self.owed.extend(owed);

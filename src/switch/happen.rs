@@ -62,9 +62,9 @@ impl Switch {
                 if self.probed(leg) {
                     self.timers.cancel(&Timer::Probe(leg));
                 }
-                if let Some(body) = body {
-                    // Our 200 carried the offer: this is its answer (RFC 3261 §13.2.1).
-                    self.settle_answer(leg, &body);
+                if !self.late_answer(leg, body.as_ref()) {
+                    // Our 200 carried the offer, and nothing usable answers it (RFC 3261 §13.2.1): nobody would hear us.
+                    self.end_leg(now, leg, EndCause::Failed);
                 }
             }
             Event::OfferRefused { leg, .. } => {
@@ -111,6 +111,8 @@ impl Switch {
 
     fn on_answered(&mut self, now: Now, leg: LegRef, body: &Bytes) {
         let Some((call, role)) = self.call_and_role(leg) else {
+            // We had hung up in the same moment: the user agent has sent its BYE, and nothing rings any more.
+            self.rings_no_more(leg);
             self.hang_up(now, leg, None);
             return;
         };
@@ -145,9 +147,9 @@ impl Switch {
 
     fn refused_as(&mut self, now: Now, call: CallRef, role: Role, leg: LegRef, refusal: Refusal) {
         match role {
-            Role::RungAgent => self.rung_agent_refused(now, call, Some(leg), refusal.status),
+            Role::RungAgent => self.rung_agent_refused(now, call, Some(leg), refusal),
             Role::DirectCallee => self.direct_refused(now, call, Some(leg), refusal.status),
-            Role::AttemptAgent => self.attempt_agent_refused(now, call, Some(leg), refusal.status),
+            Role::AttemptAgent => self.attempt_agent_refused(now, call, Some(leg), refusal),
             Role::AttemptCustomer => self.attempt_customer_refused(now, call, Some(leg), refusal),
             // Not invited by us: their end is `Ended`.
             Role::WaitingCaller | Role::DirectCaller | Role::Talker | Role::Listener => {}
@@ -210,10 +212,10 @@ impl Switch {
                     Some(Story::Waiting(_)) => self.waiting_played(now, call, play),
                     Some(Story::Attempt(_)) => self.attempt_played(now, call, play),
                     Some(Story::Talking(_)) => self.talk_played(now, call, play),
-                    Some(Story::Announcing { leg: listener, play: Some(awaited) }) if *awaited == play => {
-                        let listener = *listener;
+                    Some(Story::Announcing { leg: listener, play: Some(awaited), cause }) if *awaited == play => {
+                        let (listener, cause) = (*listener, *cause);
                         self.hang_up(now, listener, None);
-                        self.end_call(now, call, EndCause::Announced);
+                        self.end_call(now, call, cause);
                     }
                     Some(Story::Announcing { .. } | Story::Direct(_) | Story::Over) | None => {}
                 }
@@ -226,20 +228,33 @@ impl Switch {
     }
 
     fn on_silent(&mut self, now: Now, leg: LegRef) {
-        if self.legs.contains_key(&leg) && !self.probe(now, leg) {
+        if self.probe(now, leg) {
             self.timers.set(Timer::Probe(leg), now.tick + PROBE);
         }
     }
 
-    /// A leg cannot be carried on: no port, or no answer when asked.
+    /// A leg's port could not be bound: nothing of it is open at the shard, so the port comes back at once.
     fn on_failed(&mut self, now: Now, leg: LegRef) {
         self.end_leg(now, leg, EndCause::Failed);
+        self.port_back(leg);
     }
 
+    /// Ends one leg by our own doing; its call goes on or ends as if the party had left.
     fn end_leg(&mut self, now: Now, leg: LegRef, cause: EndCause) {
-        if self.legs.contains_key(&leg) {
-            self.ua.hang_up(now.tick, leg, None);
-            self.on_gone(now, leg, Some(cause));
+        match self.legs.get(&leg).map(|entry| entry.phase) {
+            Some(Phase::Inviting) => {
+                // It may ring on until its CANCEL is heeded (law 2).
+                let found = self.call_and_role(leg);
+                self.hang_up(now, leg, None);
+                if let Some((call, role)) = found {
+                    self.refused_as(now, call, role, leg, Refusal { status: 503, local: true });
+                }
+            }
+            Some(Phase::Arriving | Phase::Up) => {
+                self.ua.hang_up(now.tick, leg, None);
+                self.on_gone(now, leg, Some(cause));
+            }
+            None => {}
         }
     }
 
@@ -281,10 +296,10 @@ impl Switch {
     fn rung_long_enough(&mut self, now: Now, id: CallRef) {
         let timeout = Refusal { status: 408, local: false };
         match self.calls.get(&id).map(|call| &call.story) {
-            Some(Story::Waiting(_)) => self.rung_agent_refused(now, id, None, timeout.status),
+            Some(Story::Waiting(_)) => self.rung_agent_refused(now, id, None, timeout),
             Some(Story::Direct(_)) => self.direct_refused(now, id, None, timeout.status),
             Some(Story::Attempt(attempt)) => match attempt.stage {
-                super::attempt::Stage::AgentRinging(_) => self.attempt_agent_refused(now, id, None, timeout.status),
+                super::attempt::Stage::AgentRinging(_) => self.attempt_agent_refused(now, id, None, timeout),
                 super::attempt::Stage::CustomerRinging { .. } => self.attempt_rung_out(now, id),
                 super::attempt::Stage::Reserving
                 | super::attempt::Stage::AgentReady { .. }

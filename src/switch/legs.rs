@@ -22,6 +22,9 @@ use std::time::Duration;
 /// So long without RTP and RTCP, and the peer is asked whether it is still there (security.md T27).
 const SILENCE: Duration = Duration::from_secs(20);
 
+/// One port in so many is kept back for the phones of agents and customers.
+const PORTS_KEPT_BACK: usize = 8;
+
 /// Who is at the other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Who {
@@ -78,8 +81,12 @@ struct LegMedia {
     offered: Bytes,
     /// Our answer, held until the call is answered.
     answer: Option<Bytes>,
+    /// Our 200 carries an offer: the ACK must bring the answer (RFC 3261 §13.2.1).
+    awaits_answer: bool,
     /// What offer and answer settled.
     settled: Option<(sdp::Format, Direction)>,
+    /// Where the peer receives, by its description.
+    remote: Option<std::net::SocketAddr>,
     /// A re-INVITE of ours asks whether the peer is still there.
     probing: bool,
 }
@@ -128,6 +135,11 @@ impl OnLine {
                 self.by_party.remove(party);
             }
         }
+    }
+
+    /// Whether a leg to or from this customer lives that `is_own` does not know.
+    pub(super) fn has_other(&self, party: &Party, is_own: impl Fn(LegRef) -> bool) -> bool {
+        self.by_party.get(party).is_some_and(|legs| legs.iter().any(|leg| !is_own(*leg)))
     }
 
     /// Whether any leg to or from this customer lives.
@@ -179,6 +191,12 @@ fn offer(address: IpAddr, port: u16, codecs: &[Codec], session: sdp::answer::Ses
 }
 
 impl Switch {
+    /// A port for a call that arrives: some are kept back, so that those who wait can still be served.
+    pub(super) fn take_seat_for_caller(&mut self, flow: Flow) -> Option<Seat> {
+        let kept_back = (self.ports.free.len() + self.ports.lent()) / PORTS_KEPT_BACK;
+        (self.ports.free.len() > kept_back).then(|| self.take_seat(flow)).flatten()
+    }
+
     /// A port for a leg that begins; `None` when all are lent or the table is full.
     pub(super) fn take_seat(&mut self, flow: Flow) -> Option<Seat> {
         if self.legs.len() >= limits::LEGS {
@@ -202,6 +220,9 @@ impl Switch {
         if let Some(customer) = &new.customer {
             self.on_line.enter(customer, leg);
         }
+        if let Who::Trunk(trunk) = &new.who {
+            *self.trunk_load.entry(trunk.clone()).or_default() += 1;
+        }
         self.ports.lent.insert(leg, seat.port);
         self.media(shard, media::Command::Open { leg, port: seat.port });
         let media = LegMedia {
@@ -212,7 +233,9 @@ impl Switch {
             session: seat.session,
             offered: seat.offered,
             answer: None,
+            awaits_answer: false,
             settled: None,
+            remote: None,
             probing: false,
         };
         let leg_of =
@@ -234,7 +257,10 @@ impl Switch {
     fn description_for(&mut self, leg: LegRef, offer: Option<&Bytes>) -> Result<Bytes, u16> {
         let entry = self.legs.get_mut(&leg).ok_or(481u16)?;
         let media = &mut entry.media;
-        let Some(offer) = offer else { return Ok(media.offer()) };
+        let Some(offer) = offer else {
+            media.awaits_answer = true;
+            return Ok(media.offer());
+        };
         let description = sdp::Description::parse(offer).map_err(|_| 400u16)?;
         media.session.version += 1;
         match sdp::answer::answer(&description, &media.codecs, media.address, media.port, media.session) {
@@ -268,15 +294,35 @@ impl Switch {
         }
     }
 
+    /// The answer to an offer that our 200 carried; false when there had to be one and there is none we can use.
+    pub(super) fn late_answer(&mut self, leg: LegRef, answer: Option<&Bytes>) -> bool {
+        let Some(entry) = self.legs.get_mut(&leg) else { return true };
+        let was_awaited = std::mem::take(&mut entry.media.awaits_answer);
+        match answer {
+            Some(answer) => self.settle_answer(leg, answer) || !was_awaited,
+            None => !was_awaited,
+        }
+    }
+
     fn update_media(&mut self, leg: LegRef, agreed: &sdp::answer::Negotiated) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.media.settled = Some((agreed.format, agreed.direction));
+        entry.media.remote = agreed.remote;
+        self.tell_media(leg);
+    }
+
+    /// Tells the shard how things stand. Silence means something only once the leg is answered and the peer is to
+    /// send: who rings, or holds us, is silent by right (security.md T27: hold has the session timer).
+    fn tell_media(&mut self, leg: LegRef) {
+        let Some(entry) = self.legs.get(&leg) else { return };
+        let Some((format, direction)) = entry.media.settled else { return };
+        let watched = entry.phase == Phase::Up && direction == Direction::SendRecv;
         let command = media::Command::Update {
             leg,
-            format: agreed.format,
-            remote: Remote { signalled: agreed.remote, signalling_ip: entry.flow.remote.ip() },
-            direction: agreed.direction,
-            silence: Some(SILENCE),
+            format,
+            remote: Remote { signalled: entry.media.remote, signalling_ip: entry.flow.remote.ip() },
+            direction,
+            silence: watched.then_some(SILENCE),
         };
         let shard = entry.media.shard;
         self.media(shard, command);
@@ -286,10 +332,8 @@ impl Switch {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let Some((format, _)) = entry.media.settled else { return };
         entry.media.settled = Some((format, Direction::Inactive));
-        let remote = Remote { signalled: None, signalling_ip: entry.flow.remote.ip() };
-        let shard = entry.media.shard;
-        let direction = Direction::Inactive;
-        self.media(shard, media::Command::Update { leg, format, remote, direction, silence: None });
+        entry.media.remote = None;
+        self.tell_media(leg);
     }
 
     /// Sends the 200 of a leg that arrived.
@@ -298,6 +342,7 @@ impl Switch {
         entry.phase = Phase::Up;
         let body = entry.media.answer.take().expect("a leg is negotiated before it is answered");
         self.ua.answer(now.tick, leg, body);
+        self.tell_media(leg);
     }
 
     /// Sends a 183 with our description, so that early media can be heard; or a plain 180.
@@ -384,6 +429,11 @@ impl Switch {
     /// SIP is done with this leg, or (`rings_on`) a CANCEL is on its way.
     pub(super) fn let_go(&mut self, leg: LegRef, rings_on: bool) {
         let Some(entry) = self.legs.remove(&leg) else { return };
+        if let Who::Trunk(trunk) = &entry.who
+            && let Some(load) = self.trunk_load.get_mut(trunk)
+        {
+            *load -= 1;
+        }
         self.media(entry.media.shard, media::Command::Close { leg });
         self.late_ladders.push_back((leg, entry.call, entry.who.label()));
         if self.late_ladders.len() > limits::LATE_LADDERS {
@@ -414,16 +464,16 @@ impl Switch {
         }
     }
 
-    /// Neither RTP nor RTCP: ask by re-INVITE (security.md T27). True when it was asked before and is silent again.
+    /// Neither RTP nor RTCP: ask by re-INVITE (security.md T27). False when there is nothing to ask: the leg is not
+    /// answered, or is being asked already.
     pub(super) fn probe(&mut self, now: Now, leg: LegRef) -> bool {
-        let Some(entry) = self.legs.get_mut(&leg) else { return false };
-        if entry.phase != Phase::Up || entry.media.probing {
-            return entry.media.probing;
-        }
+        let Some(entry) = self.legs.get_mut(&leg).filter(|leg| leg.phase == Phase::Up && !leg.media.probing) else {
+            return false;
+        };
         entry.media.probing = true;
         let offer = entry.media.offer();
         self.ua.reoffer(now.tick, leg, offer);
-        false
+        true
     }
 
     /// The peer has answered the probe.

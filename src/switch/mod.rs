@@ -105,6 +105,8 @@ pub struct Switch {
     planner: Planner,
     attempts: BTreeMap<TaskId, Vec<Attempt>>,
     attempt_calls: BTreeMap<TaskId, CallRef>,
+    /// Callers who hung up while their promise was on its way to the disk: it holds all the same.
+    left_promising: BTreeSet<CallRef>,
     closed: BTreeMap<TaskId, Task>,
     closed_order: VecDeque<TaskId>,
     recordings: BTreeMap<RecordingId, RecordingRecord>,
@@ -118,6 +120,8 @@ pub struct Switch {
     ringing_on: BTreeMap<LegRef, Party>,
     on_line: OnLine,
     ports: Ports,
+    /// Legs by trunk: `max_calls`.
+    trunk_load: BTreeMap<Name, usize>,
     plays: Counter,
     shard_turn: Counter,
 

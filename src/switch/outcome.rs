@@ -9,11 +9,9 @@ use crate::callback::retry::{self, History};
 use crate::callback::task::{Outcome, Task};
 use crate::id::{CallRef, Name, TaskId};
 use crate::media::Play;
-use crate::time::Now;
+use crate::time::{Now, Tick};
 use std::time::Duration;
 
-/// An agent who declined a callback is not offered the same one again for so long.
-const DECLINED: Duration = Duration::from_secs(60);
 /// How a customer's phone refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refusal {
@@ -44,6 +42,12 @@ impl Switch {
     pub(super) fn finish_attempt(&mut self, now: Now, id: CallRef, outcome: Outcome, talked: Duration) {
         let Some(attempt) = self.attempting(id) else { return };
         let task = attempt.task;
+        if let Stage::Telling { agent, .. } = attempt.stage {
+            // Concluded already, and the task may be in another attempt by now: only this call is left to end.
+            self.hang_up(now, agent, None);
+            self.end_call(now, id, EndCause::AttemptOver);
+            return;
+        }
         let stage = std::mem::replace(&mut attempt.stage, Stage::Reserving);
         self.cancel_call_timers(id);
         let agent = match stage {
@@ -119,17 +123,22 @@ impl Switch {
         self.serve_wanted = true;
     }
 
-    pub(super) fn decline_place(&mut self, now: Now, id: CallRef, agent: &Name) {
+    /// This agent is not offered this promise again until then.
+    pub(super) fn pass_over(&mut self, id: CallRef, agent: &Name, until: Tick) {
         let Some((task, queue)) = self.calls.get(&id).and_then(|call| Some((call.task?, call.queue.clone()?))) else {
             return;
         };
         if let Some(line) = self.lines.get_mut(&queue)
             && let Some(ticket) = line.ticket_of(task)
         {
-            let until = now.tick + DECLINED;
             line.exclude(ticket, agent, Some(until));
-            self.timers.set(Timer::Look, until);
+            self.look_at(until);
         }
+    }
+
+    /// Somebody may be served then who cannot be before.
+    pub(super) fn look_at(&mut self, at: Tick) {
+        self.timers.set_earliest(Timer::Look, at);
     }
 
     /// An attempt is given up because its task is served otherwise. A conversation is not: it is what was promised.

@@ -4,7 +4,7 @@ use super::call::Story;
 use super::durable::Pending;
 use super::offer::{Offer, Step, Wish};
 use super::{Change, NotStored, Switch, event};
-use crate::callback::planner::{Request, Step as Look};
+use crate::callback::planner::Step as Look;
 use crate::callback::retry;
 use crate::callback::task::{CloseReason, Source, Task, TaskState};
 use crate::callback::window::expires_at;
@@ -23,8 +23,8 @@ pub(super) struct Promise {
     pub(super) queue: Name,
     pub(super) ticket: Ticket,
     pub(super) task: Box<Task>,
-    /// An older task takes the request up and keeps its own place.
-    pub(super) merged: bool,
+    /// Older open tasks of the same number in the same queue that this one takes the place of (S3.B4).
+    pub(super) older: Vec<TaskId>,
 }
 
 /// What a task begins with, whoever asked for it.
@@ -68,18 +68,61 @@ impl Switch {
             super::legs::Who::Agent(_) => None,
         });
         task.origin_call = Some(id);
-        let (task, merged) = match self.planner.request(task) {
-            Request::New(task) => (task, false),
-            Request::Merged(task) => (task, true),
-        };
+        let (changes, older) = self.merge(now, &mut task);
         self.keep_standing(id);
         let full = self.planner.len() >= limits::OPEN_TASKS;
-        let promise = Promise { call: id, queue, ticket, task: task.clone(), merged };
+        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older };
         if full {
             self.promise_committed(now, promise, Err(NotStored::Reserve));
             return;
         }
-        self.commit(vec![Change::PutTask(task)], Pending::Promise(Box::new(promise)));
+        self.commit(changes, Pending::Promise(Box::new(promise)));
+    }
+
+    /// One open task per number and queue (model.md, dedupe): the new one takes the earliest place, the older ones are
+    /// closed in the same commit. An attempt under way is left as it is.
+    pub(super) fn merge(&self, now: Now, task: &mut Task) -> (Vec<Change>, Vec<TaskId>) {
+        let mut closed: Vec<Task> = self
+            .planner
+            .of_number(&task.number)
+            .filter(|older| older.queue == task.queue && !older.state.is_live())
+            .cloned()
+            .collect();
+        let older = closed.iter().map(|older| older.id).collect();
+        for older in &mut closed {
+            task.virtual_start = task.virtual_start.min(older.virtual_start);
+            task.priority = task.priority.min(older.priority);
+            older.state = TaskState::Cancelled;
+            older.close_reason = Some(CloseReason::Merged);
+            older.closed_at = Some(now.utc);
+        }
+        let new = Change::PutTask(Box::new(task.clone()));
+        let changes = std::iter::once(new).chain(closed.into_iter().map(|older| Change::PutTask(Box::new(older))));
+        (changes.collect(), older)
+    }
+
+    /// The older tasks have made room on the disk; now they do so here. One whose attempt has begun meanwhile goes on,
+    /// and the disk is told so.
+    pub(super) fn close_merged(&mut self, now: Now, older: &[TaskId]) {
+        for id in older {
+            match self.planner.get(*id).cloned() {
+                Some(task) if task.state.is_live() => {
+                    self.commit(vec![Change::PutTask(Box::new(task))], Pending::Told);
+                }
+                Some(_) => {
+                    let closed = self.planner.close(now.utc, *id, TaskState::Cancelled, CloseReason::Merged);
+                    if let Some(task) = closed {
+                        self.task_closed(task);
+                    }
+                }
+                // Closed otherwise meanwhile: the disk hears how.
+                None => {
+                    if let Some(task) = self.closed.get(id).cloned() {
+                        self.commit(vec![Change::PutTask(Box::new(task))], Pending::Told);
+                    }
+                }
+            }
+        }
     }
 
     /// A task with everything that its profile decides.
@@ -118,34 +161,49 @@ impl Switch {
         }
     }
 
-    /// The disk has answered a promise.
+    /// The disk has answered a promise. It holds when its caller is still being told, or has hung up on it; not when he
+    /// has heard the apology meanwhile, talks to an agent, or has rung in anew.
     pub(super) fn promise_committed(&mut self, now: Now, promise: Promise, stored: Result<(), NotStored>) {
-        let state = self.waiting_mut(promise.call).map(|waiting| waiting.offer.clone());
-        let caller_is_gone = state.is_none();
-        let apologised = state.is_some_and(|offer| !matches!(offer, Offer::Promising { .. }));
+        let is_waiting =
+            self.waiting_mut(promise.call).is_some_and(|waiting| matches!(waiting.offer, Offer::Promising { .. }));
+        let has_left = self.left_promising.remove(&promise.call);
+        let is_here_otherwise = self
+            .on_line
+            .has_other(&promise.task.number, |leg| self.legs.get(&leg).is_some_and(|leg| leg.call == promise.call));
         match stored {
-            Ok(()) if apologised => {
-                // Too late: the caller has heard that we cannot, and is still in line. What came to the disk is taken
-                // back.
-                let mut task = promise.task;
-                task.state = TaskState::Cancelled;
-                task.close_reason = Some(CloseReason::NotPromised);
-                task.closed_at = Some(now.utc);
-                self.remember(*task.clone());
-                self.commit(vec![Change::PutTask(task)], Pending::Told);
-            }
-            Ok(()) => {
+            Ok(()) if (is_waiting || has_left) && !is_here_otherwise => {
                 self.hold_promise(now, &promise);
                 self.step_stored(now, promise.call, true);
             }
+            Ok(()) => {
+                self.withdraw_promise(now, promise, has_left);
+            }
             Err(_) => {
-                if caller_is_gone && let Some(line) = self.lines.get_mut(&promise.queue) {
+                if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
                     line.leave(promise.ticket);
                 }
                 self.step_stored(now, promise.call, false);
                 self.keep_standing(promise.call);
             }
         }
+    }
+
+    /// It came to the disk although it is not promised: taken back there, and what it had merged is put back.
+    fn withdraw_promise(&mut self, now: Now, promise: Promise, has_left: bool) {
+        let mut task = promise.task;
+        task.state = TaskState::Cancelled;
+        task.close_reason = Some(CloseReason::NotPromised);
+        task.closed_at = Some(now.utc);
+        let older = promise.older.iter().filter_map(|id| self.planner.get(*id)).cloned();
+        let mut changes: Vec<Change> = older.map(|older| Change::PutTask(Box::new(older))).collect();
+        changes.push(Change::PutTask(task.clone()));
+        self.remember(*task);
+        self.commit(changes, Pending::Told);
+        if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
+            line.leave(promise.ticket);
+        }
+        self.step_stored(now, promise.call, false);
+        self.keep_standing(promise.call);
     }
 
     fn step_stored(&mut self, now: Now, call: CallRef, ok: bool) {
@@ -164,9 +222,16 @@ impl Switch {
         if let Some(call) = self.calls.get_mut(&promise.call) {
             call.task = Some(task.id);
         }
-        let takes_place = !promise.merged && task.queue == promise.queue;
+        self.close_merged(now, &promise.older);
         if let Some(line) = self.lines.get_mut(&promise.queue) {
-            if takes_place {
+            // The ticket is handed on when nothing else changes; another queue, owner or priority is another place.
+            let is_same = line.entry(promise.ticket).is_some_and(|entry| {
+                task.queue == promise.queue
+                    && entry.agent == task.agent
+                    && entry.key.priority == task.priority
+                    && entry.key.virtual_start == task.virtual_start
+            });
+            if is_same {
                 line.turn_into(promise.ticket, EntryKind::Promise(task.id));
             } else {
                 line.leave(promise.ticket);
@@ -227,17 +292,14 @@ impl Switch {
         }
     }
 
-    /// The customer of open tasks is served otherwise. The place of the earliest one in `queue` goes to whoever rings
-    /// in (interface.md, Settled 8).
-    pub(super) fn customer_called(&mut self, now: Now, party: &Party, queue: &Name) -> Option<(DateTime<Utc>, u8)> {
-        let heir = self
-            .planner
+    /// The place that a customer who rings in takes over: that of his earliest open task in `queue` (interface.md,
+    /// Settled 8).
+    pub(super) fn heir_of(&self, party: &Party, queue: &Name) -> Option<(DateTime<Utc>, u8)> {
+        self.planner
             .of_number(party)
             .filter(|task| task.queue == *queue && task.state != TaskState::Talking)
             .map(|task| (task.virtual_start, task.priority))
-            .min();
-        self.close_open_tasks(now, party, CloseReason::CustomerCalled);
-        heir
+            .min()
     }
 
     /// Cancels the open tasks of a customer, and an attempt that is only ringing. A conversation goes on.
@@ -245,17 +307,17 @@ impl Switch {
         let open: Vec<TaskId> =
             self.planner.of_number(party).filter(|task| task.state != TaskState::Talking).map(|task| task.id).collect();
         for task in open {
-            self.cancel_task(now, task, reason);
+            self.cancel_task(now, task, reason, Pending::Told);
         }
     }
 
-    /// Cancels one task; an attempt under way is given up first.
-    pub(super) fn cancel_task(&mut self, now: Now, id: TaskId, reason: CloseReason) -> Option<Task> {
+    /// Cancels one task; an attempt under way is given up first. `pending` goes on when the disk knows.
+    pub(super) fn cancel_task(&mut self, now: Now, id: TaskId, reason: CloseReason, pending: Pending) -> bool {
         self.supersede(now, id);
-        let task = self.planner.close(now.utc, id, TaskState::Cancelled, reason)?;
-        self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
-        self.task_closed(task.clone());
-        Some(task)
+        let Some(task) = self.planner.close(now.utc, id, TaskState::Cancelled, reason) else { return false };
+        self.commit(vec![Change::PutTask(Box::new(task.clone()))], pending);
+        self.task_closed(task);
+        true
     }
 
     /// The planner looks at what has come due, opened, closed or expired.

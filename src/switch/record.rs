@@ -4,6 +4,7 @@
 use super::durable::Pending;
 use super::{Change, Recorded, RecordingRecord, Switch, event, media};
 use crate::id::{CallRef, LegRef, RecordingId};
+use crate::limits;
 use crate::settings::Sound;
 use crate::time::Now;
 
@@ -42,7 +43,12 @@ impl Switch {
             path: None,
             bytes: 0,
         };
+        // Known to the next life, too, which finds the file and closes it.
+        self.commit(vec![Change::PutRecording(Box::new(record.clone()))], Pending::Told);
         self.recordings.insert(recording, record);
+        if self.recordings.len() > limits::RECORDINGS {
+            self.recordings.pop_first();
+        }
         self.media(shard, media::Command::Record { recording, left: tape.left, right: tape.right });
     }
 

@@ -12,7 +12,7 @@ use crate::callback::planner::Planner;
 use crate::callback::retry;
 use crate::callback::task::{Attempt, CloseReason, Outcome, Task, TaskState};
 use crate::entropy::Entropy;
-use crate::id::Counter;
+use crate::id::{Counter, Name};
 use crate::policy::Policy;
 use crate::queue::estimate::Pace;
 use crate::queue::line::Line;
@@ -57,6 +57,8 @@ impl Switch {
             late_ladders: VecDeque::new(),
             ringing_on: BTreeMap::new(),
             on_line: OnLine::default(),
+            trunk_load: BTreeMap::new(),
+            left_promising: BTreeSet::new(),
             ports: Ports::new(&settings.server.media_ports),
             plays: Counter::default(),
             shard_turn: Counter::default(),
@@ -77,6 +79,7 @@ impl Switch {
             settings: Arc::new(settings),
             entropy,
         };
+        let stored: BTreeSet<Name> = restored.agents.iter().map(|record| record.agent.clone()).collect();
         for record in restored.agents {
             if let Some(desk) = switch.agents.get_mut(&record.agent) {
                 desk.restore(now, Chosen { logged_in: record.logged_in, paused: record.paused.map(Into::into) });
@@ -88,6 +91,8 @@ impl Switch {
         for task in restored.tasks {
             switch.restore_task(now, task);
         }
+        switch.close_orphans(now);
+        switch.restore_presence(now, &stored);
         switch.settle(now);
         switch
     }
@@ -112,9 +117,12 @@ impl Switch {
             task.state = TaskState::Pending;
         }
         let source_is_there = settings.queue(&task.queue).is_some() && settings.profile(&task.profile).is_some();
-        if !source_is_there {
+        // C15: a rule that was disabled meanwhile takes its open tasks with it.
+        let is_disabled = task.rule.as_deref().and_then(|rule| settings.rule(rule)).is_some_and(|rule| !rule.enabled);
+        if !source_is_there || is_disabled {
             task.state = TaskState::Cancelled;
-            task.close_reason = Some(CloseReason::SourceDeleted);
+            let reason = if is_disabled { CloseReason::RuleDisabled } else { CloseReason::SourceDeleted };
+            task.close_reason = Some(reason);
             task.closed_at = Some(now.utc);
         }
         if !changes.is_empty() || task.state.is_final() {
@@ -126,6 +134,36 @@ impl Switch {
         } else {
             self.line_up(&task);
             self.planner.put(now.utc, &settings, task);
+        }
+    }
+
+    /// Attempts whose task could not be read: they are settled like every other one.
+    fn close_orphans(&mut self, now: Now) {
+        let open: Vec<Attempt> = self
+            .attempts
+            .values()
+            .filter_map(|attempts| attempts.last())
+            .filter(|attempt| attempt.outcome.is_none())
+            .cloned()
+            .collect();
+        for mut attempt in open {
+            self.settle_interrupted(now, &attempt);
+            attempt.outcome = Some(Outcome::SystemRestart);
+            attempt.ended_at = Some(now.utc);
+            if let Some(held) = self.attempts.get_mut(&attempt.task).and_then(|attempts| attempts.last_mut()) {
+                *held = attempt.clone();
+            }
+            self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Told);
+        }
+    }
+
+    /// A phone that is bound has logged its agent in, even if the process died between the two.
+    fn restore_presence(&mut self, now: Now, stored: &BTreeSet<Name>) {
+        for desk in self.agents.values_mut() {
+            let is_bound = self.registrar.bindings(desk.extension()).next().is_some();
+            if is_bound && !stored.contains(desk.name()) {
+                desk.registered(now);
+            }
         }
     }
 

@@ -2,11 +2,13 @@
 
 use super::Switch;
 use super::legs::{NewLeg, Phase, Who};
+use super::outcome::Refusal;
 use crate::id::{CallRef, LegRef, Name};
 use crate::number::Party;
 use crate::settings::Codec;
 use crate::sip::user_agent::{Invite, Reach};
 use crate::time::Now;
+use std::time::Duration;
 
 /// What phones take.
 pub(super) const PHONE_CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
@@ -14,13 +16,38 @@ pub(super) const PHONE_CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
 /// What phones that lost the race are told (RFC 3326).
 pub(super) const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
+/// An agent whose phones could not be reached is not asked again for so long.
+pub(super) const NOT_THERE: Duration = Duration::from_secs(10);
+
 /// The phones of one agent, ringing.
 #[derive(Debug)]
 pub(super) struct Ring {
     pub(super) agent: Name,
     pub(super) legs: Vec<LegRef>,
-    /// What the last one said that stopped.
-    pub(super) status: u16,
+    /// What the phones that stopped amount to.
+    pub(super) answer: NoAnswer,
+}
+
+/// How an agent did not answer. A person's no outweighs a phone that rang, and that one a phone that was not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NoAnswer {
+    /// No phone rang: unreachable, broken, or it wants no such call. Nobody's fault, and nothing is counted.
+    NotThere,
+    /// It rang and nobody came.
+    LetRing,
+    /// A person said no.
+    Declined,
+}
+
+impl NoAnswer {
+    fn of(refusal: Refusal) -> NoAnswer {
+        match (refusal.status, refusal.local) {
+            (486 | 600 | 603, _) => NoAnswer::Declined,
+            (408 | 480 | 487, false) => NoAnswer::LetRing,
+            // 404, 488, 5xx and whatever the network says: no person was asked.
+            _ => NoAnswer::NotThere,
+        }
+    }
 }
 
 impl Ring {
@@ -29,18 +56,10 @@ impl Ring {
     }
 
     /// One phone has refused; true when none is left.
-    pub(super) fn refused(&mut self, leg: LegRef, status: u16) -> bool {
+    pub(super) fn refused(&mut self, leg: LegRef, refusal: Refusal) -> bool {
         self.legs.retain(|rung| *rung != leg);
-        // A person's no outweighs a phone that was not there.
-        if !self.was_declined() {
-            self.status = status;
-        }
+        self.answer = self.answer.max(NoAnswer::of(refusal));
         self.legs.is_empty()
-    }
-
-    /// Whether a person said no (486, 600, 603), rather than nobody anything.
-    pub(super) fn was_declined(&self) -> bool {
-        matches!(self.status, 486 | 600 | 603)
     }
 }
 
@@ -63,7 +82,7 @@ impl Switch {
         let extension = self.settings.agent(agent)?.extension.clone();
         let phones: Vec<_> =
             self.registrar.bindings(&extension).map(|binding| (binding.contact.clone(), binding.flow)).collect();
-        let mut ring = Ring { agent: agent.clone(), legs: Vec::new(), status: 480 };
+        let mut ring = Ring { agent: agent.clone(), legs: Vec::new(), answer: NoAnswer::NotThere };
         for (contact, flow) in phones {
             let Some(mut seat) = self.take_seat(flow) else { continue };
             let host = super::peers::host_of(self.settings.server.public_address.unwrap_or_else(|| flow.local.ip()));

@@ -26,6 +26,13 @@ impl<K: Ord + Clone> Timers<K> {
         self.by_tick.insert((at, key));
     }
 
+    /// Sets the deadline of `key`, unless it has an earlier one.
+    pub(super) fn set_earliest(&mut self, key: K, at: Tick) {
+        if self.by_key.get(&key).is_none_or(|before| *before > at) {
+            self.set(key, at);
+        }
+    }
+
     /// Takes the deadline of `key` away.
     pub(super) fn cancel(&mut self, key: &K) {
         if let Some(before) = self.by_key.remove(key) {

@@ -5,15 +5,17 @@ use super::arrive::Arrival;
 use super::call::{Kind, Story};
 use super::end::EndCause;
 use super::offer::{BadTry, Caller, Offer, Step, Wish};
-use super::ring::{ELSEWHERE, Ring, Shown};
+use super::outcome::Refusal;
+use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown};
 use super::{CallTimer, Switch, Timer, event, say};
 use crate::callback::rule;
+use crate::callback::task::CloseReason;
 use crate::id::{CallRef, LegRef, Name, PlayRef, Ticket};
 use crate::media::Play;
 use crate::number::Party;
 use crate::queue::line::{Joining, Kind as EntryKind, Standing};
 use crate::settings::CallbackRule;
-use crate::time::{DateTime, Now, Utc};
+use crate::time::{DateTime, Now, Tick, Utc};
 
 /// A caller in line.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ impl Switch {
             return;
         }
         let Some(call) = self.take_in(now, &arrival, Kind::Inbound) else { return };
-        let heir = arrival.customer.as_ref().and_then(|party| self.customer_called(now, party, &queue.name));
+        let heir = arrival.customer.as_ref().and_then(|party| self.heir_of(party, &queue.name));
         let (virtual_start, priority) = heir.unwrap_or((now.utc, 5));
         let joining = Joining { kind: EntryKind::Live(call), priority, virtual_start, agent: None };
         let line = self.lines.get_mut(&queue.name).expect("every queue has its line");
@@ -59,6 +61,10 @@ impl Switch {
             return;
         };
         let position = line.position(ticket).unwrap_or(1);
+        if let Some(party) = &arrival.customer {
+            // In line now, so the promise is not needed any more; its place has been taken over.
+            self.close_open_tasks(now, party, CloseReason::CustomerCalled);
+        }
         self.answer_leg(now, arrival.leg);
         let waiting = Waiting {
             caller: arrival.leg,
@@ -172,6 +178,7 @@ impl Switch {
                 return;
             }
             Step::Store(wish) => {
+                self.withdraw_ring(now, id);
                 self.hush(caller);
                 self.set_dialogue_timer(id);
                 self.store_promise(now, id, wish);
@@ -204,6 +211,16 @@ impl Switch {
             self.keep_standing(id);
         }
         self.set_dialogue_timer(id);
+    }
+
+    /// The caller has decided for a callback: no agent is rung for him any more, and the one who was is not blamed.
+    fn withdraw_ring(&mut self, now: Now, id: CallRef) {
+        let Some(ring) = self.waiting_mut(id).and_then(|waiting| waiting.ring.take()) else { return };
+        self.timers.cancel(&Timer::Call(id, CallTimer::Ring));
+        self.stop_ring(now, ring, None, None);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.agent = None;
+        }
     }
 
     /// A caller whose wish is being stored keeps the place but is passed over; everybody else may be served.
@@ -284,6 +301,9 @@ impl Switch {
         let ring = waiting.ring.take();
         let confirmed = waiting.offer.is_confirmed();
         let made = waiting.offer == Offer::Made;
+        if matches!(waiting.offer, Offer::Promising { .. }) {
+            self.left_promising.insert(id);
+        }
         if let Some(ring) = ring {
             self.stop_ring(now, ring, None, None);
         }
@@ -320,10 +340,10 @@ impl Switch {
         if let Some(line) = self.lines.get_mut(&queue) {
             line.leave(ticket);
         }
-        self.hang_up(now, caller, None);
         let wait_secs = self.waited_secs(now, id);
         self.publish(event::Event::CallAbandoned { call: id, queue, wait_secs });
-        self.end_call(now, id, EndCause::WaitedTooLong);
+        self.cancel_call_timers(id);
+        self.say_and_end(id, caller, vec!["all_busy".into(), "goodbye".into()], EndCause::WaitedTooLong);
     }
 
     /// An agent is rung for a waiting caller.
@@ -333,8 +353,8 @@ impl Switch {
         let shown = Shown { display: call.from.clone(), user: call.from.clone() };
         let Some(queue) = call.queue.clone().and_then(|queue| settings.queue(&queue)) else { return };
         let Some(ring) = self.ring_phones(now, id, agent, &shown, None) else {
-            // Its phone has just gone: not asked again for this caller until it registers anew.
-            self.exclude(now, id, agent);
+            // Its phone has just gone, or no port is free: asked again in a moment.
+            self.exclude(id, agent, Some(now.tick + NOT_THERE));
             return;
         };
         if let Some(call) = self.calls.get_mut(&id) {
@@ -347,37 +367,43 @@ impl Switch {
         self.timers.set(Timer::Call(id, CallTimer::Ring), now.tick + queue.ring);
     }
 
-    /// One of the agent's phones has refused, or the ring time is over (`status` 408).
-    pub(super) fn rung_agent_refused(&mut self, now: Now, id: CallRef, leg: Option<LegRef>, status: u16) {
+    /// One of the agent's phones has refused, or (`leg` unset) the ring time is over.
+    pub(super) fn rung_agent_refused(&mut self, now: Now, id: CallRef, leg: Option<LegRef>, refusal: Refusal) {
         let Some(waiting) = self.waiting_mut(id) else { return };
         let Some(ring) = waiting.ring.as_mut() else { return };
-        if leg.is_some_and(|leg| !ring.refused(leg, status)) {
+        if leg.is_some_and(|leg| !ring.refused(leg, refusal)) {
             return;
         }
         let Some(ring) = waiting.ring.take() else { return };
         self.timers.cancel(&Timer::Call(id, CallTimer::Ring));
-        let (agent, declined) = (ring.agent.clone(), ring.was_declined());
+        let (agent, answer) = (ring.agent.clone(), if leg.is_some() { ring.answer } else { NoAnswer::LetRing });
         self.stop_ring(now, ring, None, None);
         if let Some(call) = self.calls.get_mut(&id) {
             call.agent = None;
         }
-        if declined {
-            // Not offered the same call again in this session (S2.B11).
-            self.exclude(now, id, &agent);
-            if let Some(desk) = self.agents.get_mut(&agent) {
-                desk.declined(now);
+        match answer {
+            NoAnswer::Declined => {
+                // Not offered the same call again in this session (S2.B11).
+                self.exclude(id, &agent, None);
+                if let Some(desk) = self.agents.get_mut(&agent) {
+                    desk.declined(now);
+                }
             }
-        } else {
-            self.agent_let_ring(now, &agent);
+            NoAnswer::LetRing => self.agent_let_ring(now, &agent),
+            NoAnswer::NotThere => self.exclude(id, &agent, Some(now.tick + NOT_THERE)),
         }
         self.keep_standing(id);
     }
 
-    fn exclude(&mut self, _now: Now, id: CallRef, agent: &Name) {
+    /// This agent is not offered this caller again: at all, or until then.
+    fn exclude(&mut self, id: CallRef, agent: &Name, until: Option<Tick>) {
         let Some(waiting) = self.waiting_mut(id) else { return };
         let (queue, ticket) = (waiting.queue.clone(), waiting.ticket);
         if let Some(line) = self.lines.get_mut(&queue) {
-            line.exclude(ticket, agent, None);
+            line.exclude(ticket, agent, until);
+        }
+        if let Some(until) = until {
+            self.look_at(until);
         }
         self.serve_wanted = true;
     }

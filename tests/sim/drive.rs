@@ -149,6 +149,12 @@ impl World {
         calls.endpoint.calls().any(|(id, call)| calls.owner(id) == Some(person) && call.state == CallState::Ringing)
     }
 
+    /// Whether a phone is in a call of its own.
+    pub fn is_up_with_switch(&self, phone: usize) -> bool {
+        let own = |number: &str| number.starts_with('*');
+        self.stations[phone].endpoint.calls().any(|(_, call)| own(&call.number))
+    }
+
     /// Picks up.
     pub fn answer(&mut self, station: usize, call: CallId) {
         let now = self.now;

@@ -526,7 +526,10 @@ fn spoken(clips: &[ringback::id::Name]) -> String {
         match (&**clip, clip.strip_prefix("digit_")) {
             ("pause", _) => {}
             ("plus", _) => text.push_str(" +"),
-            (_, Some(digit)) => text.push_str(digit),
+            (_, Some(digit)) if text.ends_with(|last: char| last == '+' || last.is_ascii_digit()) => {
+                text.push_str(digit)
+            }
+            (_, Some(digit)) => text.push_str(&format!(" {digit}")),
             (word, None) => text.push_str(&format!(" {word}")),
         }
     }

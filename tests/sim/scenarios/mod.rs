@@ -2,6 +2,7 @@
 
 mod attempt;
 mod calls;
+mod desk;
 mod faults;
 mod line;
 mod offer;

@@ -26,7 +26,8 @@ const INVITE: &str = "INVITE sip:+4930123456@203.0.113.10:5060;user=phone SIP/2.
     Content-Length: 241\r\n\r\n";
 
 const SDP: &str = "v=0\r\no=- 3928402 3928402 IN IP4 198.51.100.30\r\ns=-\r\nc=IN IP4 198.51.100.30\r\nt=0 0\r\n\
-    m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
+    m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+    a=rtpmap:101 telephone-event/8000\r\n\
     a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
 const REGISTER: &str = "REGISTER sip:pbx.example.com SIP/2.0\r\n\
@@ -36,8 +37,10 @@ const REGISTER: &str = "REGISTER sip:pbx.example.com SIP/2.0\r\n\
     To: \"Agent 100\" <sip:100@pbx.example.com>\r\n\
     Call-ID: 1j9FpLxk3uxtm8tn@192.168.1.20\r\n\
     CSeq: 2 REGISTER\r\n\
-    Contact: <sip:100@192.168.1.20:5060>;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-000A95A0E128>\";expires=300\r\n\
-    Authorization: Digest username=\"100\", realm=\"ringback\", nonce=\"0000018f0001a2b3c4d5e6f7\", uri=\"sip:pbx.example.com\", \
+    Contact: <sip:100@192.168.1.20:5060>;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-000A95A0E128>\";\
+    expires=300\r\n\
+    Authorization: Digest username=\"100\", realm=\"ringback\", nonce=\"0000018f0001a2b3c4d5e6f7\", \
+    uri=\"sip:pbx.example.com\", \
     response=\"6629fae49393a05397450978507c4ef1\", algorithm=MD5, cnonce=\"0a4f113b\", qop=auth, nc=00000001\r\n\
     User-Agent: Deskphone 1.2.3\r\n\
     Content-Length: 0\r\n\r\n";

@@ -1,4 +1,5 @@
-//! The fuzz targets, bounded, on every `cargo test`: random octets, and messages of the corpus with a few octets changed.
+//! The fuzz targets, bounded, on every `cargo test`: random octets, and messages of the corpus with a few octets
+//! changed.
 
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
@@ -68,7 +69,8 @@ fn descriptions() -> Vec<Vec<u8>> {
     let mut found: Vec<_> = seeds(&["attacks", "rfc4475"]).iter().filter_map(body).collect();
     assert!(found.len() > 10, "the corpus has session descriptions");
     found.push(
-        b"v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 96 0 8 101\r\n\
+        b"v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n\
+          m=audio 4000 RTP/AVP 96 0 8 101\r\n\
           a=rtpmap:96 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:30\r\na=sendonly\r\n\
           m=video 0 RTP/AVP 31\r\nc=IN IP6 2001:db8::1\r\na=inactive\r\n"
             .to_vec(),

@@ -1,4 +1,5 @@
-//! The store on a real disk: what was acknowledged comes back, what is damaged is noticed, what a kill leaves is cleared.
+//! The store on a real disk: what was acknowledged comes back, what is damaged is noticed, what a kill leaves is
+//! cleared.
 
 #![cfg(feature = "shell")]
 

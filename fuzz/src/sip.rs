@@ -1,4 +1,5 @@
-//! The SIP wire layer: no panic, what is printed is read again the same, and nothing that is put into a value becomes a line.
+//! The SIP wire layer: no panic, what is printed is read again the same, and nothing that is put into a value becomes a
+//! line.
 
 use bytes::Bytes;
 use ringback::entropy::Entropy;

@@ -2,8 +2,8 @@
 //!
 //! The server keeps no memory of a challenge: its nonce is time, randomness and a MAC over both and the source address.
 //! A nonce lives for 60 s. Only for nonces that have succeeded is the highest nonce-count kept, and a count must rise
-//! strictly, so that a captured request is worth nothing (security.md T14). `stale=true` is said when the secret was right
-//! and only the nonce was not; a user that does not exist costs the same work and never hears it.
+//! strictly, so that a captured request is worth nothing (security.md T14). `stale=true` is said when the secret was
+//! right and only the nonce was not; a user that does not exist costs the same work and never hears it.
 
 use super::header::auth::{Algorithm, Challenge, Credentials};
 use super::message::Method;
@@ -230,7 +230,8 @@ impl Server {
         }
         .response();
         let given = credentials.response.to_ascii_lowercase();
-        let issue = self.own_issue(&credentials.nonce, source); // Also for those that are denied: the same work for all.
+        // Also for those that are denied: the same work for all.
+        let issue = self.own_issue(&credentials.nonce, source);
         let is_right = expected.as_bytes().ct_eq(given.as_bytes()) & Choice::from(u8::from(secret.is_some()));
         if !bool::from(is_right) || !is_same_target(&credentials.uri, uri) {
             return Verdict::Denied;
@@ -293,8 +294,8 @@ impl Server {
     }
 }
 
-/// The digest-uri names the Request-URI's user, host and port. Parameters may differ: phones and proxies add them to one
-/// of the two, and none of them names another target of ours (RFC 3261 §22.4 leaves this check to the server).
+/// The digest-uri names the Request-URI's user, host and port. Parameters may differ: phones and proxies add them to
+/// one of the two, and none of them names another target of ours (RFC 3261 §22.4 leaves this check to the server).
 fn is_same_target(digest_uri: &str, request_uri: &str) -> bool {
     if digest_uri == request_uri {
         return true;

@@ -1,6 +1,6 @@
-//! Framing of SIP on streams (RFC 3261 §18.3, RFC 5626 §3.5.1): octets go in, whole messages and pings come out, however
-//! the octets were cut. Content-Length is mandatory, digits only, once; what lies about its length ends the stream, because
-//! everything after it could be somebody else's message (security.md T4).
+//! Framing of SIP on streams (RFC 3261 §18.3, RFC 5626 §3.5.1): octets go in, whole messages and pings come out,
+//! however the octets were cut. Content-Length is mandatory, digits only, once; what lies about its length ends the
+//! stream, because everything after it could be somebody else's message (security.md T4).
 //!
 //! A bare LF ends no line here: such a stream never completes a head and meets the owner's timeout.
 

@@ -1,8 +1,9 @@
-//! The header fields of a message. The five that every message must have (Via, From, To, Call-ID, CSeq) are typed members
-//! that cannot be missing; Contact, Route and Record-Route were checked at the door; the others are text until asked for.
+//! The header fields of a message. The five that every message must have (Via, From, To, Call-ID, CSeq) are typed
+//! members that cannot be missing; Contact, Route and Record-Route were checked at the door; the others are text until
+//! asked for.
 //!
-//! No header injection: whatever enters here has CR, LF and every other control character outside a quoted pair replaced
-//! by a space (RFC 3261 §25.1 allows them nowhere else), so what is printed is always one line per field.
+//! No header injection: whatever enters here has CR, LF and every other control character outside a quoted pair
+//! replaced by a space (RFC 3261 §25.1 allows them nowhere else), so what is printed is always one line per field.
 
 use super::header::auth::{Challenge, Credentials};
 use super::header::contact::Contacts;

@@ -1,5 +1,5 @@
-//! The characters of SIP (RFC 3261 §25.1): what a token is, where a quoted string ends, where a list is split, and which
-//! control characters a value may carry. Every reader of this module works on one unfolded value.
+//! The characters of SIP (RFC 3261 §25.1): what a token is, where a quoted string ends, where a list is split, and
+//! which control characters a value may carry. Every reader of this module works on one unfolded value.
 
 use std::borrow::Cow;
 
@@ -94,7 +94,8 @@ pub fn is_visible(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())
 }
 
-/// The place after the quoted string that `text` begins with; `None` when it does not or when the closing quote is missing.
+/// The place after the quoted string that `text` begins with; `None` when it does not or when the closing quote is
+/// missing.
 pub fn quoted_end(text: &str) -> Option<usize> {
     let octets = text.as_bytes();
     if octets.first() != Some(&b'"') {

@@ -1,7 +1,7 @@
-//! Reading a message: one pass over its head, strict where two readers could differ. A line ends in CRLF and nothing else
-//! (a bare LF or CR is a 400, on UDP too), a name is a token right before its colon but for blanks, the start line has
-//! single blanks, a field that may come once comes once. What is liberal: folded lines, compact names, blanks around
-//! separators, octets in values that are not UTF-8 (they become U+FFFD), Max-Forwards missing (RFC 2543).
+//! Reading a message: one pass over its head, strict where two readers could differ. A line ends in CRLF and nothing
+//! else (a bare LF or CR is a 400, on UDP too), a name is a token right before its colon but for blanks, the start line
+//! has single blanks, a field that may come once comes once. What is liberal: folded lines, compact names, blanks
+//! around separators, octets in values that are not UTF-8 (they become U+FFFD), Max-Forwards missing (RFC 2543).
 //!
 //! Limits are security.md T2. Fields whose names we do not know may be as long as the message: we never read them.
 

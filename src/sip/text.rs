@@ -1,5 +1,5 @@
-//! `Text`: a piece of a message's head that keeps the head alive. One copy of the head is made when a message is parsed;
-//! every name, value, tag and host is then a view of it and costs a reference count, not an allocation.
+//! `Text`: a piece of a message's head that keeps the head alive. One copy of the head is made when a message is
+//! parsed; every name, value, tag and host is then a view of it and costs a reference count, not an allocation.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

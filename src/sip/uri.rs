@@ -1,5 +1,6 @@
-//! URIs (RFC 3261 §19.1, RFC 3966): kept verbatim, because an echo and a digest need the very characters, with the places
-//! of the parts beside. Schemes other than sip, sips and tel are opaque but well formed (RFC 4475 §3.3.2 wants a 416).
+//! URIs (RFC 3261 §19.1, RFC 3966): kept verbatim, because an echo and a digest need the very characters, with the
+//! places of the parts beside. Schemes other than sip, sips and tel are opaque but well formed (RFC 4475 §3.3.2 wants a
+//! 416).
 
 use super::header::params::Params;
 use super::lexer::{Bad, is_host_text, is_uri_text, port};
@@ -143,7 +144,8 @@ impl Uri {
             text.push_str(&format!(":{port}"));
         }
         Uri::parse(&Text::from(text)).unwrap_or_else(|_| Uri {
-            text: Text::from("sip:invalid.invalid"), // A host that is none or a port 0: a name that leads nowhere (RFC 2606).
+            // A host that is none or a port 0: a name that leads nowhere (RFC 2606).
+            text: Text::from("sip:invalid.invalid"),
             scheme: Scheme::Sip,
             user: None,
             password: None,

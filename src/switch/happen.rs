@@ -63,7 +63,8 @@ impl Switch {
                     self.timers.cancel(&Timer::Probe(leg));
                 }
                 if !self.late_answer(leg, body.as_ref()) {
-                    // Our 200 carried the offer, and nothing usable answers it (RFC 3261 §13.2.1): nobody would hear us.
+                    // Our 200 carried the offer, and nothing usable answers it (RFC 3261 §13.2.1): nobody would hear
+                    // us.
                     self.end_leg(now, leg, EndCause::Failed);
                 }
             }

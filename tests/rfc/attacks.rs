@@ -1,4 +1,5 @@
-//! Attack messages at the door (security.md T1–T4, T8): what the reader says, how large its answers are, how long it takes.
+//! Attack messages at the door (security.md T1–T4, T8): what the reader says, how large its answers are, how long it
+//! takes.
 
 use crate::corpus;
 use bytes::Bytes;

@@ -1,5 +1,5 @@
-//! rsip as an oracle: on ordinary messages without its known faults (dots in users, IPv6, compact names, lists), it and our
-//! reader must see the same, and it must be able to read what we print.
+//! rsip as an oracle: on ordinary messages without its known faults (dots in users, IPv6, compact names, lists), it and
+//! our reader must see the same, and it must be able to read what we print.
 
 use bytes::Bytes;
 use ringback::sip::message::{Message, Request, Response};

@@ -265,7 +265,8 @@ proptest! {
                 }
                 Act::Serve => {
                     let open: Vec<_> = line.iter().filter(|entry| entry.standing == Standing::Open).collect();
-                    let first = open.iter().map(|entry| (entry.key.priority, entry.key.virtual_start, entry.ticket)).min();
+                    let place = |key: ringback::queue::line::Key| (key.priority, key.virtual_start, key.ticket);
+                    let first = open.iter().map(|entry| place(entry.key)).min();
                     let picked = pick(&line, &[("anna", 0)], &Shut::default()).map(|(ticket, _)| ticket);
                     prop_assert_eq!(picked, first.map(|(_, _, ticket)| ticket));
                     if let Some(ticket) = picked {

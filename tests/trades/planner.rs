@@ -476,7 +476,8 @@ proptest! {
                 let outcome = OUTCOMES[*script.next().expect("it cycles")];
                 let past = histories.entry(id).or_default();
                 let count = |wanted: Outcome| past.iter().filter(|outcome| **outcome == wanted).count() as u32;
-                let history = History { network_errors: count(Outcome::NetworkError), agent_failures: past.len() as u32 };
+                let agent_failures = past.len() as u32;
+                let history = History { network_errors: count(Outcome::NetworkError), agent_failures };
                 past.push(outcome);
                 let verdict = retry::after(&site.profiles[0], &task, history, outcome, now);
                 let after = planner.conclude(now, &site, id, verdict).expect("it was open");

@@ -1,5 +1,5 @@
-//! Digest challenges and credentials (RFC 3261 §§20.7, 20.44, RFC 7616 §3, RFC 8760). `-sess` and `auth-int` are read and
-//! refused later: no phone or carrier we meet needs them, and half an implementation would be a hole.
+//! Digest challenges and credentials (RFC 3261 §§20.7, 20.44, RFC 7616 §3, RFC 8760). `-sess` and `auth-int` are read
+//! and refused later: no phone or carrier we meet needs them, and half an implementation would be a hole.
 
 use crate::limits;
 use crate::sip::lexer::{Bad, is_token, is_visible, quote, quoted_end, split, trim, unquote};
@@ -91,7 +91,8 @@ impl Field<'_> {
     }
 }
 
-/// The fields behind `Digest`; `Ok(None)` for another scheme. No field may come twice: two readers could differ on which counts.
+/// The fields behind `Digest`; `Ok(None)` for another scheme. No field may come twice: two readers could differ on
+/// which counts.
 fn fields(value: &str) -> Result<Option<Vec<Field<'_>>>, Bad> {
     let (scheme, rest) = trim(value).split_once([' ', '\t']).ok_or(Bad("authentication scheme alone"))?;
     if !is_token(scheme) {
@@ -228,7 +229,8 @@ mod tests {
         let read = credentials(
             "Digest username=\"Mufasa\", realm=\"http-auth@example.org\", uri=\"/dir/index.html\", algorithm=SHA-256,\
              nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001, \
-             cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", qop=auth, response=\"753927fa\", opaque=\"a,\\\"b\"",
+             cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", qop=auth, response=\"753927fa\", \
+             opaque=\"a,\\\"b\"",
         )
         .unwrap()
         .unwrap();

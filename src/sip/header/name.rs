@@ -37,9 +37,11 @@ macro_rules! names {
 
 names! {
     Via "Via" "v", From "From" "f", To "To" "t", CallId "Call-ID" "i", CSeq "CSeq",
-    MaxForwards "Max-Forwards", Contact "Contact" "m", ContentType "Content-Type" "c", ContentLength "Content-Length" "l",
+    MaxForwards "Max-Forwards", Contact "Contact" "m", ContentType "Content-Type" "c",
+    ContentLength "Content-Length" "l",
     Route "Route", RecordRoute "Record-Route", Expires "Expires", UserAgent "User-Agent", Server "Server",
-    Allow "Allow", Supported "Supported" "k", Require "Require", ProxyRequire "Proxy-Require", Unsupported "Unsupported",
+    Allow "Allow", Supported "Supported" "k", Require "Require", ProxyRequire "Proxy-Require",
+    Unsupported "Unsupported",
     Accept "Accept", Authorization "Authorization", ProxyAuthorization "Proxy-Authorization",
     WwwAuthenticate "WWW-Authenticate", ProxyAuthenticate "Proxy-Authenticate",
     SessionExpires "Session-Expires" "x", MinSe "Min-SE", MinExpires "Min-Expires", RetryAfter "Retry-After",
@@ -47,7 +49,8 @@ names! {
     Privacy "Privacy", Diversion "Diversion", HistoryInfo "History-Info", AlertInfo "Alert-Info", CallInfo "Call-Info",
     Reason "Reason", Warning "Warning", Date "Date", Timestamp "Timestamp", Subject "Subject" "s",
     Event "Event" "o", AllowEvents "Allow-Events" "u", SubscriptionState "Subscription-State",
-    ReferTo "Refer-To" "r", ReferredBy "Referred-By" "b", Replaces "Replaces", Path "Path", ServiceRoute "Service-Route",
+    ReferTo "Refer-To" "r", ReferredBy "Referred-By" "b", Replaces "Replaces", Path "Path",
+    ServiceRoute "Service-Route",
     ContentEncoding "Content-Encoding" "e", ContentDisposition "Content-Disposition", MimeVersion "MIME-Version",
     AuthenticationInfo "Authentication-Info", AcceptContact "Accept-Contact" "a",
     RejectContact "Reject-Contact" "j", RequestDisposition "Request-Disposition" "d",

@@ -1,4 +1,5 @@
-//! Parameters `;name=value;name` (RFC 3261 §7.3.1), kept as normalised text and searched when asked: most are never asked for.
+//! Parameters `;name=value;name` (RFC 3261 §7.3.1), kept as normalised text and searched when asked: most are never
+//! asked for.
 
 use crate::limits;
 use crate::sip::lexer::{Bad, clean, is_bare_value, is_token, quote, quoted_end, split, trim};

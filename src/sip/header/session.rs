@@ -37,7 +37,8 @@ impl SessionExpires {
     }
 }
 
-/// `delta-seconds *(SEMI param)`: Session-Expires, Min-SE, Expires, Retry-After (whose comment in parentheses is cut off).
+/// `delta-seconds *(SEMI param)`: Session-Expires, Min-SE, Expires, Retry-After (whose comment in parentheses is cut
+/// off).
 pub(crate) fn seconds_and_params(text: &Text) -> Result<(u32, Params), Bad> {
     let (seconds, params) = text.split_at(text.find(';').unwrap_or(text.len()));
     let seconds = trim(seconds.split('(').next().unwrap_or(""));

@@ -77,9 +77,19 @@ fn days_from_seeds_keep_the_laws() {
     println!("{} days, {promises} promises, {kills} kills, {packets} days with packets", seeds.len());
 }
 
+#[test]
+fn a_seed_repeats_its_day_to_the_last_message() {
+    for seed in [3, 7] {
+        let [first, second] = [live(seed, false), live(seed, false)].map(|lived| lived.drawing);
+
+        assert!(first == second, "seed {seed} lived two days:\n{first}\n{second}");
+    }
+}
+
 struct Lived {
     promises: usize,
     kills: usize,
+    drawing: String,
 }
 
 fn live(seed: u64, packets: bool) -> Lived {
@@ -96,7 +106,7 @@ fn live(seed: u64, packets: bool) -> Lived {
         eprintln!("RINGBACK_SEED={seed} broke a law at {:?}; the last steps follow", world.now);
         resume_unwind(broken);
     }
-    Lived { promises: world.disk.tasks.len(), kills }
+    Lived { promises: world.disk.tasks.len(), kills, drawing: world.drawing() }
 }
 
 fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {

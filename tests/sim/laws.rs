@@ -302,7 +302,7 @@ impl Laws {
         });
         let customers = theirs.filter_map(|attempt| attempt.customer_leg.as_ref()?.dialog.as_ref());
         let orphans: Vec<String> = customers.map(|dialog| dialog.call_id.clone()).collect();
-        orphans.into_iter().for_each(|call_id| drop(self.orphans.insert(call_id, now + Duration::from_secs(1))));
+        self.orphans.extend(orphans.into_iter().map(|call_id| (call_id, now + Duration::from_secs(1))));
     }
 
     /// A commit was acknowledged.

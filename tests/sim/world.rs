@@ -257,7 +257,7 @@ impl World {
                     let ip = wanted.host.parse().ok().or((wanted.host == "carrier.example").then_some(CARRIER.ip()));
                     let remote = ip.map(|ip| SocketAddr::new(ip, wanted.port));
                     let flows = remote.map(|remote| Flow { transport: Transport::Udp, local: SWITCH, remote });
-                    self.to_switch(Duration::from_millis(1), Input::Located(lookup, flows.into_iter().collect()));
+                    self.tell_switch(Duration::from_millis(1), Input::Located(lookup, flows.into_iter().collect()));
                 }
                 Output::Media(shard, command) => self.media(shard, command),
                 Output::Commit(commit, changes) => {
@@ -336,12 +336,12 @@ impl World {
             let out = packets.command(self.now, command);
             self.carry_media(out);
         } else {
-            out.into_iter().for_each(|(after, event)| self.to_switch(after, Input::Media(shard, event)));
+            out.into_iter().for_each(|(after, event)| self.tell_switch(after, Input::Media(shard, event)));
         }
         for (id, samples) in std::mem::take(&mut self.shard.ended_tapes) {
             let path = format!("recordings/2026/03/02/{id}.wav");
             let file = Ok(RecordedFile { path, samples, bytes: 44 + samples * 4 });
-            self.to_switch(Duration::from_millis(5), Input::Recorded(Recorded { id, file }));
+            self.tell_switch(Duration::from_millis(5), Input::Recorded(Recorded { id, file }));
         }
     }
 
@@ -353,7 +353,7 @@ impl World {
         let keys = out.events.iter().filter(|event| matches!(event, media::Event::Digit { .. })).count();
         self.keys_heard += keys;
         assert!(self.keys_heard <= self.keys_pressed, "law 8: a key press was heard twice");
-        out.events.into_iter().for_each(|event| self.to_switch(Duration::ZERO, Input::Media(ShardId(0), event)));
+        out.events.into_iter().for_each(|event| self.tell_switch(Duration::ZERO, Input::Media(ShardId(0), event)));
     }
 
     fn note_media(&mut self, command: &media::Command) {
@@ -387,8 +387,7 @@ impl World {
 
     /// The leg at the switch of a station's call.
     pub fn leg_of(&self, station: usize, call: CallId) -> Option<LegRef> {
-        let found = self.shard.legs.keys().copied().filter(|leg| self.who(*leg) == Some((station, call)));
-        found.last()
+        self.shard.legs.keys().copied().rfind(|leg| self.who(*leg) == Some((station, call)))
     }
 
     fn is_audible(&self, leg: LegRef) -> bool {
@@ -444,7 +443,7 @@ impl World {
             && let Some(leg) = self.leg_of(station, call)
         {
             let event = media::Event::Digit { leg, digit };
-            self.to_switch(Duration::from_millis(60), Input::Media(ShardId(0), event));
+            self.tell_switch(Duration::from_millis(60), Input::Media(ShardId(0), event));
         }
     }
 
@@ -497,7 +496,7 @@ impl World {
         name
     }
 
-    fn to_switch(&mut self, after: Duration, input: Input) {
+    fn tell_switch(&mut self, after: Duration, input: Input) {
         self.later(after, Happening::ToSwitch { life: self.life, input });
     }
 

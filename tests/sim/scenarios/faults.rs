@@ -8,7 +8,6 @@ use ringback::callback::task::TaskState;
 use ringback::demo::endpoint::Event;
 use ringback::demo::person::Person;
 use ringback::switch::NotStored;
-use std::time::Duration;
 
 #[test]
 fn the_promise_is_spoken_when_the_disk_says_so_and_not_before() {

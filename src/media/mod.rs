@@ -12,6 +12,7 @@ mod wheel;
 
 pub use crate::sdp::{Direction, Format};
 pub use engine::{Counters, Engine};
+#[cfg(feature = "shell")]
 pub(crate) use leg::Spread;
 
 use crate::id::{LegRef, Name, PlayRef, RecordingId};

@@ -88,6 +88,8 @@ pub const INBOX: usize = 4_096;
 pub const SHARD_INBOX: usize = 4_096;
 /// Frames waiting for the recorder; beyond it silence is written and counted.
 pub const TAPE_FRAMES: usize = 8_192;
+/// Tapes that have ended and wait for the disk; beyond it the writing of others waits as well.
+pub const TAPES_ENDED: usize = 1_024;
 /// Samples of one decoded clip: 30 minutes at 8 kHz.
 pub const CLIP_SAMPLES: usize = 30 * 60 * 8_000;
 /// Commits waiting for the disk; beyond it a commit is refused at once.
@@ -106,5 +108,9 @@ pub const SOURCE_BURST: u32 = 1_000;
 pub const LOOKUP: Duration = Duration::from_secs(4);
 /// Lookups of host names at once; beyond it a name leads nowhere.
 pub const LOOKUPS: usize = 256;
+/// HTTP connections at once; beyond it a new one waits in the system's own queue.
+pub const HTTP_CONNECTIONS: usize = 256;
+/// How long the head of an HTTP request may take to come, and a connection may lie idle between two.
+pub const HTTP_HEAD: Duration = Duration::from_secs(10);
 /// Octets of one HTTP request body.
 pub const HTTP_BODY_BYTES: usize = 256 * 1024;

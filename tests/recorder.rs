@@ -73,6 +73,39 @@ fn a_tape_becomes_a_file_with_the_agent_on_the_left_and_its_story_beside_it() {
 }
 
 #[test]
+fn a_tape_that_is_slow_to_be_put_away_cuts_no_other() {
+    let place = Place::new("slow-end");
+    let (told, done) = mpsc::channel();
+    let (go_on, gate) = mpsc::channel::<()>();
+    let recorder = Recorder::start(place.0.clone(), move |recorded| {
+        gate.recv().unwrap(); // As long as a slow disk would sync.
+        told.send(recorded).unwrap();
+    })
+    .unwrap();
+    let mut feed = recorder.feed();
+
+    feed.end(id(1));
+    for _ in 0..50 {
+        feed.frame(id(2), &[1; 160], &[2; 160]);
+    }
+    let part = place.0.join(format!("{}.part", relative_path(id(2))));
+    let mut tries = 0;
+    while std::fs::metadata(&part).map_or(0, |part| part.len()) < 44 + 50 * 640 {
+        tries += 1;
+        assert!(tries < 10_000, "the second tape is not written");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    feed.end(id(2));
+    go_on.send(()).unwrap();
+    go_on.send(()).unwrap();
+    let both = [next(&done), next(&done)];
+    drop(feed);
+    recorder.finish();
+
+    assert_eq!(both.map(|recorded| recorded.id), [id(1), id(2)]);
+}
+
+#[test]
 fn a_tape_without_a_single_frame_is_an_empty_file() {
     let place = Place::new("empty");
     let (_recorder, mut feed, done) = start(&place);

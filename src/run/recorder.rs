@@ -1,11 +1,12 @@
-//! The recorder: one thread that writes two-channel WAV files (left the agent, right the other party).
+//! The recorder: a thread that writes two-channel WAV files (left the agent, right the other party), and one that puts
+//! finished tapes away, so that a slow disk's sync at one tape's end does not cut the others.
 //!
 //! A tape is `recordings/YYYY/MM/DD/ID.wav.part` while it grows; each second its header is made true, so that what is
 //! there can be played whatever happens next. At its end it is synced and renamed, and a small JSON lies beside it.
 //! The date is that of the recording's id. A `.part` file found at start is what a crash left: `repair` makes it whole.
 
 use crate::id::RecordingId;
-use crate::limits::TAPE_FRAMES;
+use crate::limits::{TAPE_FRAMES, TAPES_ENDED};
 use crate::switch::{Recorded, RecordedFile, RecordingFailed};
 use crate::telemetry;
 use chrono::DateTime;
@@ -83,19 +84,26 @@ impl TapeFeed {
     }
 }
 
-/// The recorder's thread. It ends when the last feed is gone; tapes open then stay `.part` for the next start.
+/// The recorder's threads. They end when the last feed is gone; tapes open then stay `.part` for the next start.
 pub struct Recorder {
     letters: SyncSender<Letter>,
     thread: JoinHandle<()>,
 }
 
 impl Recorder {
-    /// Starts it on the data directory; `done` is told of each finished tape from its thread.
+    /// Starts it on the data directory; `done` is told of each finished tape from a thread of its own.
     pub fn start(data: PathBuf, done: impl FnMut(Recorded) + Send + 'static) -> io::Result<Recorder> {
         let (letters, waiting) = sync_channel(TAPE_FRAMES);
-        let thread = std::thread::Builder::new()
-            .name("recorder".into())
-            .spawn(move || Desk { data, tapes: HashMap::new(), done }.work(&waiting))?;
+        let (ended, to_file) = sync_channel(TAPES_ENDED);
+        let place = data.clone();
+        let filing =
+            std::thread::Builder::new().name("recorder-end".into()).spawn(move || file_all(&place, &to_file, done))?;
+        let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
+            Desk { data, tapes: HashMap::new(), ended }.work(&waiting);
+            if filing.join().is_err() {
+                tracing::error!("the recorder's second thread had ended by itself");
+            }
+        })?;
         Ok(Recorder { letters, thread })
     }
 
@@ -113,10 +121,11 @@ impl Recorder {
     }
 }
 
-struct Desk<Done> {
+struct Desk {
     data: PathBuf,
     tapes: HashMap<RecordingId, Tape>,
-    done: Done,
+    /// Tapes that are over, to be put away.
+    ended: SyncSender<(RecordingId, Tape)>,
 }
 
 /// A tape that runs, or one that has failed and whose frames are dropped until it ends.
@@ -130,7 +139,7 @@ struct Running {
     frames: u64,
 }
 
-impl<Done: FnMut(Recorded)> Desk<Done> {
+impl Desk {
     fn work(mut self, waiting: &Receiver<Letter>) {
         while let Ok(letter) = waiting.recv() {
             match letter {
@@ -155,14 +164,23 @@ impl<Done: FnMut(Recorded)> Desk<Done> {
         // A call that ended before its first frame has an empty tape, which is a file all the same.
         let mut tape = self.tapes.remove(&id).unwrap_or_else(|| Tape::begin(&self.data, id));
         tape.write(id, missed, None);
+        if self.ended.send((id, tape)).is_err() {
+            tracing::error!(recording = %id, "a tape stays unfinished until the next start");
+        }
+    }
+}
+
+/// Puts tapes away one after the other, each as slowly as the disk wants.
+fn file_all(data: &Path, ended: &Receiver<(RecordingId, Tape)>, mut done: impl FnMut(Recorded)) {
+    while let Ok((id, tape)) = ended.recv() {
         let file = match tape {
-            Tape::Running(running) => finish(&self.data, id, *running).map_err(|error| {
+            Tape::Running(running) => finish(data, id, *running).map_err(|error| {
                 tracing::error!(%error, recording = %id, "a tape could not be finished");
                 RecordingFailed
             }),
             Tape::Failed => Err(RecordingFailed),
         };
-        (self.done)(Recorded { id, file });
+        done(Recorded { id, file });
     }
 }
 

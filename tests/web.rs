@@ -6,6 +6,7 @@ use chrono::{TimeZone, Utc};
 use ringback::callback::task::TaskState;
 use ringback::entropy::Entropy;
 use ringback::id::{CallRef, RecordingId};
+use ringback::limits::{HTTP_CONNECTIONS, HTTP_HEAD};
 use ringback::run::{Commands, recorder};
 use ringback::store::Health;
 use ringback::switch::RecordingRecord;
@@ -57,8 +58,12 @@ impl World {
     }
 
     fn send(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        World::try_send(self.address, Duration::from_secs(10), request)
+    }
+
+    fn try_send(address: SocketAddr, patience: Duration, request: &str) -> Answer {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
@@ -189,6 +194,27 @@ fn machines_on_loopback_need_no_token_for_health_and_metrics() {
 }
 
 #[test]
+fn who_never_finishes_a_request_is_put_out_and_the_others_are_served() {
+    let world = World::new("slow");
+    let mut crowd: Vec<TcpStream> = (0..HTTP_CONNECTIONS + 10)
+        .map(|_| {
+            let mut stream = TcpStream::connect(world.address).unwrap();
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").unwrap();
+            stream.set_read_timeout(Some(3 * HTTP_HEAD)).unwrap();
+            stream
+        })
+        .collect();
+
+    // All places are taken by them: this waits until they are put out.
+    let served =
+        World::try_send(world.address, 5 * HTTP_HEAD, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let put_out = crowd.iter_mut().take(10).all(|stream| stream.read_to_end(&mut Vec::new()).is_ok());
+
+    assert_eq!(served.json()["status"], "ok");
+    assert!(put_out);
+}
+
+#[test]
 fn every_answer_forbids_storing_sniffing_framing_and_scripts() {
     let world = World::new("headers");
 
@@ -218,6 +244,9 @@ fn lists_are_pages_and_their_filters_are_read_strictly() {
     world.get("/api/v1/callbacks?sate=due").is_problem(400, Some("sate"));
     world.get("/api/v1/calls?limit=0").is_problem(400, Some("limit"));
     world.get("/api/v1/calls?limit=1&limit=2").is_problem(400, Some("limit"));
+    for list in ["queues", "agents", "trunks"] {
+        world.get(&format!("/api/v1/{list}?name=x")).is_problem(400, Some("name"));
+    }
     assert_eq!(world.get("/api/v1/agents").json()["next"], serde_json::Value::Null);
 }
 

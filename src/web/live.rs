@@ -20,7 +20,8 @@ pub(super) struct Pause {
     reason: Option<String>,
 }
 
-pub(super) async fn queues(State(site): Shared) -> Result<Response, Problem> {
+pub(super) async fn queues(State(site): Shared, query: Pairs) -> Result<Response, Problem> {
+    query.page()?; // All of them fit on one page.
     ask(&site, Command::ListQueues).await
 }
 
@@ -28,7 +29,8 @@ pub(super) async fn queue(State(site): Shared, Path(name): Path<String>) -> Resu
     ask(&site, Command::ShowQueue(name)).await
 }
 
-pub(super) async fn agents(State(site): Shared) -> Result<Response, Problem> {
+pub(super) async fn agents(State(site): Shared, query: Pairs) -> Result<Response, Problem> {
+    query.page()?; // All of them fit on one page.
     ask(&site, Command::ListAgents).await
 }
 
@@ -44,7 +46,8 @@ pub(super) async fn resume(State(site): Shared, Path(agent): Path<String>) -> Re
     ask(&site, Command::ResumeAgent(agent)).await
 }
 
-pub(super) async fn trunks(State(site): Shared) -> Result<Response, Problem> {
+pub(super) async fn trunks(State(site): Shared, query: Pairs) -> Result<Response, Problem> {
+    query.page()?; // All of them fit on one page.
     ask(&site, Command::ListTrunks).await
 }
 

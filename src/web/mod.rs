@@ -14,7 +14,7 @@ pub mod token;
 
 pub use problem::Problem;
 
-use crate::limits::HTTP_BODY_BYTES;
+use crate::limits::{HTTP_BODY_BYTES, HTTP_CONNECTIONS, HTTP_HEAD};
 use crate::run::{Commands, NoAnswer};
 use crate::store::Health;
 use crate::switch::command::{Command, Reply};
@@ -25,9 +25,16 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 /// What the API shows and asks.
 #[derive(Clone, Debug)]
@@ -42,17 +49,49 @@ pub struct Site {
     pub health: Health,
 }
 
+/// After a connection that could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
 type Shared = State<Arc<Site>>;
 
 /// Serves until the runtime ends.
 pub async fn serve(listener: TcpListener, site: Site) {
-    let served = async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).await
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "HTTP is not served"),
     };
-    if let Err(error) = served.await {
-        tracing::error!(%error, "HTTP is not served");
+    let service = TowerToHyperService::new(router(site));
+    let room = Arc::new(Semaphore::new(HTTP_CONNECTIONS));
+    loop {
+        let Ok(place) = room.clone().acquire_owned().await else { return }; // Nobody closes it.
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    converse(stream, peer, service).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an HTTP connection could not be accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await; // Out of files, most likely: trying at once would only spin.
+            }
+        }
+    }
+}
+
+/// One connection. Whoever sends the head of a request too slowly loses it, and makes room for others.
+async fn converse(stream: TcpStream, peer: SocketAddr, service: TowerToHyperService<Router>) {
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        service.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HTTP_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, %peer, "an HTTP connection ended early");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The admin's bearer token: `<data>/admin.token`, made on first start, readable by its owner only.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use subtle::ConstantTimeEq;
@@ -9,24 +9,35 @@ use subtle::ConstantTimeEq;
 /// The token of this data directory; a new one of 256 bits when there is none.
 pub fn load_or_create(data: &Path) -> io::Result<String> {
     let path = data.join("admin.token");
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            let mut secret = [0; 32];
-            getrandom::fill(&mut secret).map_err(io::Error::other)?;
-            let token = secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-            writeln!(file, "{token}")?;
-            file.sync_all()?;
-            Ok(token)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let mut text = String::new();
-            OpenOptions::new().read(true).open(&path)?.read_to_string(&mut text)?;
-            let token = text.trim();
-            // An empty file would let everybody in who sends nothing.
-            if token.len() < 32 { Err(io::ErrorKind::InvalidData.into()) } else { Ok(token.to_owned()) }
-        }
+    match fs::read_to_string(&path) {
+        Ok(text) => match text.trim() {
+            "" => create(data, &path), // A full disk, or a crash of an earlier version: nobody can know this token.
+            // Somebody's own, and too easily guessed.
+            short if short.len() < 32 => Err(io::ErrorKind::InvalidData.into()),
+            token => Ok(token.to_owned()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(data, &path),
         Err(error) => Err(error),
     }
+}
+
+/// The file appears whole or not at all. Nobody else makes one meanwhile: the data directory is locked.
+fn create(data: &Path, path: &Path) -> io::Result<String> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    let token = secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let part = data.join("admin.token.part");
+    if let Err(error) = fs::remove_file(&part)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    writeln!(file, "{token}")?;
+    file.sync_all()?;
+    fs::rename(&part, path)?;
+    File::open(data)?.sync_all()?;
+    Ok(token)
 }
 
 /// Whether the value of an `Authorization` header carries `token`; takes the same time for every wrong one.
@@ -55,6 +66,23 @@ mod tests {
 
         assert_eq!(first, second);
         assert_eq!((first.len(), mode & 0o777), (64, 0o600));
+    }
+
+    #[test]
+    fn an_empty_token_is_replaced_and_a_short_one_refused() {
+        let data = std::env::temp_dir().join(format!("ringback-no-token-{}", std::process::id()));
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::write(data.join("admin.token"), "\n").unwrap();
+        std::fs::write(data.join("admin.token.part"), "half").unwrap();
+
+        let made = load_or_create(&data).unwrap();
+        let again = load_or_create(&data).unwrap();
+        std::fs::write(data.join("admin.token"), "letmein\n").unwrap();
+        let short = load_or_create(&data).map_err(|error| error.kind());
+        std::fs::remove_dir_all(&data).unwrap();
+
+        assert_eq!((made.len(), &made), (64, &again));
+        assert_eq!(short, Err(io::ErrorKind::InvalidData));
     }
 
     #[test]

@@ -243,6 +243,7 @@ fn usage_errors_end_with_2() {
     let data = Data::new("usage");
 
     assert_eq!(code(&ringback(&data.0, &["frobnicate"])), 2);
+    assert_eq!(code(&ringback(&data.0, &["serve", "--sip-udp", "127.0.0.1:20500"])), 2);
     assert_eq!(code(&ringback(&data.0, &["call", "list", "--server", "pbx"])), 2);
 }
 

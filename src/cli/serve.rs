@@ -16,7 +16,7 @@ use std::path::Path;
 pub(super) fn serve(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
     telemetry::init(if global.json { LogFormat::Json } else { LogFormat::Text });
     let (mut config, new_secrets) = site(global, args)?;
-    overrule(&mut config, args);
+    overrule(&mut config, args).map_err(|sentence| Trouble::new(Exit::Usage, sentence))?;
     let Config { settings, shell, warnings } = config;
     let parts = Parts { settings: settings.clone(), shell, data: global.data.clone() };
     let mut noted = false;
@@ -62,8 +62,8 @@ fn site(global: &Global, args: &Serve) -> Result<(Config, Option<Secrets>), Trou
     }
 }
 
-/// The command line and its environment have the last word.
-fn overrule(config: &mut Config, args: &Serve) {
+/// The command line and its environment have the last word; what they say must fit the rest as a file must.
+fn overrule(config: &mut Config, args: &Serve) -> Result<(), String> {
     if let Some(address) = args.sip_udp {
         config.shell.sip_udp = address;
     }
@@ -76,6 +76,17 @@ fn overrule(config: &mut Config, args: &Serve) {
     if let Some(ports) = &args.media_ports {
         config.settings.server.media_ports = ports.clone();
     }
+    if let Some(address) = args.public_address.filter(|address| address.is_unspecified() || address.is_multicast()) {
+        return Err(format!("--public-address {address} is what no phone can send to; name a real address"));
+    }
+    let (media, sip) = (&config.settings.server.media_ports, config.shell.sip_udp.port());
+    if media.contains(&sip) {
+        let (low, high) = (media.start(), media.end());
+        return Err(format!(
+            "the media ports {low}-{high} contain {sip}, the port of SIP: choose others with --media-ports or --sip-udp"
+        ));
+    }
+    Ok(())
 }
 
 /// The address from which this machine would talk to others. Connecting a UDP socket sends nothing; the target is a
@@ -120,10 +131,26 @@ mod tests {
             ..Serve::default()
         };
 
-        overrule(&mut config, &args);
+        overrule(&mut config, &args).unwrap();
 
         assert_eq!(config.shell.sip_udp.port(), 5070);
         assert_eq!(config.settings.server.media_ports, 30_000..=30_099);
         assert_eq!(config.shell.http.port(), 8080);
+    }
+
+    #[test]
+    fn what_the_command_line_says_must_fit_the_rest() {
+        let refused = |args: Serve| {
+            let text = "[server]\nsip_udp = \"127.0.0.1:5060\"\n";
+            let mut config = config::parse(text, &Disk::new(Path::new("."))).unwrap();
+            overrule(&mut config, &args).unwrap_err()
+        };
+
+        let media = refused(Serve { media_ports: Some(5_000..=5_099), ..Serve::default() });
+        let sip = refused(Serve { sip_udp: Some("127.0.0.1:20500".parse().unwrap()), ..Serve::default() });
+        let public = refused(Serve { public_address: Some("0.0.0.0".parse().unwrap()), ..Serve::default() });
+
+        assert!(media.contains("5000-5099 contain 5060") && sip.contains("contain 20500"), "{media}\n{sip}");
+        assert!(public.contains("--public-address 0.0.0.0"), "{public}");
     }
 }

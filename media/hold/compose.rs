@@ -4,7 +4,7 @@
 //! is a ring: a tone that outlasts the last bar rings on in the first one, and the hall is run twice around, so the loop
 //! has no seam. No clock and no randomness from outside: the same program writes the same bytes.
 //!
-//!     rustc -O media/hold/compose.rs -o /tmp/compose && /tmp/compose media/hold/hold.wav
+//!     rustc -O media/hold/compose.rs -o target/compose && target/compose media/hold/hold.wav
 //!
 //! To the extent possible under law, program and music are dedicated to the public domain (CC0 1.0).
 

@@ -138,7 +138,7 @@ fn nothing_below_the_shell_touches_the_world() {
 #[test]
 fn files_functions_and_lines_stay_readable() {
     let mut wrong = Vec::new();
-    for source in ["src", "tests", "benches"].into_iter().flat_map(rust_files) {
+    for source in ["src", "tests", "benches", "fuzz/src", "fuzz/fuzz_targets"].into_iter().flat_map(rust_files) {
         let path = source.path.display();
         let lines = source.text.lines().count();
         if lines > FILE_LINES {
@@ -165,10 +165,7 @@ fn long_functions(text: &str) -> Vec<(usize, usize)> {
     let mut open: Option<(usize, usize)> = None;
     for (number, line) in text.lines().enumerate() {
         let words = line.trim_start();
-        let is_head = ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(crate) fn ", "pub(super) fn ", "const fn "]
-            .iter()
-            .any(|head| words.starts_with(head));
-        if is_head && !words.ends_with('}') && !words.ends_with(';') {
+        if is_function(words) && !words.ends_with('}') && !words.ends_with(';') {
             open = Some((number, indent(line)));
         } else if let Some((start, depth)) = open
             && indent(line) == depth
@@ -184,11 +181,43 @@ fn long_functions(text: &str) -> Vec<(usize, usize)> {
     found
 }
 
+/// Whether a line begins a function, whoever may call it and however.
+fn is_function(line: &str) -> bool {
+    let mut rest = line;
+    if let Some(visible) = rest.strip_prefix("pub(") {
+        rest = visible.split_once(") ").map_or("", |(_, rest)| rest);
+    }
+    for word in ["pub ", "default ", "const ", "async ", "unsafe ", "extern \"C\" "] {
+        rest = rest.strip_prefix(word).unwrap_or(rest);
+    }
+    rest.starts_with("fn ")
+}
+
+#[test]
+fn long_functions_are_found_whoever_may_call_them() {
+    let heads = ["fn a()", "pub const fn a()", "pub(in crate::sip) fn a()", "pub(crate) async fn a()", "const fn a()"];
+    for head in heads {
+        let text = format!("{head} {{\n{}}}\n", "    x();\n".repeat(FUNCTION_LINES));
+        assert_eq!(long_functions(&text), [(1, FUNCTION_LINES + 2)], "{head}");
+    }
+    assert!(!is_function("pub const FN: u8 = 1;") && !is_function("pub(crate) struct A {"));
+}
+
+#[test]
+fn the_readme_is_filled_in() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a README");
+    let open = readme
+        .split('@')
+        .skip(1)
+        .find(|word| !word.is_empty() && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'));
+    assert_eq!(open, None, "left open");
+}
+
 #[test]
 fn nothing_is_left_undone_or_hidden() {
     let words = ["todo!(", "unimplemented!(", concat!("TO", "DO"), concat!("FIX", "ME"), "#[ignore", "dbg!("];
     let mut wrong = Vec::new();
-    for source in ["src", "tests", "benches"].into_iter().flat_map(rust_files) {
+    for source in ["src", "tests", "benches", "fuzz/src", "fuzz/fuzz_targets"].into_iter().flat_map(rust_files) {
         if source.path.ends_with("tests/tidy.rs") {
             continue;
         }

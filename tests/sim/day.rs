@@ -5,7 +5,7 @@
 //! `RINGBACK_SEED=7` lives one day again; `RINGBACK_SEEDS=300` lives so many.
 
 use crate::disk::Mood;
-use crate::drive::{ANNA, BEN, CARL};
+use crate::drive::{ANNA, BEN, CARL, DORA};
 use crate::net::Weather;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
@@ -15,6 +15,7 @@ use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;
 use ringback::settings::{Credentials, TrunkMode};
 use ringback::switch::NotStored;
+use ringback::switch::command::{Command, NewCallback, PageOf, Reply};
 use ringback::time::Tick;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -28,6 +29,7 @@ enum Plan {
     DialOut(usize, usize),
     Hold(usize, Direction),
     Cancel(usize),
+    Ask(Wish),
     Kill,
     Restart,
     DeadAir,
@@ -35,6 +37,17 @@ enum Plan {
     DiskRecovers,
     CarrierRefuses,
     CarrierRecovers,
+}
+
+/// What a person at a screen wants.
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    CallBack(usize),
+    CancelFirst,
+    NowFirst,
+    HangUpFirst,
+    Pause,
+    Resume,
 }
 
 struct Dice(Entropy);
@@ -162,7 +175,10 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         world.net.rtp_weather = world.net.weather;
     }
     world.disk.delay = dice.millis(1, 150);
-    for agent in [ANNA, BEN, CARL] {
+    if dice.chance(30) {
+        world.second_phone(ANNA);
+    }
+    for agent in agents(&world) {
         let moods = (0..12).map(|_| agent_mood(dice)).collect::<Vec<_>>();
         let (talk, silence) = (dice.millis(4_000, 40_000), secs(dice.between(60, 120)));
         let person = &mut world.stations[agent].people[0];
@@ -171,6 +187,11 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         (person.talk, person.bears_silence) = (Some(talk), Some(silence));
     }
     world
+}
+
+/// The phones of the queue's agents.
+fn agents(world: &World) -> Vec<usize> {
+    (1..world.stations.len()).filter(|phone| *phone != DORA).collect()
 }
 
 fn agent_mood(dice: &mut Dice) -> Reaction {
@@ -223,7 +244,7 @@ fn customer(dice: &mut Dice, n: usize) -> Person {
 fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Vec<(Tick, Plan)> {
     let whole = u64::try_from(day.as_millis()).expect("a day");
     let mut plans: Vec<(Duration, Plan)> = Vec::new();
-    for agent in [ANNA, BEN, CARL] {
+    for agent in agents(world) {
         plans.push((dice.millis(0, whole / 4), Plan::Register(agent)));
         for _ in 0..dice.between(0, 4) {
             let at = dice.millis(0, whole);
@@ -251,6 +272,13 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
             }
         }
     }
+    for _ in 0..dice.between(0, 3) {
+        let person = usize::try_from(dice.between(0, customers - 1)).expect("few");
+        let wishes = [Wish::CallBack(person), Wish::CancelFirst, Wish::NowFirst, Wish::HangUpFirst, Wish::Pause];
+        let wish = wishes[usize::try_from(dice.between(0, 4)).expect("few")];
+        plans.push((dice.millis(whole / 8, whole), Plan::Ask(wish)));
+    }
+    plans.push((day, Plan::Ask(Wish::Resume)));
     if dice.chance(40) {
         let at = dice.millis(whole / 8, whole);
         let back = at + dice.millis(500, 8_000);
@@ -293,6 +321,7 @@ fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {
                     world.stations[agent].endpoint.hang_up(now, call);
                 }
             }
+            Plan::Ask(wish) => ask(world, wish),
             Plan::CallIn(_) | Plan::Pause(_) | Plan::DialOut(..) => {} // The phone is in use.
             Plan::Kill => world.crash(),
             Plan::Restart => world.start(),
@@ -304,6 +333,34 @@ fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {
         }
     }
     world.run_for(day.saturating_sub(world.now.since(Tick::ZERO)));
+}
+
+fn ask(world: &mut World, wish: Wish) {
+    if world.switch.is_none() {
+        return;
+    }
+    let open = world.disk.tasks.values().find(|task| !task.state.is_final()).map(|task| task.id);
+    let command = match (wish, open) {
+        (Wish::CallBack(person), _) => Command::AddCallback(Box::new(NewCallback {
+            number: world.stations[TRUNK].people[person].number.clone(),
+            queue: None,
+            not_before: None,
+            profile: None,
+            agent: None,
+            data: None,
+            idempotency_key: None,
+        })),
+        (Wish::CancelFirst, Some(task)) => Command::CancelCallback(task),
+        (Wish::NowFirst, Some(task)) => Command::CallbackNow(task),
+        (Wish::HangUpFirst, _) => match world.ask(Command::ListCalls(PageOf::default())) {
+            Reply::Calls(calls) if !calls.items.is_empty() => Command::HangUpCall(calls.items[0].id),
+            _ => return, // Nobody is on the phone.
+        },
+        (Wish::Pause, _) => Command::PauseAgent { agent: "ben".to_owned(), reason: Some("lunch".to_owned()) },
+        (Wish::Resume, _) => Command::ResumeAgent("ben".to_owned()),
+        (Wish::CancelFirst | Wish::NowFirst, None) => return,
+    };
+    world.tell(command);
 }
 
 /// After a kill nobody hears anything any more: people hang up.
@@ -333,7 +390,7 @@ fn evening(world: &mut World) {
             person.talk = Some(secs(10));
         }
     }
-    for agent in [ANNA, BEN, CARL] {
+    for agent in agents(world) {
         let now = world.now;
         world.stations[agent].endpoint.register(now, 1_800);
     }

@@ -1,11 +1,12 @@
 //! What scenarios say: register, call, answer, wait until, look.
 
 use super::ladder::assert_golden;
-use super::site::{DID, PHONES, secs};
+use super::site::{DID, PHONES, at, secs};
 use super::world::{TRUNK, World};
 use ringback::callback::task::{Attempt, Task};
 use ringback::demo::endpoint::{CallId, CallState, Event};
 use ringback::demo::person::Person;
+use ringback::demo::station::Station;
 use ringback::switch::command::{Command, PageOf, Reply};
 use ringback::switch::{Switch, view};
 use ringback::time::Tick;
@@ -49,6 +50,17 @@ impl World {
             });
         }
         self.run_for(secs(1));
+    }
+
+    /// Another phone for the same extension; its station.
+    pub fn second_phone(&mut self, phone: usize) -> usize {
+        let mut config = self.stations[phone].endpoint.config.clone();
+        config.local = at([10, 0, 1, 9], 5060);
+        let person = &self.stations[phone].people[0];
+        let person = Person::new(&format!("{}-mobile", person.name), &person.number);
+        let entropy = self.entropy.fork();
+        self.stations.push(Station::phone(config, person, entropy));
+        self.stations.len() - 1
     }
 
     /// When a station was told something of this kind, last.

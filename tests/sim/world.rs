@@ -505,11 +505,17 @@ impl World {
         self.heap.insert((self.now + after, self.order), happening);
     }
 
-    /// Gives the switch a command; the answer comes with the disk's leave.
-    pub fn ask(&mut self, command: Command) -> Reply {
+    /// Gives the switch a command and does not wait for its answer.
+    pub fn tell(&mut self, command: Command) -> ReplyTo {
         self.next_reply += 1;
         let to = ReplyTo(self.next_reply);
         self.handle(Input::Command(command, to));
+        to
+    }
+
+    /// Gives the switch a command; the answer comes with the disk's leave.
+    pub fn ask(&mut self, command: Command) -> Reply {
+        let to = self.tell(command);
         let limit = self.now + Duration::from_secs(10);
         while !self.replies.contains_key(&to) {
             assert!(self.step(limit), "a command was never answered");

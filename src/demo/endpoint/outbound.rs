@@ -9,6 +9,9 @@ use crate::time::Tick;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// A registration that failed is tried again so much later.
+const REGISTER_AGAIN: Duration = Duration::from_secs(30);
+
 impl Endpoint {
     /// Binds our contact for `expires` seconds; 0 takes the binding away. It is renewed by itself.
     pub fn register(&mut self, now: Tick, expires: u32) {
@@ -173,7 +176,7 @@ impl Endpoint {
                 continue;
             }
             match client.purpose {
-                Purpose::Register => self.events.push_back(Event::RegisterFailed(408)),
+                Purpose::Register => self.register_failed(now, 408),
                 Purpose::Invite(call) => self.invite_failed(CallId(call), 408),
                 Purpose::InCall(call) => drop(self.forget(CallId(call))),
                 Purpose::Other => {}
@@ -334,8 +337,15 @@ impl Endpoint {
                 self.register.expires = least;
                 self.send_register(now);
             }
-            _ => self.events.push_back(Event::RegisterFailed(status)),
+            _ => self.register_failed(now, status),
         }
+    }
+
+    /// Phones do not give up: the registrar may have been restarted, or the wire be back.
+    fn register_failed(&mut self, now: Tick, status: u16) {
+        self.register.refresh = Some(now + REGISTER_AGAIN);
+        self.register.nonce = None;
+        self.events.push_back(Event::RegisterFailed(status));
     }
 
     pub(super) fn no_ack(&mut self, now: Tick, id: CallId) {

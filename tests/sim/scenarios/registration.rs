@@ -1,11 +1,10 @@
 //! Phones register (RFC 3261 §10, RFC 7616).
 
 use crate::drive::{ANNA, BEN};
-use crate::site::{PHONES, SWITCH, at, secret, secs};
+use crate::site::{PHONES, at, secret, secs};
 use crate::world::World;
-use ringback::demo::endpoint::{Config, Event};
+use ringback::demo::endpoint::Event;
 use ringback::demo::person::Person;
-use ringback::demo::station::Station;
 
 fn register(world: &mut World, phone: usize, expires: u32) {
     let now = world.now;
@@ -130,11 +129,7 @@ fn a_phone_behind_nat_is_reached_where_it_came_from() {
 #[test]
 fn two_contacts_of_one_agent_ring_and_the_first_to_answer_has_the_call() {
     let mut world = World::new(1);
-    let config =
-        Config { local: at([10, 0, 1, 9], 5060), server: SWITCH, ..world.stations[ANNA].endpoint.config.clone() };
-    let entropy = world.entropy.fork();
-    world.stations.push(Station::phone(config, Person::new("anna-mobile", "1001"), entropy));
-    let mobile = world.stations.len() - 1;
+    let mobile = world.second_phone(ANNA);
     world.register(&[ANNA, mobile]);
 
     let alice = world.customer(Person::new("alice", super::ALICE));

@@ -276,7 +276,8 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
         let person = usize::try_from(dice.between(0, customers - 1)).expect("few");
         let wishes = [Wish::CallBack(person), Wish::CancelFirst, Wish::NowFirst, Wish::HangUpFirst, Wish::Pause];
         let wish = wishes[usize::try_from(dice.between(0, 4)).expect("few")];
-        plans.push((dice.millis(whole / 8, whole), Plan::Ask(wish)));
+        // Logging in, which the first registration does, ends a pause.
+        plans.push((dice.millis(whole / 3, whole), Plan::Ask(wish)));
     }
     plans.push((day, Plan::Ask(Wish::Resume)));
     if dice.chance(40) {

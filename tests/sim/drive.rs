@@ -279,7 +279,10 @@ impl World {
             let all: Vec<&str> = text.lines().collect();
             all[all.len().saturating_sub(lines)..].join("\n")
         };
-        format!("{}\n{}\n\n{}", drawn.lines().next().unwrap_or(""), tail(drawn, 90), tail(facts, 45))
+        let agents = self.published.iter().filter(|(_, event)| format!("{event:?}").starts_with("Agent"));
+        let agents: String = agents.map(|(at, event)| format!("{:>9} ms  {event:?}\n", at.as_millis())).collect();
+        let title = drawn.lines().next().unwrap_or("");
+        format!("{title}\n{}\n\n{}\n\n{}", tail(drawn, 90), tail(facts, 45), tail(&agents, 30))
     }
 
     /// Compares the ladder so far with the reviewed one.

@@ -9,6 +9,7 @@ mod offer;
 mod registration;
 mod restart;
 mod sounds;
+mod traps;
 mod trunk;
 
 /// Customers with numbers that exist in films only.

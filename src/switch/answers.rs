@@ -166,8 +166,9 @@ impl Switch {
         task.agent = new.agent.map(Name::from).or(task.agent);
         task.data = new.data;
         task.idempotency_key = new.idempotency_key;
-        let (changes, older) = self.merge(now, &mut task);
-        self.commit(changes, Pending::Reply { to, task: Box::new(task), is_new: true, older });
+        let older = self.merge(&mut task);
+        let change = Change::PutTask(Box::new(task.clone()));
+        self.commit(vec![change], Pending::Reply { to, task: Box::new(task), is_new: true, older });
         Ok(None)
     }
 

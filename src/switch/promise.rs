@@ -68,59 +68,39 @@ impl Switch {
             super::legs::Who::Agent(_) => None,
         });
         task.origin_call = Some(id);
-        let (changes, older) = self.merge(now, &mut task);
+        let older = self.merge(&mut task);
         self.keep_standing(id);
         let full = self.planner.len() >= limits::OPEN_TASKS;
+        let change = Change::PutTask(Box::new(task.clone()));
         let promise = Promise { call: id, queue, ticket, task: Box::new(task), older };
         if full {
             self.promise_committed(now, promise, Err(NotStored::Reserve));
             return;
         }
-        self.commit(changes, Pending::Promise(Box::new(promise)));
+        self.commit(vec![change], Pending::Promise(Box::new(promise)));
     }
 
-    /// One open task per number and queue (model.md, dedupe): the new one takes the earliest place, the older ones are
-    /// closed in the same commit. An attempt under way is left as it is.
-    pub(super) fn merge(&self, now: Now, task: &mut Task) -> (Vec<Change>, Vec<TaskId>) {
-        let mut closed: Vec<Task> = self
-            .planner
-            .of_number(&task.number)
-            .filter(|older| older.queue == task.queue && !older.state.is_live())
-            .cloned()
-            .collect();
-        let older = closed.iter().map(|older| older.id).collect();
-        for older in &mut closed {
+    /// One open task per number and queue (model.md, dedupe): the new one takes the earliest place. The older ones are
+    /// closed once it holds, not in its own commit: a caller who hears the apology keeps what was promised before, and
+    /// nothing that was final opens again. A crash in between leaves both, and the next life merges them. An attempt
+    /// under way is left as it is.
+    pub(super) fn merge(&self, task: &mut Task) -> Vec<TaskId> {
+        let older = self.planner.of_number(&task.number);
+        let older = older.filter(|older| older.id != task.id && older.queue == task.queue && !older.state.is_live());
+        let mut merged = Vec::new();
+        for older in older {
             task.virtual_start = task.virtual_start.min(older.virtual_start);
             task.priority = task.priority.min(older.priority);
-            older.state = TaskState::Cancelled;
-            older.close_reason = Some(CloseReason::Merged);
-            older.closed_at = Some(now.utc);
+            merged.push(older.id);
         }
-        let new = Change::PutTask(Box::new(task.clone()));
-        let changes = std::iter::once(new).chain(closed.into_iter().map(|older| Change::PutTask(Box::new(older))));
-        (changes.collect(), older)
+        merged
     }
 
-    /// The older tasks have made room on the disk; now they do so here. One whose attempt has begun meanwhile goes on,
-    /// and the disk is told so.
+    /// The new task holds: the older ones make room. One whose attempt has begun meanwhile goes on.
     pub(super) fn close_merged(&mut self, now: Now, older: &[TaskId]) {
         for id in older {
-            match self.planner.get(*id).cloned() {
-                Some(task) if task.state.is_live() => {
-                    self.commit(vec![Change::PutTask(Box::new(task))], Pending::Told);
-                }
-                Some(_) => {
-                    let closed = self.planner.close(now.utc, *id, TaskState::Cancelled, CloseReason::Merged);
-                    if let Some(task) = closed {
-                        self.task_closed(task);
-                    }
-                }
-                // Closed otherwise meanwhile: the disk hears how.
-                None => {
-                    if let Some(task) = self.closed.get(id).cloned() {
-                        self.commit(vec![Change::PutTask(Box::new(task))], Pending::Told);
-                    }
-                }
+            if self.planner.get(*id).is_some_and(|task| !task.state.is_live()) {
+                self.cancel_task(now, *id, CloseReason::Merged, Pending::Told);
             }
         }
     }
@@ -188,17 +168,14 @@ impl Switch {
         }
     }
 
-    /// It came to the disk although it is not promised: taken back there, and what it had merged is put back.
+    /// It came to the disk although it is not promised: taken back there.
     fn withdraw_promise(&mut self, now: Now, promise: Promise, has_left: bool) {
         let mut task = promise.task;
         task.state = TaskState::Cancelled;
         task.close_reason = Some(CloseReason::NotPromised);
         task.closed_at = Some(now.utc);
-        let older = promise.older.iter().filter_map(|id| self.planner.get(*id)).cloned();
-        let mut changes: Vec<Change> = older.map(|older| Change::PutTask(Box::new(older))).collect();
-        changes.push(Change::PutTask(task.clone()));
+        self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
         self.remember(*task);
-        self.commit(changes, Pending::Told);
         if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
             line.leave(promise.ticket);
         }

@@ -125,7 +125,10 @@ impl Switch {
             task.close_reason = Some(reason);
             task.closed_at = Some(now.utc);
         }
-        if !changes.is_empty() || task.state.is_final() {
+        // A request that took the place of this number's last one, whose closing the disk has not seen.
+        let older = if task.state.is_final() { Vec::new() } else { self.merge(&mut task) };
+        self.close_merged(now, &older);
+        if !changes.is_empty() || !older.is_empty() || task.state.is_final() {
             changes.push(Change::PutTask(Box::new(task.clone())));
             self.commit(changes, Pending::Told);
         }

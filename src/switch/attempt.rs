@@ -183,6 +183,13 @@ impl Switch {
         self.end_call(now, id, EndCause::Failed);
     }
 
+    /// One of the agent's phones rings.
+    pub(super) fn attempt_agent_rings(&mut self, id: CallRef, leg: LegRef) {
+        if let Some(Stage::AgentRinging(ring)) = self.attempting(id).map(|attempt| &mut attempt.stage) {
+            ring.rings(leg);
+        }
+    }
+
     /// One of the agent's phones has refused, or (`leg` unset) the ring time is over.
     pub(super) fn attempt_agent_refused(&mut self, now: Now, id: CallRef, leg: Option<LegRef>, refusal: Refusal) {
         let Some(Stage::AgentRinging(ring)) = self.attempting(id).map(|attempt| &mut attempt.stage) else { return };
@@ -190,8 +197,7 @@ impl Switch {
             return;
         }
         let agent = ring.agent.clone();
-        let answer = if leg.is_some() { ring.answer } else { NoAnswer::LetRing };
-        let outcome = match answer {
+        let outcome = match ring.answer() {
             NoAnswer::Declined => {
                 if let Some(desk) = self.agents.get_mut(&agent) {
                     desk.declined(now);

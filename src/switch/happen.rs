@@ -96,17 +96,10 @@ impl Switch {
         match self.call_and_role(leg) {
             Some((call, Role::DirectCallee)) => self.direct_progress(now, call, leg, body),
             Some((call, Role::AttemptCustomer)) => self.attempt_progress(now, call, leg, body),
-            // An agent's phone rings: known already, and its early media interests nobody.
-            Some((
-                _,
-                Role::RungAgent
-                | Role::AttemptAgent
-                | Role::WaitingCaller
-                | Role::DirectCaller
-                | Role::Talker
-                | Role::Listener,
-            ))
-            | None => {}
+            // An agent's phone rings: its early media interests nobody, but now there is somebody who lets it ring.
+            Some((call, Role::RungAgent)) => self.rung_agent_rings(call, leg),
+            Some((call, Role::AttemptAgent)) => self.attempt_agent_rings(call, leg),
+            Some((_, Role::WaitingCaller | Role::DirectCaller | Role::Talker | Role::Listener)) | None => {}
         }
     }
 

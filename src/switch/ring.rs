@@ -24,8 +24,10 @@ pub(super) const NOT_THERE: Duration = Duration::from_secs(10);
 pub(super) struct Ring {
     pub(super) agent: Name,
     pub(super) legs: Vec<LegRef>,
+    /// Those of them that have said so.
+    ringing: Vec<LegRef>,
     /// What the phones that stopped amount to.
-    pub(super) answer: NoAnswer,
+    answer: NoAnswer,
 }
 
 /// How an agent did not answer. A person's no outweighs a phone that rang, and that one a phone that was not there.
@@ -55,9 +57,22 @@ impl Ring {
         self.legs.contains(&leg)
     }
 
+    /// A phone says that it rings.
+    pub(super) fn rings(&mut self, leg: LegRef) {
+        if self.has(leg) && !self.ringing.contains(&leg) {
+            self.ringing.push(leg);
+        }
+    }
+
+    /// What it comes to, should it end now: only a phone that rings lets anybody know that nobody comes.
+    pub(super) fn answer(&self) -> NoAnswer {
+        if self.ringing.is_empty() { self.answer } else { self.answer.max(NoAnswer::LetRing) }
+    }
+
     /// One phone has refused; true when none is left.
     pub(super) fn refused(&mut self, leg: LegRef, refusal: Refusal) -> bool {
         self.legs.retain(|rung| *rung != leg);
+        self.ringing.retain(|rung| *rung != leg);
         self.answer = self.answer.max(NoAnswer::of(refusal));
         self.legs.is_empty()
     }
@@ -82,7 +97,7 @@ impl Switch {
         let extension = self.settings.agent(agent)?.extension.clone();
         let phones: Vec<_> =
             self.registrar.bindings(&extension).map(|binding| (binding.contact.clone(), binding.flow)).collect();
-        let mut ring = Ring { agent: agent.clone(), legs: Vec::new(), answer: NoAnswer::NotThere };
+        let mut ring = Ring { agent: agent.clone(), legs: Vec::new(), ringing: Vec::new(), answer: NoAnswer::NotThere };
         for (contact, flow) in phones {
             let Some(mut seat) = self.take_seat(flow) else { continue };
             let host = super::peers::host_of(self.settings.server.public_address.unwrap_or_else(|| flow.local.ip()));

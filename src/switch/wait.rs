@@ -367,6 +367,13 @@ impl Switch {
         self.timers.set(Timer::Call(id, CallTimer::Ring), now.tick + queue.ring);
     }
 
+    /// One of the agent's phones rings.
+    pub(super) fn rung_agent_rings(&mut self, id: CallRef, leg: LegRef) {
+        if let Some(ring) = self.waiting_mut(id).and_then(|waiting| waiting.ring.as_mut()) {
+            ring.rings(leg);
+        }
+    }
+
     /// One of the agent's phones has refused, or (`leg` unset) the ring time is over.
     pub(super) fn rung_agent_refused(&mut self, now: Now, id: CallRef, leg: Option<LegRef>, refusal: Refusal) {
         let Some(waiting) = self.waiting_mut(id) else { return };
@@ -376,7 +383,7 @@ impl Switch {
         }
         let Some(ring) = waiting.ring.take() else { return };
         self.timers.cancel(&Timer::Call(id, CallTimer::Ring));
-        let (agent, answer) = (ring.agent.clone(), if leg.is_some() { ring.answer } else { NoAnswer::LetRing });
+        let (agent, answer) = (ring.agent.clone(), ring.answer());
         self.stop_ring(now, ring, None, None);
         if let Some(call) = self.calls.get_mut(&id) {
             call.agent = None;

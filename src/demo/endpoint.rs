@@ -62,6 +62,10 @@ pub struct Quirks {
     pub answers_cancel_with_200: bool,
     /// Its answer is given by two phones at once (RFC 3261 §13.2.2.4).
     pub forks_answers: bool,
+    /// Its INVITEs carry no description: it waits for an offer, and answers in the ACK (RFC 3261 §13.2.1).
+    pub invites_without_offer: bool,
+    /// And forgets that answer.
+    pub forgets_late_answer: bool,
     /// It hears and says nothing.
     pub dead: bool,
     /// It answers OPTIONS with this.

@@ -76,6 +76,11 @@ impl Disk {
         self.pending.clear();
     }
 
+    /// The process died before what agents had chosen was written.
+    pub fn forget_agents(&mut self) {
+        self.agents.clear();
+    }
+
     /// What a new life finds.
     pub fn restored(&self) -> Restored {
         let mut attempts: Vec<Attempt> = self.attempts.values().cloned().collect();

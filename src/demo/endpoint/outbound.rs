@@ -86,8 +86,10 @@ impl Endpoint {
         }
         call.extra.iter().for_each(|(name, value)| invite.push(name, value.clone()));
         invite.push("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE");
-        invite.push("Content-Type", "application/sdp");
-        invite.body = call.local.print(call.version);
+        if !self.quirks.invites_without_offer {
+            invite.push("Content-Type", "application/sdp");
+            invite.body = call.local.print(call.version);
+        }
         if let (Some((challenge, header)), Some((user, secret))) = (auth, &self.config.credentials) {
             let uri = invite.uri().to_owned();
             invite.push(header, challenge.answer(user, secret, "INVITE", &uri, 1, &mut self.entropy));
@@ -276,7 +278,12 @@ impl Endpoint {
             call.remote = Some(remote);
         }
         let number = response.cseq().0;
-        if let Some((ack, to, _)) = self.in_dialog(id, "ACK", Some(number)) {
+        if let Some((mut ack, to, _)) = self.in_dialog(id, "ACK", Some(number)) {
+            let answer = self.calls.get(&id).filter(|_| self.quirks.invites_without_offer);
+            if let Some(call) = answer.filter(|_| !self.quirks.forgets_late_answer) {
+                ack.push("Content-Type", "application/sdp");
+                ack.body = call.local.print(call.version);
+            }
             let bytes = ack.print();
             self.acks.push((format!("{} {number}", response.call_id()), to, bytes.clone()));
             self.acknowledge(to, bytes);

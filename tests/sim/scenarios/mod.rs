@@ -6,6 +6,7 @@ mod desk;
 mod faults;
 mod line;
 mod offer;
+mod races;
 mod registration;
 mod restart;
 mod sounds;

@@ -19,6 +19,8 @@ pub struct Challenge {
     pub algorithm: String,
     /// Whether `auth` is among the offered qualities.
     pub qop: bool,
+    /// The secret was right, only the number too old: try again at once.
+    pub stale: bool,
 }
 
 impl Challenge {
@@ -42,6 +44,7 @@ impl Challenge {
             nonce: field(fields, "nonce")?,
             opaque: field(fields, "opaque"),
             qop: field(fields, "qop").is_some_and(|list| list.split(',').any(|quality| quality.trim() == "auth")),
+            stale: field(fields, "stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
             algorithm,
         })
     }
@@ -134,6 +137,7 @@ mod tests {
             opaque: None,
             algorithm: "MD5".to_owned(),
             qop: true,
+            stale: false,
         };
         let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
         let used = Used { count: "00000001".to_owned(), cnonce };

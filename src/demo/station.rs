@@ -298,7 +298,14 @@ impl Station {
 }
 
 fn challenge() -> Challenge {
-    Challenge { realm: REALM.to_owned(), nonce: NONCE.to_owned(), opaque: None, algorithm: "MD5".to_owned(), qop: true }
+    Challenge {
+        realm: REALM.to_owned(),
+        nonce: NONCE.to_owned(),
+        opaque: None,
+        algorithm: "MD5".to_owned(),
+        qop: true,
+        stale: false,
+    }
 }
 
 fn asked() -> String {

@@ -333,9 +333,14 @@ impl Endpoint {
                 self.register.challenges = 0;
                 self.events.push_back(Event::Registered(granted));
             }
-            401 | 407 if self.register.challenges == 0 => {
+            401 | 407 => {
+                let challenge = Challenge::of(response);
+                let is_stale = challenge.as_ref().is_some_and(|(challenge, _)| challenge.stale);
+                if self.register.challenges > u32::from(is_stale) {
+                    return self.register_failed(now, status);
+                }
                 self.register.challenges += 1;
-                self.register.nonce = Challenge::of(response).map(|(challenge, header)| (challenge, header, 0));
+                self.register.nonce = challenge.map(|(challenge, header)| (challenge, header, 0));
                 self.send_register(now);
             }
             // RFC 3261 §10.2.8: the same again with what the registrar asks for at least.

@@ -108,6 +108,21 @@ fn bindings_survive_a_restart() {
 }
 
 #[test]
+fn a_phone_that_answers_the_challenge_of_an_earlier_life_is_asked_again_and_taken() {
+    let mut world = World::new(1);
+    register(&mut world, ANNA, 3_600);
+
+    world.crash();
+    world.start();
+    world.ladder.clear();
+    register(&mut world, ANNA, 3_600);
+
+    let granted = world.told.iter().filter(|(_, _, told)| matches!(told.event, Event::Registered(3_600))).count();
+    assert_eq!(granted, 2);
+    world.assert_ladder("register_after_restart");
+}
+
+#[test]
 fn a_phone_behind_nat_is_reached_where_it_came_from() {
     let mut world = World::new(1);
     world.net.translate(PHONES[0].2.ip(), at([203, 0, 113, 7], 0).ip());

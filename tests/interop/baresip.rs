@@ -107,15 +107,22 @@ impl Baresip {
         Some(message)
     }
 
-    /// What it heard in its last call.
-    pub fn heard(&self) -> Vec<i16> {
+    /// Waits until what it has heard in its last call is enough.
+    pub fn wait_to_hear(&self, what: &str, enough: impl Fn(&[i16]) -> bool) -> Vec<i16> {
+        wait_for(&format!("{what} at {}", self.folder.display()), Duration::from_secs(20), || {
+            self.heard_so_far().filter(|heard| enough(heard))
+        })
+    }
+
+    /// What it has heard in its last call, of which there may be nothing yet.
+    fn heard_so_far(&self) -> Option<Vec<i16>> {
         let mut files: Vec<PathBuf> = std::fs::read_dir(&self.folder)
             .expect("its folder")
             .map(|entry| entry.expect("an entry").path())
             .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
             .collect();
         files.sort();
-        sound::read_first_channel(files.last().expect("it has heard something"))
+        files.last().map(|file| sound::read_first_channel(file))
     }
 }
 

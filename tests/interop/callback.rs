@@ -75,21 +75,21 @@ fn a_whole_callback_with_baresip_as_agent_and_as_customer() {
     switch.wait_for_agent("anna", "not_ready");
     customer.tell("dial", "+12025550100");
     customer.wait_for_event("CALL_ESTABLISHED", 10);
-    std::thread::sleep(Duration::from_secs(2));
-    let hold = customer.heard();
+    let hold = customer.wait_to_hear("hold music", is_music);
     customer.tell("sndcode", "1");
-    std::thread::sleep(Duration::from_secs(2));
+    // By the phone's own clock: the next key is another one, and interrupts the question that follows the first.
+    customer.wait_to_hear("the question", |heard| heard.len() > hold.len() + 12_000);
     customer.tell("sndcode", "#");
     customer.wait_for_event("CALL_CLOSED", 20);
     let promised = switch.callback();
     assert_eq!((&promised["number"], &promised["state"]), (&"+12025550123".into(), &"due".into()), "{promised}");
-    assert!(hold.iter().any(|sample| sample.unsigned_abs() > 500), "hold music was heard");
 
     agent.tell("dial", "*46");
     agent.wait_for_event("CALL_CLOSED", 10);
     let talking = switch.wait_for_callback("talking", 20);
     assert_eq!(talking["attempts"].as_array().map(Vec::len), Some(1));
-    std::thread::sleep(Duration::from_secs(10));
+    agent.wait_to_hear("the customer", |heard| sound::seconds_of(heard, CUSTOMER_HZ) > 3.0);
+    customer.wait_to_hear("the agent", |heard| sound::seconds_of(heard, AGENT_HZ) > 3.0);
     agent.tell("hangup", "");
     let done = switch.wait_for_callback("completed", 10);
 
@@ -97,9 +97,12 @@ fn a_whole_callback_with_baresip_as_agent_and_as_customer() {
     let tape = recording(&switch);
     assert!(sound::seconds_of(&tape[0], AGENT_HZ) > 2.0, "the agent is on the left");
     assert!(sound::seconds_of(&tape[1], CUSTOMER_HZ) > 2.0, "the customer is on the right");
-    assert!(sound::seconds_of(&agent.heard(), CUSTOMER_HZ) > 2.0, "the agent heard the customer");
-    assert!(sound::seconds_of(&customer.heard(), AGENT_HZ) > 2.0, "the customer heard the agent");
     assert_ladder(&switch, &CALLBACK);
+}
+
+/// Half a second in which something is to be heard.
+fn is_music(heard: &[i16]) -> bool {
+    heard.iter().filter(|sample| sample.unsigned_abs() > 500).count() > 400 && heard.len() > 4_000
 }
 
 /// The callback as RFC 3665 would draw it: the agent first, then the customer. `joined` stands where the two are

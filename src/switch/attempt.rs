@@ -437,7 +437,14 @@ impl Switch {
                 self.end_call(now, id, EndCause::AttemptOver);
             }
             Stage::Reserving | Stage::AgentRinging(_) | Stage::AgentReady { .. } | Stage::CustomerRinging { .. } => {
+                let agent = attempt.agent.clone();
                 self.let_go(leg, false);
+                // Whoever hangs up on a callback does not want it now. Rung again at once, the agent would hang up
+                // again, and the customer's phone would ring and ring, with nothing to count it.
+                if let Some(desk) = self.agents.get_mut(&agent) {
+                    desk.declined(now);
+                }
+                self.pass_over(id, &agent, now.tick + DECLINED);
                 self.finish_attempt(now, id, Outcome::AgentLeftEarly, Duration::ZERO);
             }
         }

@@ -79,6 +79,9 @@ fn an_agent_who_leaves_before_the_customer_answers_stops_the_ringing_at_once() {
     assert_eq!(outcomes(&world), [Outcome::AgentLeftEarly]);
     assert_eq!(world.tasks()[0].attempts_used, 0);
     world.assert_ladder("callback_agent_leaves");
+    world.run_for(secs(50));
+    assert!(!world.is_busy(ANNA, 0), "she is left in peace for a while");
+    world.rings(ANNA, secs(15));
 }
 
 #[test]

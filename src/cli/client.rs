@@ -21,7 +21,8 @@ pub(super) const ADDRESS: &str = "admin.address";
 const TOKEN: &str = "admin.token";
 /// How long a connection and one answer may take.
 const CONNECT: Duration = Duration::from_secs(5);
-const ANSWER: Duration = Duration::from_secs(30);
+/// A little longer than the server itself waits for its disk, so that it can say so.
+const ANSWER: Duration = Duration::from_secs(35);
 /// Octets of one answer.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 

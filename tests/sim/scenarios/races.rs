@@ -87,6 +87,28 @@ fn a_promise_made_while_an_agent_rings_stops_the_phone_and_blames_nobody() {
 }
 
 #[test]
+fn an_agent_who_answers_as_the_promise_is_made_is_let_go_and_keeps_it_later() {
+    let mut world = World::new(1);
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.press(TRUNK, call, "1");
+    world.register(&[ANNA]);
+    let ringing = world.rings(ANNA, secs(2));
+
+    // The key takes 60 ms to be heard, her answer 10 ms: it is on its way when the key is heard.
+    world.press_one(TRUNK, call, '#');
+    world.run_for(millis(55));
+    world.answer(ANNA, ringing);
+    world.run_for(secs(1));
+
+    assert!(!world.is_up(ANNA, ringing));
+    assert_eq!(line(&mut world), [(super::ALICE.to_owned(), "callback")]);
+    served(&mut world, ANNA, alice);
+    assert_eq!(ends(&world), [(TaskState::Completed, Some(CloseReason::Success))]);
+    world.assert_rest();
+}
+
+#[test]
 fn a_caller_who_is_answered_after_the_apology_is_not_called_back() {
     let mut world = World::new(1);
     register_paused(&mut world);

@@ -9,7 +9,7 @@ use ringback::callback::task::{CloseReason, TaskState};
 use ringback::demo::person::Reaction;
 use ringback::id::{ReplyTo, TaskId};
 use ringback::switch::command::{Command, NewCallback, PageOf, Refused, Reply};
-use ringback::switch::{Input, view};
+use ringback::switch::{Input, NotStored, view};
 use std::time::Duration;
 
 fn only_task(world: &World) -> TaskId {
@@ -90,6 +90,58 @@ fn a_cancelled_callback_is_said_to_be_so_when_the_disk_knows() {
     world.run_for(secs(1));
 
     assert!(matches!(world.replies.remove(&to), Some(Reply::Callback(it)) if it.task.state == TaskState::Cancelled));
+    world.assert_rest();
+}
+
+#[test]
+fn a_callback_cancelled_while_its_attempt_is_being_stored_rings_nobody() {
+    let mut world = World::new(1);
+    register_paused(&mut world);
+    let alice = world.promised("alice", super::super::ALICE);
+    let task = only_task(&world);
+
+    world.disk.mood = Mood::Holding;
+    resume(&mut world);
+    world.run_for(secs(1));
+    assert_eq!(world.callbacks()[0].task.state, TaskState::Reserving);
+    world.handle(Input::Command(Command::CancelCallback(task), ReplyTo(1_000)));
+    world.run_for(secs(1));
+    world.release_disk();
+    world.run_for(secs(60));
+
+    assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::ByAdmin))]);
+    assert!(world.attempts().iter().all(|attempt| attempt.outcome.is_some()));
+    assert!(world.ladder.first("ringback", "anna", "INVITE").is_none() && !world.is_busy(TRUNK, alice));
+    assert_eq!(world.agent("anna").state, "ready");
+    world.assert_rest();
+}
+
+#[test]
+fn a_request_that_was_not_stored_may_be_made_again() {
+    let mut world = World::new(1);
+
+    world.disk.mood = Mood::Failing(NotStored::Failed);
+    assert!(matches!(world.ask(wanted("key")), Reply::Refused(Refused::NotStored)));
+    world.disk.mood = Mood::Working;
+    let Reply::Callback(made) = world.ask(wanted("key")) else { panic!("not made") };
+
+    assert_eq!((world.tasks().len(), world.line().len()), (1, 1));
+    world.ask(Command::CancelCallback(made.task.id));
+    world.assert_rest();
+}
+
+#[test]
+fn a_request_by_program_takes_over_the_place_of_the_promise() {
+    let mut world = World::new(1);
+    world.promised("alice", super::super::ALICE);
+
+    let Reply::Callback(made) = world.ask(wanted("key")) else { panic!("not made") };
+    world.run_for(secs(1));
+
+    assert_eq!(ends(&world)[0], (TaskState::Cancelled, Some(CloseReason::Merged)));
+    assert_eq!(world.tasks()[0].virtual_start, made.task.virtual_start);
+    assert_eq!(line(&mut world), [(super::super::ALICE.to_owned(), "callback")]);
+    world.ask(Command::CancelCallback(made.task.id));
     world.assert_rest();
 }
 

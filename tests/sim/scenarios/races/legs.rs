@@ -11,8 +11,10 @@ use ringback::demo::session::Direction;
 use ringback::id::{LegRef, Shard};
 use ringback::media;
 use ringback::switch::Input;
+use ringback::switch::command::Command;
+use std::time::Duration;
 
-/// The port of the newest leg of a party could not be bound.
+/// The port of a leg could not be bound.
 fn port_is_taken(world: &mut World, leg: LegRef) {
     world.shard.legs.remove(&leg);
     world.shard.closed += 1;
@@ -117,51 +119,44 @@ fn callers_who_take_all_ports_can_still_be_served() {
         world.run_for(secs(1));
     }
 
+    // Everything is back: there is room for a promise, its keeping, and all of them again.
     world.run_for(secs(15));
-    world.promised("zoe", super::super::BOB);
-    let zoe = world.stations[TRUNK].people.len() - 1;
-    if !world.is_busy(ANNA, 0) {
-        world.run_for(secs(1));
-    }
+    world.ask(Command::PauseAgent { agent: "anna".to_owned(), reason: None });
+    let zoe = world.promised("zoe", super::super::BOB);
+    world.ask(Command::ResumeAgent("anna".to_owned()));
     served(&mut world, ANNA, zoe);
     assert_eq!(ends(&world), [(TaskState::Completed, Some(CloseReason::Success))]);
     world.assert_rest();
 }
 
 #[test]
-fn agents_are_rung_after_ports_have_run_out_altogether() {
-    // Both kept ports ring one agent's phones; the other agents are asked again a moment later.
+fn an_agent_for_whom_no_port_was_left_is_rung_a_moment_later() {
+    // Seven callers leave one of eight ports, and three agents' phones want one each.
     let mut world = World::with(1, |site| {
-        site.server.media_ports = 20_000..=20_007;
-        site.queues[0].ring = secs(5);
+        site.server.media_ports = 20_000..=20_015;
+        site.queues[0].wrap_up = Duration::ZERO;
     });
-    world.register(&[ANNA, BEN, CARL]);
     let mut calls = Vec::new();
-    for at in 0..6 {
+    for at in 0..7 {
         let customer = world.customer(Person::new(&format!("caller{at}"), &format!("+1202555016{at}")));
         calls.push(world.call_in(customer));
     }
-    world.run_for(secs(60));
+    world.run_for(secs(1));
+    assert!(calls.iter().all(|call| world.is_up(TRUNK, *call)));
+    world.register(&[ANNA, BEN, CARL]);
 
-    assert_ne!(world.agent("anna").state, "not_ready");
-    calls.retain(|call| world.is_up(TRUNK, *call));
-    assert!(!calls.is_empty());
-    let mut served = 0;
-    while served < calls.len() {
-        let agent = [ANNA, BEN, CARL].into_iter().find(|phone| world.is_busy(*phone, 0));
-        let Some(agent) = agent else {
-            world.run_for(secs(1));
-            assert!(world.now.since(ringback::time::Tick::ZERO) < secs(600), "nobody is rung");
-            continue;
-        };
-        let ringing = world.at(agent);
-        world.answer(agent, ringing);
+    for _ in 0..calls.len() {
+        let phones = [ANNA, BEN, CARL];
+        world.run_until("a phone rings", secs(25), |world| phones.iter().any(|phone| world.is_busy(*phone, 0)));
+        let phone = phones.into_iter().find(|phone| world.is_busy(*phone, 0)).expect("one rings");
+        let ringing = world.at(phone);
+        world.answer(phone, ringing);
         world.run_for(secs(1));
-        if world.is_up(agent, ringing) {
-            world.hang_up(agent, ringing);
-            served += 1;
-        }
+        world.hang_up(phone, ringing);
     }
+
+    assert!(calls.iter().all(|call| !world.is_up(TRUNK, *call)), "all were served");
+    assert!(["anna", "ben", "carl"].iter().all(|agent| world.agent(agent).state == "ready"));
     world.assert_rest();
 }
 
@@ -190,7 +185,7 @@ fn an_agents_port_that_cannot_be_bound_is_nobodys_fault() {
 fn a_customers_port_that_cannot_be_bound_is_an_error_of_the_network() {
     let mut world = World::with(1, |site| {
         site.agents[0].max_no_answer = 1;
-        site.profiles[0].intervals = vec![std::time::Duration::ZERO, secs(30)];
+        site.profiles[0].intervals = vec![Duration::ZERO, secs(30)];
     });
     let alice = world.promised("alice", super::super::ALICE);
     world.register(&[ANNA]);
@@ -203,20 +198,10 @@ fn a_customers_port_that_cannot_be_bound_is_an_error_of_the_network() {
     assert_eq!(world.attempts()[0].outcome, Some(Outcome::NetworkError));
     assert!(!world.is_busy(TRUNK, alice), "her phone rings on");
     assert_ne!(world.agent("anna").state, "not_ready");
-    world.run_for(secs(10));
-    served_again(&mut world, alice);
+    world.run_until("her rest is over and the pause too", secs(120), |world| world.is_busy(ANNA, 0));
+    served(&mut world, ANNA, alice);
+    assert_eq!(ends(&world), [(TaskState::Completed, Some(CloseReason::Success))]);
     world.assert_rest();
-}
-
-fn served_again(world: &mut World, alice: usize) {
-    let agent = world.rings(ANNA, secs(120));
-    world.answer(ANNA, agent);
-    let call = world.rings_at(alice, secs(20));
-    world.answer(TRUNK, call);
-    world.run_for(secs(10));
-    world.hang_up(ANNA, agent);
-    world.run_for(secs(2));
-    assert_eq!(ends(world), [(TaskState::Completed, Some(CloseReason::Success))]);
 }
 
 #[test]

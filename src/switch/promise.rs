@@ -144,6 +144,12 @@ impl Switch {
     /// The disk has answered a promise. It holds when its caller is still being told, or has hung up on it; not when he
     /// has heard the apology meanwhile, talks to an agent, or has rung in anew.
     pub(super) fn promise_committed(&mut self, now: Now, promise: Promise, stored: Result<(), NotStored>) {
+        if self.is_overtaken(&promise) {
+            if stored.is_ok() {
+                self.take_back(now, promise.task);
+            }
+            return;
+        }
         let is_waiting =
             self.waiting_mut(promise.call).is_some_and(|waiting| matches!(waiting.offer, Offer::Promising { .. }));
         let has_left = self.left_promising.remove(&promise.call);
@@ -170,17 +176,32 @@ impl Switch {
 
     /// It came to the disk although it is not promised: taken back there.
     fn withdraw_promise(&mut self, now: Now, promise: Promise, has_left: bool) {
-        let mut task = promise.task;
-        task.state = TaskState::Cancelled;
-        task.close_reason = Some(CloseReason::NotPromised);
-        task.closed_at = Some(now.utc);
-        self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
-        self.remember(*task);
+        self.take_back(now, promise.task);
         if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
             line.leave(promise.ticket);
         }
         self.step_stored(now, promise.call, false);
         self.keep_standing(promise.call);
+    }
+
+    /// After the apology the caller has asked again: what counts is the wish that went to the disk last.
+    fn is_overtaken(&self, promise: &Promise) -> bool {
+        self.commits.values().any(|(pending, _)| match pending {
+            Pending::Promise(later) => later.call == promise.call,
+            Pending::Told
+            | Pending::Attempt { .. }
+            | Pending::Dial { .. }
+            | Pending::Bindings { .. }
+            | Pending::Reply { .. } => false,
+        })
+    }
+
+    fn take_back(&mut self, now: Now, mut task: Box<Task>) {
+        task.state = TaskState::Cancelled;
+        task.close_reason = Some(CloseReason::NotPromised);
+        task.closed_at = Some(now.utc);
+        self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
+        self.remember(*task);
     }
 
     fn step_stored(&mut self, now: Now, call: CallRef, ok: bool) {

@@ -135,6 +135,32 @@ fn a_caller_who_is_answered_after_the_apology_is_not_called_back() {
 }
 
 #[test]
+fn a_caller_who_asks_again_after_the_apology_is_promised_what_he_asked_last() {
+    for leaves in [false, true] {
+        let mut world = World::new(1);
+        let (alice, call) = about_to_be_promised(&mut world);
+        world.press_one(TRUNK, call, '#');
+        world.run_for(secs(4));
+
+        world.press(TRUNK, call, "12025550124#1");
+        if leaves {
+            world.hang_up(TRUNK, call);
+        }
+        world.release_disk();
+        world.run_for(secs(5));
+
+        assert!(!world.is_busy(TRUNK, alice));
+        assert_eq!(line(&mut world), [(super::BOB.to_owned(), "callback")]);
+        assert_eq!(ends(&world)[0], (TaskState::Cancelled, Some(CloseReason::NotPromised)));
+        assert!(world.tasks().len() == 2 && !world.tasks()[1].state.is_final());
+        let bob = world.customer(Person::new("bob", super::BOB));
+        world.register(&[ANNA]);
+        served(&mut world, ANNA, bob);
+        world.assert_rest();
+    }
+}
+
+#[test]
 fn a_caller_who_leaves_after_the_apology_is_not_called_back() {
     let mut world = World::new(1);
     register_paused(&mut world);

@@ -2,7 +2,7 @@
 //! begins to ring, with what the switch has said of who waits.
 
 use super::disk::Disk;
-use ringback::id::CallRef;
+use ringback::id::{CallRef, TaskId};
 use ringback::switch::Change;
 use ringback::switch::event::Event;
 use ringback::time::Tick;
@@ -15,6 +15,7 @@ pub struct Order {
     waiting: BTreeMap<CallRef, Tick>,
     /// The place of those who were promised a call, and keep it.
     promised: BTreeMap<String, Tick>,
+    tasks: BTreeMap<TaskId, String>,
     /// Agents who have let this caller ring or declined: the next one is asked.
     refused: BTreeSet<(String, String)>,
 }
@@ -33,11 +34,20 @@ impl Order {
             Event::CallAnswered { call, .. } | Event::CallAbandoned { call, .. } | Event::CallEnded { call, .. } => {
                 self.waiting.remove(call);
             }
-            Event::CallbackRequested { number, .. } => {
+            Event::CallbackRequested { task, number, .. } => {
+                self.tasks.insert(*task, number.clone());
                 let asked = self.waiting.iter().find(|(call, _)| self.callers.get(call) == Some(number));
                 if let Some((call, since)) = asked.map(|(call, since)| (*call, *since)) {
                     self.waiting.remove(&call);
                     self.promised.entry(number.clone()).or_insert(since);
+                }
+            }
+            // A cancelled one may have given its place to a call of the same customer.
+            Event::CallbackCompleted { task, .. }
+            | Event::CallbackFailed { task, .. }
+            | Event::CallbackExpired { task } => {
+                if let Some(number) = self.tasks.remove(task) {
+                    self.promised.remove(&number);
                 }
             }
             _ => {} // Nothing to do with the line.

@@ -89,7 +89,7 @@ impl Laws {
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
             attempts_max: settings.profiles.first().map_or(0, |profile| profile.attempts_max),
-            order: Order::default(),
+            order: Order::new(settings.profiles.iter().any(|profile| profile.priority_boost)),
             orphans: BTreeMap::new(),
             extensions: PHONES
                 .iter()
@@ -176,7 +176,8 @@ impl Laws {
                 Peer::Customer(number) => self.before_customer(now, number, invite, disk),
                 Peer::Agent(extension) if !from_extension => {
                     self.before_agent(now, extension, &from, invite, disk);
-                    let rung: BTreeSet<&str> = self.live(now).map(|(_, dialog)| dialog.shown.as_str()).collect();
+                    let rings = self.live(now).filter(|(_, it)| it.outgoing && matches!(it.peer, Peer::Agent(_)));
+                    let rung: BTreeSet<&str> = rings.map(|(_, dialog)| dialog.shown.as_str()).collect();
                     self.order.before_agent(extension, &from, &rung, disk);
                 }
                 Peer::Agent(_) => {}

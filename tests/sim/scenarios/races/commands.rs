@@ -117,6 +117,39 @@ fn a_callback_cancelled_while_its_attempt_is_being_stored_rings_nobody() {
 }
 
 #[test]
+fn a_cancel_that_crosses_the_customers_answer_ends_the_call_and_frees_the_number() {
+    for crosses in [1, 5, 9, 10, 11] {
+        let mut world = World::new(1);
+        let alice = world.promised("alice", super::super::ALICE);
+        let task = only_task(&world);
+        world.register(&[ANNA]);
+        let (_, call) = world.called_back(alice);
+        world.run_for(secs(1));
+
+        let now = world.now;
+        world.stations[TRUNK].endpoint.answer(now, call);
+        world.run_for(Duration::from_millis(crosses));
+        let reply = world.ask(Command::CancelCallback(task));
+        world.run_for(secs(2));
+
+        if matches!(reply, Reply::Refused(_)) {
+            let agent = world.at(ANNA);
+            world.hang_up(ANNA, agent);
+        } else {
+            assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::ByAdmin))]);
+        }
+        world.run_for(secs(10));
+        assert!(!world.is_busy(TRUNK, alice) && !world.is_busy(ANNA, 0), "after {crosses} ms");
+        let again = world.joins(alice);
+        let ringing = world.rings(ANNA, secs(15));
+        world.answer(ANNA, ringing);
+        world.run_for(secs(5));
+        world.hang_up(TRUNK, again);
+        world.assert_rest();
+    }
+}
+
+#[test]
 fn a_request_that_was_not_stored_may_be_made_again() {
     let mut world = World::new(1);
 

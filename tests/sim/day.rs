@@ -263,7 +263,7 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
         if dice.chance(25) {
             plans.push((dice.millis(whole / 3, whole), Plan::CallIn(person)));
         }
-        if dice.chance(10) {
+        if dice.chance(35) {
             let agent = [ANNA, BEN, CARL][usize::try_from(dice.between(0, 2)).expect("few")];
             let at = dice.millis(whole / 4, whole);
             plans.push((at, Plan::DialOut(agent, person)));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// How long an end may take on a busy machine.
 const BOUND: Duration = Duration::from_secs(30);
-/// How long a start may take without optimisation; it is a quarter of a second on a machine that has nothing else to do.
+/// How long a start may take without optimisation; with nothing else to do it is a quarter of a second.
 const READY: Duration = Duration::from_secs(5);
 
 /// A data directory that goes away.

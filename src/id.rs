@@ -97,4 +97,10 @@ pub struct DialogRecord {
     pub branch: String,
     /// Where the INVITE went: `udp:local>remote`.
     pub flow: String,
+    /// The peer's tag, once it has answered: then a BYE fits, and a CANCEL does not.
+    #[serde(default)]
+    pub remote_tag: Option<String>,
+    /// The peer's Contact: Request-URI of that BYE.
+    #[serde(default)]
+    pub remote_target: Option<String>,
 }

@@ -49,6 +49,16 @@ pub(super) struct Dialog {
 }
 
 impl Dialog {
+    /// The peer's tag; empty from RFC 2543.
+    pub fn remote_tag(&self) -> &str {
+        self.remote.tag().unwrap_or("")
+    }
+
+    /// The peer's Contact as it last said.
+    pub fn target(&self) -> &Uri {
+        &self.target
+    }
+
     /// As UAS (RFC 3261 §12.1.1). Without Contact (RFC 2543) the peer is reached by its From.
     pub fn of_uas(request: &Request, flow: Flow, local_tag: &str) -> Dialog {
         let headers = &request.headers;

@@ -114,12 +114,17 @@ impl Session {
     }
 
     pub fn record(&self) -> DialogRecord {
-        self.record.clone().unwrap_or_else(|| DialogRecord {
+        let identity = self.record.clone().unwrap_or_else(|| DialogRecord {
             call_id: self.dialog.call_id().to_owned(),
             local_tag: self.dialog.local_tag().to_owned(),
-            branch: String::new(),
             flow: self.dialog.flow.to_string(),
-        })
+            ..DialogRecord::default()
+        });
+        DialogRecord {
+            remote_tag: Some(self.dialog.remote_tag().to_owned()),
+            remote_target: Some(self.dialog.target().to_string()),
+            ..identity
+        }
     }
 
     pub fn deadline(&self) -> Option<Tick> {

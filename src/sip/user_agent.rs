@@ -304,7 +304,8 @@ impl UserAgent {
     /// A fresh identity for an INVITE that is about to be stored and then sent on `flow`.
     pub fn new_identity(&mut self, flow: Flow) -> DialogRecord {
         let (call_id, local_tag) = (self.core.entropy.token(), self.core.entropy.token());
-        DialogRecord { call_id, local_tag, branch: self.core.branch(), flow: flow.to_string() }
+        let (branch, flow) = (self.core.branch(), flow.to_string());
+        DialogRecord { call_id, local_tag, branch, flow, ..DialogRecord::default() }
     }
 
     /// Sends an INVITE.
@@ -384,8 +385,8 @@ impl UserAgent {
 
     /// CANCEL and BYE for an INVITE that an earlier life of this process had sent (durability.md §2.8 Restart): both,
     /// since it is not known which one fits; nothing is reported.
-    pub fn abandon(&mut self, now: Tick, uri: &str, dialog: &DialogRecord, remote_tag: Option<&str>) {
-        abandon::abandon(&mut self.core, now, uri, dialog, remote_tag);
+    pub fn abandon(&mut self, now: Tick, uri: &str, dialog: &DialogRecord) {
+        abandon::abandon(&mut self.core, now, uri, dialog);
     }
 
     /// What a CANCEL or BYE after a restart needs of this leg.

@@ -243,9 +243,12 @@ impl Switch {
         let play = if prompt.is_empty() { None } else { self.play(leg, Play::Clips { clips: prompt, then: None }) };
         self.set_stage(id, Stage::AgentReady { agent: leg, play, dialog: dialog.clone(), stored: false });
         self.advance(now, task_id, TaskState::AgentReady);
+        let answered = self.ua.dialog_record(leg);
         let Some(attempt) = self.open_attempt(task_id) else { return };
-        if let Some(leg) = attempt.agent_legs.last_mut() {
-            leg.answered_at = Some(now.utc);
+        if let Some(record) = attempt.agent_legs.last_mut() {
+            record.answered_at = Some(now.utc);
+            record.uri = answered.as_ref().and_then(|dialog| dialog.remote_target.clone()).unwrap_or_default();
+            record.dialog = answered;
         }
         attempt.customer_leg = Some(LegRecord { peer, uri, dialog, ..LegRecord::default() });
         let change = Change::PutAttempt(Box::new(attempt.clone()));
@@ -399,7 +402,11 @@ impl Switch {
             self.hang_up(now, other, Some(ELSEWHERE));
         }
         self.cancel_call_timers(id);
-        self.on_customer_leg(task_id, |leg| leg.answered_at = Some(now.utc));
+        let answered = self.ua.dialog_record(leg);
+        self.on_customer_leg(task_id, |record| {
+            record.answered_at = Some(now.utc);
+            record.dialog = answered.or(record.dialog.take());
+        });
         if let Some(attempt) = self.open_attempt(task_id).map(|attempt| attempt.clone()) {
             // That he answered is known to the next life, should this one end in the middle.
             self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Told);

@@ -174,10 +174,10 @@ impl Switch {
     fn settle_interrupted(&mut self, now: Now, attempt: &Attempt) -> crate::time::DateTime<crate::time::Utc> {
         let until = retry::after_restart(Duration::from_secs(attempt.ring_timeout_secs), now.utc);
         self.planner.quarantine(attempt.number.clone(), until);
-        if let Some(leg) = &attempt.customer_leg
-            && let Some(dialog) = &leg.dialog
-        {
-            self.ua.abandon(now.tick, &leg.uri, dialog, None);
+        for leg in attempt.agent_legs.iter().chain(&attempt.customer_leg) {
+            if let Some(dialog) = &leg.dialog {
+                self.ua.abandon(now.tick, &leg.uri, dialog);
+            }
         }
         until
     }

@@ -121,7 +121,7 @@ fn an_earlier_lifes_invite_is_cancelled_and_ended_from_its_record() {
     let record = world.alice().dialog_record(ringback::id::LegRef(1)).unwrap();
     world.sides[0].agent = World::new().sides.remove(0).agent;
     world.ladder();
-    world.with(0, |alice, now| alice.abandon(now, "sip:bob@192.0.2.2:5060", &record, None));
+    world.with(0, |alice, now| alice.abandon(now, "sip:bob@192.0.2.2:5060", &record));
     world.run(100);
 
     let ladder = world.ladder();

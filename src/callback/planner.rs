@@ -32,15 +32,6 @@ pub enum Step {
     Expired(Box<Task>),
 }
 
-/// What `request` has made of a new task.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Request {
-    /// It stands for itself.
-    New(Box<Task>),
-    /// An older request of the same number for the same queue takes it up and keeps its place.
-    Merged(Box<Task>),
-}
-
 /// Who could serve a task, as far as `held_by` tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agents {
@@ -171,31 +162,6 @@ impl Planner {
     /// How many tasks of each queue are in each state: queue, state, tasks.
     pub fn states(&self) -> impl Iterator<Item = (&Name, TaskState, usize)> {
         self.states.iter().map(|((queue, state), count)| (queue, *state, *count))
-    }
-
-    /// A request is about to be stored: taken up by an older one of the same number and queue (`dedupe = merge`,
-    /// S3.B4), which keeps its place and gets fresh attempts, time and wishes; otherwise it stands for itself. One
-    /// whose attempt is under way is left as it is.
-    pub fn request(&self, new: Task) -> Request {
-        let Some(older) = self.of_number(&new.number).find(|task| task.queue == new.queue && task.agent == new.agent)
-        else {
-            return Request::New(Box::new(new));
-        };
-        let mut merged = older.clone();
-        if !merged.state.is_live() {
-            merged.state = TaskState::Pending;
-            merged.attempts_used = 0;
-            merged.not_before = merged.not_before.min(new.not_before);
-            merged.expires_at = new.expires_at;
-            merged.priority = merged.priority.min(new.priority);
-            merged.number_raw = new.number_raw;
-            merged.ani = new.ani.or(merged.ani);
-            merged.dnis = new.dnis.or(merged.dnis);
-            merged.in_trunk = new.in_trunk.or(merged.in_trunk);
-            merged.data = new.data.or(merged.data);
-            merged.origin_call = new.origin_call.or(merged.origin_call);
-        }
-        Request::Merged(Box::new(merged))
     }
 
     /// Leaves a number alone until then, whichever task wants it (interface.md, Settled 7).

@@ -1,10 +1,10 @@
 //! Ends an INVITE that an earlier life of this process had sent, from what was stored before it left (durability.md
 //! §2.8).
 //!
-//! Unless it is known to be answered, nobody knows how far it had come: it gets a CANCEL with the stored branch, and one
-//! with the branch of the second try, since a challenge may have been answered. When the peer's tag is known, it was
-//! answered, and a BYE ends it, with a sequence number above all we can have used. What does not fit gets a 481, which
-//! is the answer we want.
+//! Unless it is known to be answered, nobody knows how far it had come: it gets a CANCEL with the stored branch, and
+//! one with the branch of the second try, since a challenge may have been answered. When the peer's tag is known, it
+//! was answered, and a BYE ends it, with a sequence number above all we can have used. What does not fit gets a 481,
+//! which is the answer we want.
 
 use super::core::{Core, Goodbye, Purpose};
 use super::flow::Flow;

@@ -352,7 +352,9 @@ impl Switch {
                         (self.planner.get(task).map(|task| task.number.to_string()), "callback", Some(task), None)
                     }
                 };
+                let expected = self.paces.get(name).and_then(|pace| pace.expected_wait(ahead + 1, now.tick));
                 view::Waiting {
+                    expected_wait_secs: expected.map(|wait| wait.as_secs()),
                     position: ahead + 1,
                     number: number.unwrap_or_default(),
                     kind,

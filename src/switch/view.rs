@@ -70,6 +70,8 @@ pub struct Waiting {
     pub kind: &'static str,
     /// Since when, across the hang-up.
     pub wait_secs: u64,
+    /// How long it will still take at the recent pace of the queue; `null` while nobody was served lately.
+    pub expected_wait_secs: Option<u64>,
     /// The promise, when it is one.
     pub callback: Option<TaskId>,
     /// The call, when it is one.

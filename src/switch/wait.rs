@@ -426,6 +426,9 @@ impl Switch {
         if let Some(line) = self.lines.get_mut(&queue) {
             line.leave(ticket);
         }
+        if let Some(pace) = self.paces.get_mut(&queue) {
+            pace.served(now.tick);
+        }
         let wait_secs = self.waited_secs(now, id);
         self.publish(event::Event::CallAnswered { call: id, agent, wait_secs });
         self.begin_queue_talk(now, id, leg, caller, &queue);

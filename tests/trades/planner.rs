@@ -2,7 +2,7 @@
 
 use crate::site::{name, new_york, office, profile, rule, secs, site, task, task_id};
 use proptest::prelude::*;
-use ringback::callback::planner::{Agents, Around, Planner, Request, Step};
+use ringback::callback::planner::{Agents, Around, Planner, Step};
 use ringback::callback::retry::{self, History, Next, Verdict};
 use ringback::callback::task::{CloseReason, Outcome, Task, TaskState};
 use ringback::callback::{Hold, hold::Undialable};
@@ -319,29 +319,6 @@ fn held_by_names_agents_and_the_line_last() {
     assert_eq!(hold(Around { agents: Agents::AllBusy, ..FREE }), Some(Hold::AgentsBusy(name("support"))));
     assert_eq!(hold(Around { ahead: 2, ..FREE }), Some(Hold::Behind(2)));
     assert_eq!(hold(FREE), None);
-}
-
-#[test]
-fn a_second_request_of_a_number_for_the_same_queue_is_one_task_in_the_old_place() {
-    // S3.B4, model.md `dedupe = merge`
-    let site = site();
-    let mut older = task(1, noon());
-    older.state = TaskState::WaitingRetry;
-    older.attempts_used = 2;
-    older.not_before = noon() + secs(900);
-    let planner = planner_of(&site, noon(), [older]);
-    let mut again = task(2, noon() + secs(300));
-    again.number = task(1, noon()).number;
-    again.expires_at = Some(noon() + secs(9_000));
-    again.priority = 1;
-
-    let Request::Merged(merged) = planner.request(again.clone()) else { panic!("it is a second request") };
-
-    assert_eq!((merged.id, merged.virtual_start), (task_id(1), noon()));
-    assert_eq!((merged.state, merged.attempts_used, merged.priority), (TaskState::Pending, 0, 1));
-    assert_eq!((merged.not_before, merged.expires_at), (noon() + secs(300), again.expires_at));
-    again.queue = name("sales");
-    assert_eq!(planner.request(again.clone()), Request::New(Box::new(again)));
 }
 
 #[test]

@@ -57,6 +57,7 @@ fn profile() -> CallbackProfile {
         priority_boost: false,
         record: false,
         record_notice: Sound::Silent,
+        ..CallbackProfile::named("")
     }
 }
 
@@ -78,6 +79,7 @@ fn site() -> Settings {
             company_name: String::new(),
             max_callback_lines: 1_000,
             max_originates_per_min: 6_000,
+            ..Settings::empty(chrono_tz::UTC).system
         },
         trunks: Vec::new(),
         caller_ids: Vec::new(),
@@ -88,6 +90,7 @@ fn site() -> Settings {
         outbound_routes: Vec::new(),
         profiles: vec![profile()],
         rules: Vec::new(),
+        ..Settings::empty(chrono_tz::UTC)
     }
 }
 
@@ -95,31 +98,15 @@ fn site() -> Settings {
 fn task(n: u32) -> Task {
     let later = if n.is_multiple_of(2) { 0 } else { u64::from(n) % 86_400 + 60 };
     let start = noon() - Duration::from_secs(u64::from(n) % 3_600);
+    let id = format!("{n:026}").parse().expect("26 digits are a ULID");
+    let queue = Name::from(format!("queue-{}", n % 50));
+    let number = Party::Number(format!("+1202{:07}", 2_000_000 + n).into());
     Task {
-        id: format!("{n:026}").parse().expect("26 digits are a ULID"),
-        source: Source::QueueRequest,
         rule: Some("key".into()),
-        profile: "standard".into(),
-        queue: Name::from(format!("queue-{}", n % 50)),
-        agent: None,
-        number: Party::Number(format!("+1202{:07}", 2_000_000 + n).into()),
         number_raw: String::new(),
-        ani: None,
-        dnis: None,
-        in_trunk: None,
-        data: None,
-        virtual_start: start,
-        priority: 5,
-        created_at: start,
         not_before: noon() + Duration::from_secs(later),
         expires_at: Some(noon() + Duration::from_secs(90_000)),
-        state: TaskState::Pending,
-        attempts_used: 0,
-        attempts_made: 0,
-        origin_call: None,
-        closed_at: None,
-        close_reason: None,
-        idempotency_key: None,
+        ..Task::new(id, Source::QueueRequest, "standard".into(), queue, number, start)
     }
 }
 

@@ -4,7 +4,7 @@
 #![cfg(feature = "shell")]
 
 use chrono::{TimeZone, Utc};
-use ringback::callback::task::{Attempt, CloseReason, Outcome, Source, Task, TaskState};
+use ringback::callback::task::{Attempt, AttemptKind, CloseReason, Outcome, Source, Task, TaskState};
 use ringback::entropy::Entropy;
 use ringback::id::{AttemptId, CommitRef, RecordingId, TaskId};
 use ringback::number::Party;
@@ -65,31 +65,13 @@ fn commit(place: &Place, limits: Limits, commits: Vec<Vec<Change>>) -> Vec<Resul
 
 fn task(n: u64) -> Task {
     let now = Utc.with_ymd_and_hms(2026, 11, 20, 9, 0, 0).unwrap();
+    let number = Party::Number("+12025550123".into());
+    let id = TaskId(Entropy::from_seed(n).ulid(now));
     Task {
-        id: TaskId(Entropy::from_seed(n).ulid(now)),
-        source: Source::QueueRequest,
         rule: Some("support-key".into()),
-        profile: "standard".into(),
-        queue: "support".into(),
-        agent: None,
-        number: Party::Number("+12025550123".into()),
         number_raw: "2025550123".into(),
-        ani: None,
-        dnis: None,
-        in_trunk: None,
         data: Some(serde_json::json!({ "order": 7 })),
-        virtual_start: now,
-        priority: 5,
-        created_at: now,
-        not_before: now,
-        expires_at: None,
-        state: TaskState::Pending,
-        attempts_used: 0,
-        attempts_made: 0,
-        origin_call: None,
-        closed_at: None,
-        close_reason: None,
-        idempotency_key: None,
+        ..Task::new(id, Source::QueueRequest, "standard".into(), "support".into(), number, now)
     }
 }
 
@@ -98,6 +80,7 @@ fn attempt(task: &Task, n: u32, outcome: Option<Outcome>) -> Attempt {
         id: AttemptId(task.id.0),
         task: task.id,
         n,
+        kind: AttemptKind::Agent,
         number: task.number.clone(),
         loaded_at: task.created_at,
         ring_timeout_secs: 30,

@@ -37,7 +37,7 @@ impl History {
         for outcome in attempts.into_iter().filter_map(|attempt| attempt.outcome) {
             match outcome {
                 Outcome::NetworkError => history.network_errors += 1,
-                Outcome::AgentNoAnswer | Outcome::AgentDeclined | Outcome::AgentLeftEarly => {
+                Outcome::AgentNoAnswer | Outcome::AgentNoAccept | Outcome::AgentDeclined | Outcome::AgentLeftEarly => {
                     history.agent_failures += 1;
                     continue;
                 }
@@ -49,6 +49,8 @@ impl History {
                 | Outcome::InvalidNumber
                 | Outcome::CallerIdRefused
                 | Outcome::CustomerLeftBeforeBridge
+                | Outcome::NotConfirmed
+                | Outcome::VoicemailAgent
                 | Outcome::Blocked
                 | Outcome::SystemRestart
                 | Outcome::Superseded => {}
@@ -108,7 +110,7 @@ pub fn after(
         Outcome::InvalidNumber => Next::Fail(CloseReason::Invalid),
         Outcome::NoAnswer => match profile.no_answer_action {
             NoAnswerAction::Retry => by_interval(),
-            NoAnswerAction::Fail => Next::Fail(CloseReason::NoAnswerAction),
+            NoAnswerAction::Fail | NoAnswerAction::Notify => Next::Fail(CloseReason::NoAnswerAction),
         },
         Outcome::NetworkError if forgiven || used < profile.attempts_max => Next::Retry(now + NETWORK_PAUSE),
         Outcome::NetworkError => Next::Fail(CloseReason::MaxAttempts),
@@ -116,8 +118,10 @@ pub fn after(
         | Outcome::Busy
         | Outcome::Rejected
         | Outcome::CallerIdRefused
+        | Outcome::NotConfirmed
+        | Outcome::VoicemailAgent
         | Outcome::CustomerLeftBeforeBridge => by_interval(),
-        Outcome::AgentNoAnswer | Outcome::AgentDeclined | Outcome::AgentLeftEarly => {
+        Outcome::AgentNoAnswer | Outcome::AgentNoAccept | Outcome::AgentDeclined | Outcome::AgentLeftEarly => {
             Next::Again(now + agent_pause(history.agent_failures))
         }
         Outcome::SystemRestart => Next::Again(after_restart(profile.ring_timeout, now)),

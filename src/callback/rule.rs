@@ -132,7 +132,7 @@ pub fn announcement(rule: &CallbackRule, waited: Duration, last: Option<Duration
 
 fn announces(rule: &CallbackRule) -> bool {
     rule.triggers.iter().any(|trigger| match trigger {
-        Trigger::AfterWait | Trigger::Announced => true,
+        Trigger::AfterWait | Trigger::Announced | Trigger::Ewt => true,
         Trigger::Key => false,
     })
 }

@@ -96,8 +96,16 @@ pub enum CloseReason {
     MaxAttempts,
     /// The number does not exist.
     Invalid,
-    /// `no_answer_action = fail`.
+    /// `no_answer_action`, or `on`, says so.
     NoAnswerAction,
+    /// `auto_reschedule` is off, and nobody asked for another try.
+    NotRescheduled,
+    /// Another try would fall past the cut-off (`after_cutoff = fail`).
+    Cutoff,
+    /// The customer does not want to be called.
+    Dnc,
+    /// The site was frozen.
+    Frozen,
     /// Older than `expires_after`.
     Expired,
     /// The customer rang us.
@@ -144,8 +152,14 @@ pub enum Outcome {
     AgentDeclined,
     /// The agent hung up before the customer answered.
     AgentLeftEarly,
+    /// The agent did not press the accept key.
+    AgentNoAccept,
     /// The customer answered and was gone before the bridge stood.
     CustomerLeftBeforeBridge,
+    /// The customer answered and did not confirm that he wants the call.
+    NotConfirmed,
+    /// Answered by a machine, says the agent, who pressed the reschedule key.
+    VoicemailAgent,
     /// No way to dial.
     Blocked,
     /// We were restarted in the middle.
@@ -169,7 +183,10 @@ impl Outcome {
             Outcome::AgentNoAnswer => "agent_no_answer",
             Outcome::AgentDeclined => "agent_declined",
             Outcome::AgentLeftEarly => "agent_left_early",
+            Outcome::AgentNoAccept => "agent_no_accept",
             Outcome::CustomerLeftBeforeBridge => "customer_left_before_bridge",
+            Outcome::NotConfirmed => "not_confirmed",
+            Outcome::VoicemailAgent => "voicemail_agent",
             Outcome::Blocked => "blocked",
             Outcome::SystemRestart => "system_restart",
             Outcome::Superseded => "superseded",
@@ -187,8 +204,11 @@ impl Outcome {
             | Outcome::InvalidNumber
             | Outcome::NetworkError
             | Outcome::CallerIdRefused
-            | Outcome::CustomerLeftBeforeBridge => true,
+            | Outcome::CustomerLeftBeforeBridge
+            | Outcome::NotConfirmed
+            | Outcome::VoicemailAgent => true,
             Outcome::AgentNoAnswer
+            | Outcome::AgentNoAccept
             | Outcome::AgentDeclined
             | Outcome::AgentLeftEarly
             | Outcome::Blocked
@@ -204,8 +224,64 @@ impl Outcome {
 pub enum Source {
     /// The key, while waiting.
     QueueRequest,
+    /// Lost in a queue.
+    MissedQueue,
+    /// Lost in a menu.
+    MissedIvr,
+    /// Lost at an agent's or a group's phones.
+    MissedAgent,
     /// The API or the CLI.
     Api,
+}
+
+impl Source {
+    /// Whether nobody asked for it: a missed call.
+    pub const fn is_missed(self) -> bool {
+        match self {
+            Source::MissedQueue | Source::MissedIvr | Source::MissedAgent => true,
+            Source::QueueRequest | Source::Api => false,
+        }
+    }
+}
+
+/// Who missed the call (S5.22).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissedBy {
+    /// Its line was not served in time.
+    Queue(Name),
+    /// Did not answer.
+    Agent(Name),
+    /// Nobody of it answered.
+    Group(Name),
+    /// Hung up in it.
+    Ivr(Name),
+}
+
+/// How we know the number (security.md T33).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberOrigin {
+    /// A trusted trunk, or a phone of ours, signalled it: the caller's own.
+    #[default]
+    Trusted,
+    /// Signalled by a trunk that is not trusted.
+    Signalled,
+    /// Typed: perhaps somebody else's.
+    Typed,
+    /// Given by API or CLI.
+    Given,
+}
+
+/// Reschedules used so far (S4.10, S4.11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reschedules {
+    /// By itself.
+    pub auto: u32,
+    /// By the agent's key.
+    pub agent: u32,
+    /// By the customer's key.
+    pub client: u32,
 }
 
 /// A promise.
@@ -239,6 +315,21 @@ pub struct Task {
     pub virtual_start: DateTime<Utc>,
     /// 1 (first) to 9.
     pub priority: u8,
+    /// Who missed the call, when nobody asked for it.
+    #[serde(default)]
+    pub missed_by: Option<MissedBy>,
+    /// How we know the number.
+    #[serde(default)]
+    pub number_origin: NumberOrigin,
+    /// Whom caps per source count: the calling number, or the API key's name.
+    #[serde(default)]
+    pub requested_by: Option<String>,
+    /// Reschedules used.
+    #[serde(default)]
+    pub reschedules: Reschedules,
+    /// Due since: how long it has yielded to live callers.
+    #[serde(default)]
+    pub due_since: Option<DateTime<Utc>>,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
     /// Not tried before this instant.
@@ -259,6 +350,43 @@ pub struct Task {
     pub close_reason: Option<CloseReason>,
     /// The `Idempotency-Key` it was created with.
     pub idempotency_key: Option<String>,
+}
+
+impl Task {
+    /// A task with nothing but what every one has; it may be tried at once.
+    pub fn new(id: TaskId, source: Source, profile: Name, queue: Name, number: Party, at: DateTime<Utc>) -> Task {
+        Task {
+            id,
+            source,
+            rule: None,
+            profile,
+            queue,
+            agent: None,
+            number_raw: number.to_string(),
+            number,
+            ani: None,
+            dnis: None,
+            in_trunk: None,
+            data: None,
+            virtual_start: at,
+            priority: 5,
+            missed_by: None,
+            number_origin: NumberOrigin::default(),
+            requested_by: None,
+            reschedules: Reschedules::default(),
+            due_since: None,
+            created_at: at,
+            not_before: at,
+            expires_at: None,
+            state: TaskState::Pending,
+            attempts_used: 0,
+            attempts_made: 0,
+            origin_call: None,
+            closed_at: None,
+            close_reason: None,
+            idempotency_key: None,
+        }
+    }
 }
 
 /// What is kept of one leg of an attempt.
@@ -282,6 +410,17 @@ pub struct LegRecord {
     pub sip_status: Option<u16>,
 }
 
+/// What an attempt is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptKind {
+    /// An agent first, then the customer.
+    #[default]
+    Agent,
+    /// The automated offer of another try to the customer (S4.5).
+    ClientOffer,
+}
+
 /// One attempt to keep a promise. Stored before the first INVITE leaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -291,6 +430,9 @@ pub struct Attempt {
     pub task: TaskId,
     /// 1 for the first.
     pub n: u32,
+    /// What it is.
+    #[serde(default)]
+    pub kind: AttemptKind,
     /// The number that is being called: key of `active`.
     pub number: Party,
     /// When the agent was reserved.
@@ -309,4 +451,25 @@ pub struct Attempt {
     pub talk_secs: u64,
     /// Its recording.
     pub recording: Option<RecordingId>,
+}
+
+impl Attempt {
+    /// An attempt of `task` that begins, under the number that the task has counted up to.
+    pub fn new(id: AttemptId, task: &Task, kind: AttemptKind, ring_timeout_secs: u64, at: DateTime<Utc>) -> Attempt {
+        Attempt {
+            id,
+            task: task.id,
+            n: task.attempts_made,
+            kind,
+            number: task.number.clone(),
+            loaded_at: at,
+            ring_timeout_secs,
+            agent_legs: Vec::new(),
+            customer_leg: None,
+            outcome: None,
+            ended_at: None,
+            talk_secs: 0,
+            recording: None,
+        }
+    }
 }

@@ -110,6 +110,10 @@ pub(super) fn build(objects: &Objects, files: &dyn Files, report: &mut Report) -
         outbound_routes: by_priority(&objects["outbound_route"]).into_iter().map(outbound_route).collect(),
         profiles: objects["callback_profile"].iter().map(|object| builder.profile(object, report)).collect(),
         rules: rules.iter().map(|object| builder.rule(object)).collect(),
+        groups: Vec::new(),
+        ivrs: Vec::new(),
+        number_lists: Vec::new(),
+        number_policies: Vec::new(),
     };
     let shell = ShellSettings {
         sip_udp: server.socket("sip_udp"),
@@ -153,11 +157,17 @@ fn system(system: &Object, host_zone: Tz) -> System {
         company_name: system.string("company_name"),
         max_callback_lines: system.number("max_callback_lines"),
         max_originates_per_min: system.number("max_originates_per_min"),
+        frozen: false,
     }
 }
 
 fn caller_id(object: &Object) -> CallerId {
-    CallerId { label: object.name("label"), number: object.string("number"), trunk: object.maybe_name("trunk") }
+    CallerId {
+        label: object.name("label"),
+        number: object.string("number"),
+        trunk: object.maybe_name("trunk"),
+        enabled: true,
+    }
 }
 
 fn inbound_route(route: &Object, report: &mut Report) -> InboundRoute {
@@ -178,7 +188,7 @@ fn inbound_route(route: &Object, report: &mut Report) -> InboundRoute {
         }
         other => unreachable!("{KIND}: {other:?}"),
     };
-    InboundRoute { trunk: route.name("trunk"), did, to }
+    InboundRoute { trunk: route.name("trunk"), did, to, schedule: None, closed_to: None }
 }
 
 fn outbound_route(route: &Object) -> OutboundRoute {
@@ -267,6 +277,9 @@ impl Builder<'_> {
                 _ => IdentityHeader::Pai, // the third word of the schema
             },
             trusted: trunk.yes("trusted"),
+            max_cps: trunk.number("max_cps"),
+            read_verstat: trunk.yes("read_verstat"),
+            failover: trunk.maybe_name("failover_trunk"),
         }
     }
 
@@ -280,6 +293,7 @@ impl Builder<'_> {
             auto_ready: agent.yes("auto_ready"),
             max_no_answer: agent.number("max_no_answer"),
             decline_cooldown: agent.secs("decline_cooldown_secs"),
+            ..Agent::named("", "", "")
         }
     }
 
@@ -294,10 +308,9 @@ impl Builder<'_> {
         let members = list(queue, "members").into_iter().filter_map(as_object);
         Queue {
             number: queue.name("number"),
-            strategy: Strategy::LongestIdle,
             ring: queue.secs("ring_secs"),
             wrap_up: queue.secs("wrap_up_secs"),
-            members: members.map(|member| member.name("agent")).collect(),
+            members: members.map(|member| Member::of(member.text("agent").expect(KIND))).collect(),
             max_callers: queue.maybe_number("max_callers"),
             // Nobody is dropped by a default: without `overflow_dest` a caller waits, unless the file says how long.
             max_wait: queue.given("max_wait_secs").then(|| queue.maybe_secs("max_wait_secs")).flatten(),
@@ -309,6 +322,7 @@ impl Builder<'_> {
             record: queue.yes("record"),
             record_notice: self.notice(queue),
             name,
+            ..Queue::named("", "")
         }
     }
 
@@ -370,6 +384,7 @@ impl Builder<'_> {
             priority_boost: profile.yes("priority_boost"),
             record: profile.yes("record"),
             record_notice: self.notice(profile),
+            ..CallbackProfile::named("")
         }
     }
 
@@ -408,6 +423,7 @@ impl Builder<'_> {
             prompt_goodbye: self.sound(prompts, "goodbye"),
             prompt_unavailable: self.sound(prompts, "unavailable"),
             on_call_in: OnCallIn::Cancel,
+            ..CallbackRule::named("", "")
         }
     }
 

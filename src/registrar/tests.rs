@@ -19,6 +19,7 @@ pub(crate) fn site(algorithms: &[DigestAlgorithm]) -> Settings {
         auto_ready: true,
         max_no_answer: 3,
         decline_cooldown: Duration::from_secs(60),
+        ..Agent::named("", "", "")
     };
     Settings {
         server: Server {
@@ -37,6 +38,7 @@ pub(crate) fn site(algorithms: &[DigestAlgorithm]) -> Settings {
             company_name: "Example".to_owned(),
             max_callback_lines: 15,
             max_originates_per_min: 60,
+            ..Settings::empty(chrono_tz::UTC).system
         },
         trunks: Vec::new(),
         caller_ids: Vec::new(),
@@ -47,6 +49,7 @@ pub(crate) fn site(algorithms: &[DigestAlgorithm]) -> Settings {
         outbound_routes: Vec::new(),
         profiles: Vec::new(),
         rules: Vec::new(),
+        ..Settings::empty(chrono_tz::UTC)
     }
 }
 

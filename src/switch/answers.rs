@@ -16,6 +16,7 @@ use crate::id::{Name, ReplyTo, TaskId};
 use crate::limits;
 use crate::number::Party;
 use crate::queue::line::Kind as EntryKind;
+use crate::settings::Member;
 use crate::time::Now;
 use std::collections::BTreeMap;
 
@@ -145,7 +146,7 @@ impl Switch {
             }
         };
         if let Some(agent) = &new.agent
-            && !queue.members.iter().any(|member| **member == **agent)
+            && !queue.members.iter().any(|member| *member.agent == **agent)
         {
             return Err(invalid("agent", format!("the queue {} has no agent named {agent}", queue.name)));
         }
@@ -280,7 +281,7 @@ impl Switch {
         };
         let agents = if self.ready_in(&task.queue, members, now).iter().any(|idle| may_serve(&idle.agent)) {
             Agents::Free
-        } else if members.iter().any(|agent| may_serve(agent) && self.is_there(agent, &task.queue)) {
+        } else if members.iter().any(|member| may_serve(&member.agent) && self.is_there(&member.agent, &task.queue)) {
             Agents::AllBusy
         } else {
             Agents::NobodyLoggedIn
@@ -378,7 +379,7 @@ impl Switch {
             agents: queue
                 .members
                 .iter()
-                .filter_map(|agent| {
+                .filter_map(|Member { agent, .. }| {
                     Some(view::Member { name: agent.clone(), state: self.agents.get(agent)?.state().word() })
                 })
                 .collect(),
@@ -399,7 +400,8 @@ impl Switch {
             expires_at: binding.expires_at,
             user_agent: binding.user_agent.clone(),
         });
-        let queues = self.settings.queues.iter().filter(|queue| queue.members.contains(desk.name()));
+        let queues =
+            self.settings.queues.iter().filter(|queue| queue.members.iter().any(|member| member.agent == *desk.name()));
         Some(view::Agent {
             name: desk.name().clone(),
             extension: desk.extension().clone(),
@@ -465,7 +467,7 @@ impl Switch {
             self.settings.queues.iter().filter_map(|queue| self.queue_view(now, &queue.name, false)).collect();
         let mut agents: BTreeMap<(Name, &'static str), usize> = BTreeMap::new();
         for queue in &self.settings.queues {
-            for desk in queue.members.iter().filter_map(|agent| self.agents.get(agent)) {
+            for desk in queue.members.iter().filter_map(|member| self.agents.get(&member.agent)) {
                 *agents.entry((queue.name.clone(), desk.state().word())).or_default() += 1;
             }
         }

@@ -65,6 +65,8 @@ impl Switch {
         match route::inbound(&self.settings, &trunk, &arrival.dialled).cloned() {
             Some(Destination::Queue(queue)) => self.arrive_in_queue(now, arrival, &queue),
             Some(Destination::Agent(agent)) => self.call_agent(now, arrival, &agent),
+            // RFC 3261 §21.4.18: nobody can be reached here now.
+            Some(Destination::Group(_) | Destination::Ivr(_)) => self.ua.refuse(now.tick, leg, 480, Vec::new()),
             Some(Destination::Hangup(status)) => self.ua.refuse(now.tick, leg, status, Vec::new()),
             None => self.ua.refuse(now.tick, leg, 404, Vec::new()),
         }

@@ -13,7 +13,7 @@ use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown};
 use super::talk::{Purpose, Stage as TalkStage, Talk};
 use super::{CallTimer, Change, Switch, Timer, event, say};
 use crate::callback::retry;
-use crate::callback::task::{Attempt, LegRecord, Outcome, Task, TaskState};
+use crate::callback::task::{Attempt, AttemptKind, LegRecord, Outcome, Task, TaskState};
 use crate::id::DialogRecord;
 use crate::id::{AttemptId, CallRef, LegRef, Name, PlayRef, TaskId, Ticket};
 use crate::media::Play;
@@ -97,20 +97,8 @@ impl Switch {
         let settings = self.settings.clone();
         let Ok(task) = self.planner.begin(now.utc, &settings, id) else { return };
         let Some(profile) = settings.profile(&task.profile) else { return };
-        let attempt = Attempt {
-            id: AttemptId(self.entropy.ulid(now.utc)),
-            task: id,
-            n: task.attempts_made,
-            number: task.number.clone(),
-            loaded_at: now.utc,
-            ring_timeout_secs: profile.ring_timeout.as_secs(),
-            agent_legs: Vec::new(),
-            customer_leg: None,
-            outcome: None,
-            ended_at: None,
-            talk_secs: 0,
-            recording: None,
-        };
+        let attempt_id = AttemptId(self.entropy.ulid(now.utc));
+        let attempt = Attempt::new(attempt_id, &task, AttemptKind::Agent, profile.ring_timeout.as_secs(), now.utc);
         if let Some(line) = self.lines.get_mut(queue) {
             line.set_standing(ticket, crate::queue::line::Standing::Offered);
         }

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::number::Party;
 use crate::queue::line::{Joining, Kind as EntryKind};
 use crate::route;
-use crate::settings::{CallbackProfile, Settings};
+use crate::settings::{CallbackProfile, ServedBy, Settings};
 use crate::time::{DateTime, Now, Utc};
 
 /// A promise on its way to the disk.
@@ -107,37 +107,23 @@ impl Switch {
 
     /// A task with everything that its profile decides.
     pub(super) fn new_task(&mut self, now: Now, settings: &Settings, profile: &CallbackProfile, new: NewTask) -> Task {
+        let queue = match &profile.destination {
+            ServedBy::Same | ServedBy::Agent(_) | ServedBy::MissedBy => new.queue,
+            ServedBy::Queue(queue) => queue.clone(),
+        };
+        let id = TaskId(self.entropy.ulid(now.utc));
         Task {
-            id: TaskId(self.entropy.ulid(now.utc)),
-            source: new.source,
             rule: new.rule,
-            profile: profile.name.clone(),
-            queue: match &profile.destination {
-                crate::settings::ServedBy::Same | crate::settings::ServedBy::Agent(_) => new.queue,
-                crate::settings::ServedBy::Queue(queue) => queue.clone(),
-            },
             agent: match &profile.destination {
-                crate::settings::ServedBy::Agent(agent) => Some(agent.clone()),
-                crate::settings::ServedBy::Same | crate::settings::ServedBy::Queue(_) => None,
+                ServedBy::Agent(agent) => Some(agent.clone()),
+                ServedBy::Same | ServedBy::Queue(_) | ServedBy::MissedBy => None,
             },
-            number: new.party,
             number_raw: new.raw,
-            ani: None,
-            dnis: None,
-            in_trunk: None,
-            data: None,
             virtual_start: new.virtual_start,
             priority: new.priority,
-            created_at: now.utc,
             not_before: retry::first_try(profile, now.utc, new.not_before),
             expires_at: expires_at(settings, profile, now.utc),
-            state: TaskState::Pending,
-            attempts_used: 0,
-            attempts_made: 0,
-            origin_call: None,
-            closed_at: None,
-            close_reason: None,
-            idempotency_key: None,
+            ..Task::new(id, new.source, profile.name.clone(), queue, new.party, now.utc)
         }
     }
 

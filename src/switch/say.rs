@@ -111,7 +111,7 @@ pub(super) fn failed_attempt(outcome: Outcome) -> Vec<Name> {
     match outcome {
         Outcome::Busy => vec!["agent_busy".into()],
         Outcome::NoAnswer => vec!["agent_no_answer".into()],
-        Outcome::CustomerLeftBeforeBridge => vec!["agent_left".into()],
+        Outcome::CustomerLeftBeforeBridge | Outcome::NotConfirmed => vec!["agent_left".into()],
         Outcome::Rejected
         | Outcome::InvalidNumber
         | Outcome::NetworkError
@@ -123,6 +123,8 @@ pub(super) fn failed_attempt(outcome: Outcome) -> Vec<Name> {
         | Outcome::ShortTalk
         | Outcome::AgentNoAnswer
         | Outcome::AgentDeclined
+        | Outcome::AgentNoAccept
+        | Outcome::VoicemailAgent
         | Outcome::AgentLeftEarly
         | Outcome::SystemRestart => Vec::new(),
     }

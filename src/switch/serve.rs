@@ -9,6 +9,7 @@ use crate::id::Name;
 use crate::number::Party;
 use crate::queue::distribute::{self, Gates, Idle, Served};
 use crate::queue::line::{Entry, Kind};
+use crate::settings::Member;
 use crate::time::Now;
 
 struct SwitchGates<'a> {
@@ -94,10 +95,10 @@ impl Switch {
     }
 
     /// Members of a queue that may be offered a call now.
-    pub(super) fn ready_in(&self, queue: &Name, members: &[Name], now: Now) -> Vec<Idle> {
+    pub(super) fn ready_in(&self, queue: &Name, members: &[Member], now: Now) -> Vec<Idle> {
         members
             .iter()
-            .filter_map(|member| self.agents.get(member))
+            .filter_map(|member| self.agents.get(&member.agent))
             .filter(|desk| desk.takes(queue, now.tick))
             .map(|desk| Idle { agent: desk.name().clone(), since: desk.idle_since() })
             .collect()

@@ -50,6 +50,7 @@ impl World {
             prefix: String::new(),
             identity_header: IdentityHeader::From,
             trusted: false,
+            ..settings::Trunk::peer("", "")
         };
         let settings = Settings { trunks: vec![trunk], ..site(algorithms) };
         let mut trunks = Trunks::new(&settings, at(0), Entropy::from_seed(1));

@@ -24,6 +24,7 @@ fn peer(name: &str) -> settings::Trunk {
         prefix: String::new(),
         identity_header: IdentityHeader::Pai,
         trusted: false,
+        ..settings::Trunk::peer("", "")
     }
 }
 

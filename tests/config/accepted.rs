@@ -44,7 +44,7 @@ fn the_example_of_the_interface_is_taken_as_it_stands() {
     assert_eq!(shown(&config.warnings), "");
     assert_eq!(site.server.public_address, Some("192.0.2.10".parse().unwrap()));
     assert_eq!(site.trunks[0].acl, [Cidr { address: "203.0.113.0".parse().unwrap(), bits: 24 }]);
-    assert_eq!(site.queues[0].members, ["anna".into()]);
+    assert_eq!(site.queues[0].members, [Member::of("anna")]);
     assert_eq!(site.queues[0].rules, ["support-key".into()]);
     assert_eq!(site.inbound_routes[0].did, DidPattern::Exact("+12025550100".into()));
     assert_eq!(site.inbound_routes[0].to, Destination::Queue("support".into()));
@@ -152,7 +152,7 @@ fn trunks_agents_and_queues_have_the_models_defaults() {
     let queue = &site.queues[0];
     // 300 s lead to `overflow_dest`; without one nobody is dropped by a default.
     assert_eq!((queue.ring, queue.wrap_up, queue.max_wait), (secs(20), secs(10), None));
-    assert_eq!((queue.max_callers, queue.strategy, queue.record), (None, Strategy::LongestIdle, false));
+    assert_eq!((queue.max_callers, queue.strategy, queue.record), (None, Strategy::from(Pick::LongestIdle), false));
 }
 
 #[test]

@@ -50,9 +50,10 @@ pub fn site() -> Settings {
             company_name: "Example Ltd".to_owned(),
             max_callback_lines: 15,
             max_originates_per_min: 60,
+            ..Settings::empty(chrono_tz::UTC).system
         },
         trunks: vec![trunk()],
-        caller_ids: vec![CallerId { label: "Main Line".into(), number: DID.to_owned(), trunk: Some("carrier".into()) }],
+        caller_ids: vec![CallerId { trunk: Some("carrier".into()), ..CallerId::named("Main Line", DID) }],
         agents: PHONES.iter().map(|(name, extension, ..)| agent(name, extension)).collect(),
         queues: vec![queue()],
         schedules: Vec::new(),
@@ -60,6 +61,7 @@ pub fn site() -> Settings {
             trunk: "carrier".into(),
             did: DidPattern::Exact(DID.to_owned()),
             to: Destination::Queue("support".into()),
+            ..InboundRoute::of("", DidPattern::Prefix(String::new()), Destination::Hangup(404))
         }],
         outbound_routes: vec![OutboundRoute {
             prefix: "+".to_owned(),
@@ -69,6 +71,7 @@ pub fn site() -> Settings {
         }],
         profiles: vec![profile()],
         rules: vec![rule()],
+        ..Settings::empty(chrono_tz::UTC)
     }
 }
 
@@ -82,6 +85,7 @@ fn agent(name: &str, extension: &str) -> Agent {
         auto_ready: true,
         max_no_answer: 0,
         decline_cooldown: secs(60),
+        ..Agent::named("", "", "")
     }
 }
 
@@ -103,6 +107,7 @@ fn trunk() -> Trunk {
         prefix: String::new(),
         identity_header: IdentityHeader::Pai,
         trusted: true,
+        ..Trunk::peer("", "")
     }
 }
 
@@ -110,16 +115,17 @@ fn queue() -> Queue {
     Queue {
         name: "support".into(),
         number: "5000".into(),
-        strategy: Strategy::LongestIdle,
+        strategy: Pick::LongestIdle.into(),
         ring: secs(20),
         wrap_up: secs(10),
-        members: vec!["anna".into(), "ben".into(), "carl".into()],
+        members: ["anna", "ben", "carl"].map(Member::of).to_vec(),
         max_callers: None,
         max_wait: None,
         moh: None,
         rules: vec!["support-key".into()],
         record: false,
         record_notice: Sound::BuiltIn,
+        ..Queue::named("", "")
     }
 }
 
@@ -154,6 +160,7 @@ fn rule() -> CallbackRule {
         prompt_goodbye: Sound::BuiltIn,
         prompt_unavailable: Sound::BuiltIn,
         on_call_in: OnCallIn::Cancel,
+        ..CallbackRule::named("", "")
     }
 }
 
@@ -180,5 +187,6 @@ fn profile() -> CallbackProfile {
         priority_boost: false,
         record: false,
         record_notice: Sound::BuiltIn,
+        ..CallbackProfile::named("")
     }
 }

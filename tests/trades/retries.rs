@@ -2,7 +2,7 @@
 
 use crate::site::{profile, secs, task, utc};
 use ringback::callback::retry::{History, Next, Verdict, after, after_restart, first_try};
-use ringback::callback::task::{Attempt, CloseReason, Outcome};
+use ringback::callback::task::{Attempt, AttemptKind, CloseReason, Outcome};
 use ringback::number::Party;
 use ringback::settings::{CallbackProfile, NoAnswerAction};
 use ringback::time::{DateTime, Utc};
@@ -129,6 +129,7 @@ fn history_counts_the_network_and_the_agents_last_row_of_failures() {
         id: "00000000000000000000000001".parse().expect("a ULID"),
         task: task(1, now()).id,
         n: 1,
+        kind: AttemptKind::Agent,
         number: Party::Number("+12025550123".into()),
         loaded_at: now(),
         ring_timeout_secs: 30,

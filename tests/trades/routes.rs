@@ -6,7 +6,7 @@ use ringback::route::{NoRoute, Way, inbound, outbound, outbound_to};
 use ringback::settings::{Destination, DidPattern, InboundRoute, NumberFormat, OutboundRoute, Settings};
 
 fn did(trunk: &str, did: DidPattern, queue: &str) -> InboundRoute {
-    InboundRoute { trunk: name(trunk), did, to: Destination::Queue(name(queue)) }
+    InboundRoute::of(trunk, did, Destination::Queue(name(queue)))
 }
 
 fn out(prefix: &str, strip: u8, prepend: &str, trunks: &[&str]) -> OutboundRoute {

@@ -1,7 +1,7 @@
 //! A small site to test with: one queue, two agents, a trunk, a rule on key 1 and the profile `standard`.
 
 use chrono::{NaiveDate, NaiveTime, TimeZone, Weekday};
-use ringback::callback::task::{Source, Task, TaskState};
+use ringback::callback::task::{Source, Task};
 use ringback::id::{Name, TaskId};
 use ringback::number::Party;
 use ringback::settings::*;
@@ -66,6 +66,7 @@ pub fn agent(agent: &str, extension: &str) -> Agent {
         auto_ready: true,
         max_no_answer: 3,
         decline_cooldown: secs(60),
+        ..Agent::named("", "", "")
     }
 }
 
@@ -87,6 +88,7 @@ pub fn trunk(trunk: &str) -> Trunk {
         prefix: String::new(),
         identity_header: IdentityHeader::Pai,
         trusted: false,
+        ..Trunk::peer("", "")
     }
 }
 
@@ -113,6 +115,7 @@ pub fn profile() -> CallbackProfile {
         priority_boost: false,
         record: false,
         record_notice: Sound::Silent,
+        ..CallbackProfile::named("")
     }
 }
 
@@ -147,6 +150,7 @@ pub fn rule() -> CallbackRule {
         prompt_goodbye: Sound::BuiltIn,
         prompt_unavailable: Sound::BuiltIn,
         on_call_in: OnCallIn::Cancel,
+        ..CallbackRule::named("", "")
     }
 }
 
@@ -168,29 +172,32 @@ pub fn site() -> Settings {
             company_name: "Example Ltd".into(),
             max_callback_lines: 15,
             max_originates_per_min: 60,
+            ..Settings::empty(chrono_tz::UTC).system
         },
         trunks: vec![trunk("carrier"), trunk("spare")],
-        caller_ids: vec![CallerId { label: name("Main Line"), number: "+12025550100".into(), trunk: None }],
+        caller_ids: vec![CallerId::named("Main Line", "+12025550100")],
         agents: vec![agent("anna", "1001"), agent("ben", "1002")],
         queues: vec![Queue {
             name: name("support"),
             number: name("5000"),
-            strategy: Strategy::LongestIdle,
+            strategy: Pick::LongestIdle.into(),
             ring: secs(20),
             wrap_up: secs(10),
-            members: vec![name("anna"), name("ben")],
+            members: vec![Member::of("anna"), Member::of("ben")],
             max_callers: None,
             max_wait: None,
             moh: None,
             rules: vec![name("support-key")],
             record: false,
             record_notice: Sound::Silent,
+            ..Queue::named("", "")
         }],
         schedules: vec![office("09:00:00", "17:00:00")],
         inbound_routes: vec![InboundRoute {
             trunk: name("carrier"),
             did: DidPattern::Exact("+12025550100".into()),
             to: Destination::Queue(name("support")),
+            ..InboundRoute::of("", DidPattern::Prefix(String::new()), Destination::Hangup(404))
         }],
         outbound_routes: vec![OutboundRoute {
             prefix: "+".into(),
@@ -200,6 +207,7 @@ pub fn site() -> Settings {
         }],
         profiles: vec![profile()],
         rules: vec![rule()],
+        ..Settings::empty(chrono_tz::UTC)
     }
 }
 
@@ -209,30 +217,10 @@ pub fn task_id(n: u128) -> TaskId {
 
 /// A task for the `n`th number of a block of possible ones, requested at `start`.
 pub fn task(n: u32, start: DateTime<Utc>) -> Task {
+    let number = Party::Number(format!("+1202{:07}", 2_000_000 + n).into());
     Task {
-        id: task_id(u128::from(n)),
-        source: Source::QueueRequest,
         rule: Some(name("support-key")),
-        profile: name("standard"),
-        queue: name("support"),
-        agent: None,
-        number: Party::Number(format!("+1202{:07}", 2_000_000 + n).into()),
         number_raw: String::new(),
-        ani: None,
-        dnis: None,
-        in_trunk: None,
-        data: None,
-        virtual_start: start,
-        priority: 5,
-        created_at: start,
-        not_before: start,
-        expires_at: None,
-        state: TaskState::Pending,
-        attempts_used: 0,
-        attempts_made: 0,
-        origin_call: None,
-        closed_at: None,
-        close_reason: None,
-        idempotency_key: None,
+        ..Task::new(task_id(u128::from(n)), Source::QueueRequest, name("standard"), name("support"), number, start)
     }
 }

@@ -13,11 +13,11 @@ use std::time::Duration;
 const ANNAS_DID: &str = "+12025550199";
 
 fn with_did(site: &mut ringback::settings::Settings) {
-    site.inbound_routes.push(InboundRoute {
-        trunk: "carrier".into(),
-        did: DidPattern::Exact(ANNAS_DID.to_owned()),
-        to: Destination::Agent("anna".into()),
-    });
+    site.inbound_routes.push(InboundRoute::of(
+        "carrier",
+        DidPattern::Exact(ANNAS_DID.to_owned()),
+        Destination::Agent("anna".into()),
+    ));
 }
 
 /// anna's phone is bound, and does this with an INVITE; whether she serves a caller or a promise, ben does.

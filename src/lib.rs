@@ -9,6 +9,7 @@ pub mod limits;
 pub mod number;
 pub mod settings;
 pub mod time;
+pub mod zone;
 
 // L1: protocols, without IO.
 pub mod audio;

@@ -13,7 +13,7 @@ const COLUMNS: usize = 120;
 
 /// Modules by layer, as `src/lib.rs` lists them.
 const LAYERS: [&[&str]; 5] = [
-    &["entropy", "id", "limits", "number", "settings", "time"],
+    &["entropy", "id", "limits", "number", "settings", "time", "zone"],
     &["audio", "rtp", "sdp", "sip"],
     &["agent", "callback", "policy", "queue", "registrar", "route", "trunk"],
     &["media", "switch"],

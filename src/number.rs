@@ -5,6 +5,8 @@
 //! international forms of the site's country, then validity. This is the only file that knows rlibphonenumber; its
 //! tables load at the first use (about 10 ms in a release build), which `warm_up` moves to the start.
 
+pub mod zones;
+
 use crate::settings::NumberFormat;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 use serde::{Deserialize, Serialize};
@@ -130,6 +132,7 @@ pub struct Facts {
 /// Loads the numbering tables, so that the first caller does not wait for them.
 pub fn warm_up() {
     let _ = facts("+12025550100");
+    let _ = zones::of(&Party::Number("+12025550100".into()));
 }
 
 /// Reads what was typed or signalled: `+1…`, with international prefix, national, or the country code without `+`.

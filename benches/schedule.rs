@@ -14,6 +14,7 @@ use ringback::settings::{
     System, Weekly,
 };
 use ringback::time::{DateTime, Utc};
+use ringback::zone::Zones;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -159,7 +160,8 @@ fn schedule(c: &mut Criterion) {
 
 fn window(c: &mut Criterion) {
     let office = office();
-    let window = Window::new(Some(&office));
+    let zones = Zones::bundled();
+    let window = Window::new(&zones, Some(&office));
     let friday: DateTime<Utc> = "2026-11-06T22:05:00Z".parse().expect("an instant");
     c.bench_function("window/is it open", |b| b.iter(|| window.is_open(black_box(noon()))));
     c.bench_function("window/next opening after a Friday", |b| b.iter(|| window.opens(black_box(friday))));

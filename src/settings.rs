@@ -19,6 +19,7 @@ pub use rule::*;
 pub use trunk::*;
 
 use crate::id::Name;
+use crate::zone::Zones;
 pub use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub number_lists: Vec<NumberEntry>,
     /// Which numbers may be called back.
     pub number_policies: Vec<NumberPolicy>,
+    /// What clocks show in every zone of the world.
+    pub zones: Zones,
 }
 
 /// `[server]`, as far as the planes need it.
@@ -160,6 +163,7 @@ impl Settings {
             ivrs: Vec::new(),
             number_lists: Vec::new(),
             number_policies: Vec::new(),
+            zones: Zones::bundled(),
         }
     }
 }

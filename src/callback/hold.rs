@@ -2,6 +2,7 @@
 
 use super::task::TaskState;
 use crate::id::Name;
+use crate::settings::Tz;
 use crate::time::{DateTime, Utc};
 use chrono::SecondsFormat;
 use std::fmt;
@@ -33,6 +34,10 @@ pub enum Hold {
     OutsideHours(DateTime<Utc>),
     /// The schedule never opens.
     NeverOpen(Name),
+    /// These schedules, and the legal window in these zones, have no time in common.
+    NeverMeet(Vec<Name>, Vec<Tz>),
+    /// Nobody knows what time it is where the customer is (S5.28).
+    ZoneUnknown,
     /// The number is left alone after a restart.
     Quarantined(DateTime<Utc>),
     /// Another attempt for the same number is under way (law 2).
@@ -67,6 +72,10 @@ impl fmt::Display for Hold {
             Hold::Retry(when) => write!(f, "the next attempt is at {}", at(when)),
             Hold::OutsideHours(when) => write!(f, "outside calling hours until {}", at(when)),
             Hold::NeverOpen(schedule) => write!(f, "the schedule {schedule} never opens"),
+            Hold::NeverMeet(schedules, zones) => never_meet(f, schedules, zones),
+            Hold::ZoneUnknown => {
+                f.write_str("tz_unknown: the number tells no time zone, and the profile has no tz_default")
+            }
             Hold::Quarantined(when) => write!(f, "the number is left alone until {} after a restart", at(when)),
             Hold::NumberBusy => f.write_str("another attempt for this number is under way"),
             Hold::CustomerInCall => f.write_str("the customer is in a call with us"),
@@ -78,4 +87,16 @@ impl fmt::Display for Hold {
             Hold::Behind(ahead) => write!(f, "{ahead} ahead in line"),
         }
     }
+}
+
+/// Two zones are named, of a continent the rest are counted.
+fn never_meet(f: &mut fmt::Formatter<'_>, schedules: &[Name], zones: &[Tz]) -> fmt::Result {
+    let mut parts: Vec<String> = schedules.iter().map(|schedule| format!("the schedule {schedule}")).collect();
+    let named: Vec<&str> = zones.iter().take(2).map(|zone| zone.name()).collect();
+    match zones.len() {
+        0 => {}
+        1 | 2 => parts.push(format!("the legal window in {}", named.join(" and "))),
+        more => parts.push(format!("the legal window in {} and {} more zones", named.join(", "), more - 2)),
+    }
+    write!(f, "{} have no time in common", parts.join(" and "))
 }

@@ -1,7 +1,8 @@
 //! The callback: when it is offered (rule), what is promised (task), how many tries and when the next (retry), when
-//! it may be dialled (window), which gate holds it (hold), and which one is next (planner).
+//! it may be dialled (window, hours), which gate holds it (hold), and which one is next (planner).
 
 pub mod hold;
+mod hours;
 pub mod planner;
 pub mod retry;
 pub mod rule;

@@ -8,7 +8,7 @@
 use super::hold::{Hold, Undialable};
 use super::retry::{Next, Verdict};
 use super::task::{CloseReason, Task, TaskState};
-use super::window::Window;
+use super::window::{Shut, Whom, Window};
 use crate::id::{Name, TaskId};
 use crate::number::Party;
 use crate::settings::{CallbackProfile, Settings};
@@ -266,7 +266,9 @@ impl Planner {
             closed(&mut task, TaskState::Expired, CloseReason::Expired, now);
             return Some(Step::Expired(Box::new(task)));
         }
-        let blocked = undialable(&task).or_else(|| never_open(settings, &task, now).map(|hold| hold.to_string()));
+        let window = window_of(settings, &task, now);
+        let opens = window.as_ref().map(|window| window.opens(now).ok_or_else(|| shut(window, now)));
+        let blocked = undialable(&task).or_else(|| Some(opens.as_ref()?.as_ref().err()?.to_string()));
         task.state = if blocked.is_some() {
             TaskState::Blocked
         } else if task.not_before > now {
@@ -274,8 +276,8 @@ impl Planner {
         } else {
             // Without a profile nothing is dialled either: `begin` says why. `not_before` stays what it was, so that
             // other hours apply as soon as the site has them.
-            match window_of(settings, &task).and_then(|window| window.opens(now)) {
-                Some(opens) if opens > now => TaskState::Deferred,
+            match opens {
+                Some(Ok(opens)) if opens > now => TaskState::Deferred,
                 Some(_) | None => TaskState::Due,
             }
         };
@@ -297,10 +299,12 @@ impl Planner {
             TaskState::Pending | TaskState::WaitingRetry => Some(task.not_before),
             TaskState::Deferred => {
                 let earliest = task.not_before.max(now);
-                window_of(settings, task).map_or(Some(earliest), |window| window.opens(earliest)).or(Some(earliest))
+                window_of(settings, task, now)
+                    .map_or(Some(earliest), |window| window.opens(earliest))
+                    .or(Some(earliest))
             }
             TaskState::Due => {
-                let ends = window_of(settings, task)
+                let ends = window_of(settings, task, now)
                     .and_then(|window| if window.is_open(now) { window.closes(now) } else { Some(now) });
                 [ends, self.quarantine.get(&task.number).copied()].into_iter().flatten().min()
             }
@@ -437,7 +441,7 @@ impl Planner {
         }
         let quarantined = self.quarantine.get(&task.number).copied();
         let earliest = task.not_before.max(now).max(quarantined.unwrap_or(now));
-        window_of(settings, task)?.opens(earliest)
+        window_of(settings, task, now)?.opens(earliest)
     }
 
     fn site_caps(&self, now: DateTime<Utc>, settings: &Settings) -> Result<(), Hold> {
@@ -490,7 +494,7 @@ impl Planner {
         task: &Task,
         profile: &CallbackProfile,
     ) -> Result<(), Hold> {
-        let window = Window::of(settings, profile);
+        let window = Window::of(settings, &Whom::of(profile, task), now);
         if task.not_before > now {
             let until = task.not_before;
             return Err(match task.state {
@@ -501,11 +505,11 @@ impl Planner {
         if let Some(until) = self.quarantine.get(&task.number).filter(|until| **until > now) {
             return Err(Hold::Quarantined(*until));
         }
-        if window.is_open(now) {
-            return Ok(());
+        match window.opens(now) {
+            Some(opens) if opens <= now => Ok(()),
+            Some(opens) => Err(Hold::OutsideHours(opens)),
+            None => Err(shut(&window, now)),
         }
-        let schedule = profile.schedule.clone().unwrap_or_else(|| "".into());
-        Err(window.opens(now).map_or(Hold::NeverOpen(schedule), Hold::OutsideHours))
     }
 }
 
@@ -533,11 +537,17 @@ fn waiting(state: TaskState) -> TaskState {
     }
 }
 
-fn window_of<'a>(settings: &'a Settings, task: &Task) -> Option<Window<'a>> {
-    settings.profile(&task.profile).map(|profile| Window::of(settings, profile))
+fn window_of<'a>(settings: &'a Settings, task: &'a Task, now: DateTime<Utc>) -> Option<Window<'a>> {
+    settings.profile(&task.profile).map(|profile| Window::of(settings, &Whom::of(profile, task), now))
 }
 
-fn never_open(settings: &Settings, task: &Task, now: DateTime<Utc>) -> Option<Hold> {
-    let schedule = settings.profile(&task.profile)?.schedule.clone()?;
-    window_of(settings, task)?.opens(now).is_none().then_some(Hold::NeverOpen(schedule))
+/// Why it never opens.
+fn shut(window: &Window<'_>, now: DateTime<Utc>) -> Hold {
+    match window.shut(now) {
+        Shut::ZoneUnknown => Hold::ZoneUnknown,
+        Shut::Never(schedule) => Hold::NeverOpen(schedule.clone()),
+        Shut::NeverMeet { schedules, zones } => {
+            Hold::NeverMeet(schedules.into_iter().cloned().collect(), zones.to_vec())
+        }
+    }
 }

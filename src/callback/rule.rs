@@ -82,7 +82,7 @@ pub fn takes(settings: &Settings, rule: &CallbackRule, moment: Moment) -> Result
     if rule.max_pending.is_some_and(|max| moment.pending >= max as usize) {
         return Err(NotTaken::MaxPending);
     }
-    let closes = Window::of(settings, profile).closes(moment.utc);
+    let closes = Window::business(settings, profile, None).closes(moment.utc);
     if closes.is_some_and(|closes| closes < moment.utc + rule.close_guard) {
         return Err(NotTaken::ClosingSoon);
     }

@@ -1,104 +1,155 @@
-//! Calling hours: whether a schedule is open, when it opens and closes, and how long a promise lives in open time.
+//! When a callback may be dialled: while its business hours are open, those of its profile and of its queue (S4.14),
+//! and the legal window is, in every zone in which the customer's number may be.
 //!
-//! Hours are wall-clock hours of the schedule's zone, the start inclusive, the end exclusive. A local time that a
-//! change of clocks skips stands for the next one that exists; one that comes twice stands for its first. A range
-//! belongs to the date it starts on and may run past midnight, except into a date with an exception of its own: an
-//! exception owns its whole date, or a holiday would be rung out of bed by the evening before.
-//!
-//! Zone transitions come through `Zone` alone, so that newer tables than the ones built in can be put under it.
+//! The customer's zones are those of the number's prefix, or the profile's `tz_default`; when there are none, nothing
+//! is dialled (S5.28). A prefix of a whole continent may span so much that no hour is lawful everywhere: then the
+//! selected zone decides, too. An extension is inside: it has no zone and no legal window.
 
-use crate::settings::{CallbackProfile, ExpiryClock, Hours, Schedule, Settings};
+use super::hours::{Calendar, Span};
+use super::task::{Source, Task};
+use crate::id::Name;
+use crate::number::{Party, zones};
+use crate::settings::{
+    CallbackProfile, ExpiryClock, Hours, LegalWindowApplies, Schedule, Settings, Tz, TzMode, TzUnknown,
+};
 use crate::time::{DateTime, Utc};
-use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
-use chrono_tz::Tz;
+use crate::zone::Zones;
+use chrono::TimeDelta;
 use std::time::Duration;
 
-/// How far ahead an opening is looked for: two years, so that a yearly exception is found in any year.
-const DAYS_AHEAD: u64 = 2 * 366;
+/// How far ahead a common opening of several hours is looked for: both changes of clocks and every holiday.
+const AHEAD: TimeDelta = TimeDelta::days(400);
+/// So many openings of one are tried for a common one.
+const OPENINGS_MAX: usize = 1_500;
 /// Stretches of open time that are added up for an expiry.
 const STRETCHES_MAX: usize = 2_000;
 
-/// The transitions of a zone.
+/// Whose callback it is, as far as hours depend on it.
 #[derive(Clone, Copy, Debug)]
-pub struct Zone(Tz);
+pub struct Whom<'a> {
+    /// How it is made.
+    pub profile: &'a CallbackProfile,
+    /// Whose line it stands in.
+    pub queue: &'a str,
+    /// Whom it calls.
+    pub number: &'a Party,
+    /// What created it: the legal window may hold for missed calls only.
+    pub source: Source,
+}
 
-impl Zone {
-    /// The zone of this name and its tables.
-    pub fn new(tz: Tz) -> Zone {
-        Zone(tz)
+impl<'a> Whom<'a> {
+    /// The customer of a task.
+    pub fn of(profile: &'a CallbackProfile, task: &'a Task) -> Whom<'a> {
+        Whom { profile, queue: &task.queue, number: &task.number, source: task.source }
     }
 
-    /// What clocks in the zone show at `at`.
-    pub fn local(self, at: DateTime<Utc>) -> NaiveDateTime {
-        at.with_timezone(&self.0).naive_local()
-    }
-
-    /// When clocks in the zone show `local`: the first time if they do so twice, the next time they show at all if
-    /// they skip it.
-    pub fn instant(self, local: NaiveDateTime) -> DateTime<Utc> {
-        match self.0.from_local_datetime(&local) {
-            LocalResult::Single(at) => at.to_utc(),
-            LocalResult::Ambiguous(first, _) => first.to_utc(),
-            LocalResult::None => self.after_gap(local),
-        }
-    }
-
-    /// The end of the gap `local` falls into: the first instant whose wall time is past it. Gaps are at most a day
-    /// long (islands that changed sides of the date line).
-    fn after_gap(self, local: NaiveDateTime) -> DateTime<Utc> {
-        let guess = local.and_utc();
-        let (mut before, mut after) = (guess - TimeDelta::hours(38), guess + TimeDelta::hours(38));
-        while after - before > TimeDelta::seconds(1) {
-            let middle = before + (after - before) / 2;
-            if self.local(middle) > local { after = middle } else { before = middle }
-        }
-        // Transitions happen on whole seconds; the search ends within one of it.
-        DateTime::from_timestamp(after.timestamp(), 0).unwrap_or(after)
+    /// Whether the legal window holds for it.
+    fn is_protected(&self) -> bool {
+        let applies = match self.profile.legal_window_applies {
+            LegalWindowApplies::All => true,
+            LegalWindowApplies::Missed => self.source.is_missed(),
+            LegalWindowApplies::None => false,
+        };
+        applies && matches!(self.number, Party::Number(_))
     }
 }
 
-/// A stretch of open time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
-    start: DateTime<Utc>,
-    end: DateTime<Utc>,
+/// The customer's side.
+#[derive(Clone, Copy, Debug)]
+enum Legal<'a> {
+    /// No law asks.
+    Free,
+    /// Open when these hours are in all of these zones.
+    In(&'a Hours, &'a [Tz]),
+    /// Nobody knows where the customer is: shut.
+    Unknown,
 }
 
-/// The calling hours of a profile; always open without a schedule.
+/// The hours in which a callback may be dialled; always open without any.
 #[derive(Clone, Copy, Debug)]
-pub struct Window<'a>(Option<&'a Schedule>);
+pub struct Window<'a> {
+    zones: &'a Zones,
+    /// Of the profile, and of the queue.
+    schedules: [Option<&'a Schedule>; 2],
+    legal: Legal<'a>,
+}
+
+/// Why a window never opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shut<'a> {
+    /// The customer's zone is neither detected nor selected (S5.28).
+    ZoneUnknown,
+    /// The schedule has no open time.
+    Never(&'a Name),
+    /// The schedules of profile and queue, or they and the customer's legal hours, have no time in common.
+    NeverMeet {
+        /// The business's.
+        schedules: Vec<&'a Name>,
+        /// The customer's.
+        zones: &'a [Tz],
+    },
+}
 
 impl<'a> Window<'a> {
-    /// The hours of a schedule.
-    pub fn new(schedule: Option<&'a Schedule>) -> Window<'a> {
-        Window(schedule)
+    /// The hours of one schedule.
+    pub fn new(zones: &'a Zones, schedule: Option<&'a Schedule>) -> Window<'a> {
+        Window { zones, schedules: [schedule, None], legal: Legal::Free }
     }
 
-    /// The hours in which a profile may dial.
-    pub fn of(settings: &'a Settings, profile: &CallbackProfile) -> Window<'a> {
-        Window(profile.schedule.as_deref().and_then(|name| settings.schedule(name)))
+    /// The business hours of a profile, and of a queue.
+    pub fn business(settings: &'a Settings, profile: &CallbackProfile, queue: Option<&str>) -> Window<'a> {
+        let named = |name: Option<&str>| name.and_then(|name| settings.schedule(name));
+        let of_profile = named(profile.schedule.as_deref());
+        let of_queue = named(queue.and_then(|queue| settings.queue(queue)).and_then(|queue| queue.schedule.as_deref()));
+        // The same one twice is one.
+        let of_queue = of_queue.filter(|queue| of_profile.is_none_or(|profile| profile.name != queue.name));
+        Window { zones: &settings.zones, schedules: [of_profile, of_queue], legal: Legal::Free }
+    }
+
+    /// The hours in which a customer may be called back, as things are at `at`.
+    pub fn of(settings: &'a Settings, whom: &Whom<'a>, at: DateTime<Utc>) -> Window<'a> {
+        let business = Window::business(settings, whom.profile, Some(whom.queue));
+        if !whom.is_protected() {
+            return business;
+        }
+        let profile = whom.profile;
+        let within = |zones: &'a [Tz]| Window { legal: Legal::In(&profile.legal_window, zones), ..business };
+        let selected = profile.tz_default.as_ref().map(std::slice::from_ref);
+        let detected = match profile.tz_mode {
+            TzMode::NumberThenDefault => zones::of(whom.number),
+            TzMode::DefaultOnly => &[],
+        };
+        if !detected.is_empty() {
+            let wide = within(detected);
+            let is_lost = || is_spread(&settings.zones, detected, at) && wide.opens(at).is_none();
+            return selected.filter(|_| is_lost()).map_or(wide, within);
+        }
+        match (selected, profile.tz_unknown) {
+            (Some(selected), _) => within(selected),
+            (None, TzUnknown::UseDefault) => within(std::slice::from_ref(&settings.system.default_timezone)),
+            (None, TzUnknown::Block) => Window { legal: Legal::Unknown, ..business },
+        }
     }
 
     /// Whether it is open at `at`.
     pub fn is_open(&self, at: DateTime<Utc>) -> bool {
-        match self.0 {
-            None => true,
-            Some(schedule) => open_at(schedule, at).is_some(),
-        }
+        !self.is_unknown() && self.calendars().all(|calendar| calendar.open_at(at).is_some())
     }
 
     /// The first instant from `at` on at which it is open: `at` itself when it is, `None` when it never opens.
     pub fn opens(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.0.map_or(Some(at), |schedule| stretch_from(schedule, at).map(|span| span.start))
+        self.stretch_from(at).map(|span| span.start)
     }
 
     /// When it closes, if it is open at `at`; `None` when it is not, or does not close within a week.
     pub fn closes(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let schedule = self.0?;
-        let mut end = open_at(schedule, at)?.end;
+        if !self.is_open(at) {
+            return None;
+        }
+        let mut end = at;
         // Ranges that touch or overlap are one opening.
-        while let Some(next) = open_at(schedule, end) {
-            end = next.end;
+        while self.is_open(end) {
+            end = self.calendars().filter_map(|calendar| calendar.open_at(end)).map(|span| span.end).min()?;
             if end - at > TimeDelta::days(7) {
                 return None;
             }
@@ -110,10 +161,9 @@ impl<'a> Window<'a> {
     /// within two years.
     pub fn after_open(&self, from: DateTime<Utc>, open: Duration) -> Option<DateTime<Utc>> {
         let mut left = TimeDelta::from_std(open).ok()?;
-        let Some(schedule) = self.0 else { return from.checked_add_signed(left) };
         let mut at = from;
         for _ in 0..STRETCHES_MAX {
-            let span = stretch_from(schedule, at)?;
+            let span = self.stretch_from(at)?;
             if span.end - span.start >= left {
                 return Some(span.start + left);
             }
@@ -122,59 +172,104 @@ impl<'a> Window<'a> {
         }
         None
     }
+
+    /// Whether `at` falls after the cut-off of a business day (S4.13): less than `cutoff` before the end of the
+    /// target's day, or after it. The target's hours are the queue's, or else the profile's. Without a cut-off, or
+    /// where the day has no end, nothing does.
+    pub fn cut_off(&self, at: DateTime<Utc>, cutoff: Duration) -> Option<CutOff> {
+        let [of_profile, of_queue] = self.schedules;
+        let target = of_queue.or(of_profile).filter(|_| !cutoff.is_zero())?;
+        let ends = self.calendar(target).day_ends(at)?;
+        let last = ends.checked_sub_signed(TimeDelta::from_std(cutoff).ok()?)?;
+        // S4.13: 16:30 is within, 16:35 is not.
+        (at > last).then(|| CutOff { next: self.opens(ends.max(at)) })
+    }
+
+    /// The reason of one that never opens from `at` on (`opens` has said so).
+    pub fn shut(&self, at: DateTime<Utc>) -> Shut<'a> {
+        let schedules = self.schedules.into_iter().flatten();
+        let zones = match self.legal {
+            Legal::Unknown => return Shut::ZoneUnknown,
+            Legal::In(_, zones) => zones,
+            Legal::Free => &[],
+        };
+        match schedules.clone().find(|schedule| self.calendar(schedule).stretch_from(at).is_none()) {
+            Some(never) => Shut::Never(&never.name),
+            None => Shut::NeverMeet { schedules: schedules.map(|schedule| &schedule.name).collect(), zones },
+        }
+    }
+
+    /// The open time from `at` on, at the least to the first end of any of its hours. Whoever is shut names the
+    /// instant at which he opens, until nobody is.
+    fn stretch_from(&self, at: DateTime<Utc>) -> Option<Span> {
+        if self.is_unknown() {
+            return None;
+        }
+        let mut start = at;
+        for _ in 0..OPENINGS_MAX {
+            let mut span = Span { start, end: DateTime::<Utc>::MAX_UTC };
+            for calendar in self.calendars() {
+                let theirs = calendar.stretch_from(start)?;
+                if theirs.start > start {
+                    span.start = theirs.start;
+                    break;
+                }
+                span.end = span.end.min(theirs.end);
+            }
+            if span.start == start {
+                return Some(span);
+            }
+            start = span.start;
+            if start - at > AHEAD && self.calendars().nth(1).is_some() {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn is_unknown(&self) -> bool {
+        matches!(self.legal, Legal::Unknown)
+    }
+
+    fn calendar(&self, schedule: &'a Schedule) -> Calendar<'a> {
+        Calendar::schedule(schedule, self.zones.zone(schedule.tz))
+    }
+
+    fn calendars(&self) -> impl Iterator<Item = Calendar<'a>> + use<'a> {
+        let window = *self;
+        let (hours, zones) = match self.legal {
+            Legal::In(hours, zones) => (Some(hours), zones),
+            Legal::Free | Legal::Unknown => (None, &[][..]),
+        };
+        let legal = hours
+            .into_iter()
+            .flat_map(move |hours| zones.iter().map(move |tz| Calendar::daily(hours, window.zones.zone(*tz))));
+        self.schedules.into_iter().flatten().map(move |schedule| window.calendar(schedule)).chain(legal)
+    }
 }
 
-/// When a task made at `from` is given up; `None`: never.
-pub fn expires_at(settings: &Settings, profile: &CallbackProfile, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let life = profile.expires_after?;
-    match profile.expiry_clock {
+/// Whether clocks differ among them; where they do not, they are one.
+fn is_spread(zones: &Zones, among: &[Tz], at: DateTime<Utc>) -> bool {
+    let mut offsets = among.iter().map(|tz| zones.zone(*tz).offset(at));
+    let first = offsets.next();
+    offsets.any(|offset| Some(offset) != first)
+}
+
+/// A reschedule that falls after the cut-off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutOff {
+    /// When the window opens next after that day; `None`: never.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// When a task made at `from` is given up; `None`: never. Open time is time in which it could be dialled, or, when
+/// that cannot be told, business hours.
+pub fn expires_at(settings: &Settings, whom: &Whom<'_>, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let life = whom.profile.expires_after?;
+    match whom.profile.expiry_clock {
         ExpiryClock::Wall => TimeDelta::from_std(life).ok().and_then(|life| from.checked_add_signed(life)),
-        ExpiryClock::Open => Window::of(settings, profile).after_open(from, life),
+        ExpiryClock::Open => Window::of(settings, whom, from)
+            .after_open(from, life)
+            .or_else(|| Window::business(settings, whom.profile, Some(whom.queue)).after_open(from, life)),
     }
-}
-
-/// The open span around `at` that ends last.
-fn open_at(schedule: &Schedule, at: DateTime<Utc>) -> Option<Span> {
-    let today = Zone::new(schedule.tz).local(at).date();
-    // Yesterday's range may run past midnight.
-    [today.pred_opt(), Some(today)]
-        .into_iter()
-        .flatten()
-        .flat_map(|date| spans(schedule, date))
-        .filter(|span| span.start <= at && at < span.end)
-        .max_by_key(|span| span.end)
-}
-
-/// The open time from `at` on: what is left of the span around it, or the next one.
-fn stretch_from(schedule: &Schedule, at: DateTime<Utc>) -> Option<Span> {
-    if let Some(span) = open_at(schedule, at) {
-        return Some(Span { start: at, end: span.end });
-    }
-    let today = Zone::new(schedule.tz).local(at).date();
-    (0..=DAYS_AHEAD).map_while(|days| today.checked_add_days(Days::new(days))).find_map(|date| {
-        let later = spans(schedule, date).filter(|span| span.start > at);
-        later.min_by_key(|span| span.start)
-    })
-}
-
-/// The ranges that start on `date`, as instants; empty ones (swallowed by a gap) are left out.
-fn spans(schedule: &Schedule, date: NaiveDate) -> impl Iterator<Item = Span> + '_ {
-    let zone = Zone::new(schedule.tz);
-    let exception = schedule.exceptions.iter().find(|exception| exception.date == date);
-    let exceptional = exception.into_iter().flat_map(|exception| exception.ranges.iter());
-    let weekly = schedule.weekly.iter().filter(move |line| exception.is_none() && line.days.contains(&date.weekday()));
-    exceptional.chain(weekly.map(|line| &line.hours)).filter_map(move |hours| {
-        let span =
-            Span { start: zone.instant(date.and_time(hours.start)), end: zone.instant(end_of(schedule, date, hours)?) };
-        (span.start < span.end).then_some(span)
-    })
-}
-
-fn end_of(schedule: &Schedule, date: NaiveDate, hours: &Hours) -> Option<NaiveDateTime> {
-    if hours.end > hours.start {
-        return Some(date.and_time(hours.end));
-    }
-    let next = date.succ_opt()?;
-    let owned = schedule.exceptions.iter().any(|exception| exception.date == next);
-    Some(next.and_time(if owned { NaiveTime::MIN } else { hours.end }))
 }

@@ -8,6 +8,7 @@ use super::report::Report;
 use super::value::{Server, Target, Value};
 use crate::id::Name;
 use crate::settings::{self, *};
+use crate::zone::Zones;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -114,6 +115,7 @@ pub(super) fn build(objects: &Objects, files: &dyn Files, report: &mut Report) -
         ivrs: Vec::new(),
         number_lists: Vec::new(),
         number_policies: Vec::new(),
+        zones: Zones::bundled(),
     };
     let shell = ShellSettings {
         sip_udp: server.socket("sip_udp"),

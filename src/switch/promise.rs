@@ -7,7 +7,7 @@ use super::{Change, NotStored, Switch, event};
 use crate::callback::planner::Step as Look;
 use crate::callback::retry;
 use crate::callback::task::{CloseReason, Source, Task, TaskState};
-use crate::callback::window::expires_at;
+use crate::callback::window::{Whom, expires_at};
 use crate::id::{CallRef, Name, TaskId, Ticket};
 use crate::limits;
 use crate::number::Party;
@@ -112,6 +112,8 @@ impl Switch {
             ServedBy::Queue(queue) => queue.clone(),
         };
         let id = TaskId(self.entropy.ulid(now.utc));
+        let whom = Whom { profile, queue: &queue, number: &new.party, source: new.source };
+        let expires_at = expires_at(settings, &whom, now.utc);
         Task {
             rule: new.rule,
             agent: match &profile.destination {
@@ -122,7 +124,7 @@ impl Switch {
             virtual_start: new.virtual_start,
             priority: new.priority,
             not_before: retry::first_try(profile, now.utc, new.not_before),
-            expires_at: expires_at(settings, profile, now.utc),
+            expires_at,
             ..Task::new(id, new.source, profile.name.clone(), queue, new.party, now.utc)
         }
     }

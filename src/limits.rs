@@ -114,3 +114,9 @@ pub const HTTP_CONNECTIONS: usize = 256;
 pub const HTTP_HEAD: Duration = Duration::from_secs(10);
 /// Octets of one HTTP request body.
 pub const HTTP_BODY_BYTES: usize = 256 * 1024;
+
+// --- Fraud (security.md T31) ---
+/// Dials of the last day that caps are counted from; beyond it the oldest is forgotten.
+pub const LEDGER_DIALS: usize = 200_000;
+/// Callers and API keys that have named other people's numbers today; beyond it new ones are not counted.
+pub const LEDGER_SOURCES: usize = 50_000;

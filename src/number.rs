@@ -116,7 +116,9 @@ pub enum Kind {
     SharedCost,
     /// Satellite networks and global services.
     Global,
-    /// Personal numbers, pagers, company-wide numbers, voicemail access.
+    /// Access to a voicemail box.
+    Voicemail,
+    /// Personal numbers, pagers, company-wide numbers.
     Other,
 }
 
@@ -247,11 +249,10 @@ fn kind(parsed: &PhoneNumber) -> Kind {
         PhoneNumberType::TollFree => Kind::TollFree,
         PhoneNumberType::PremiumRate => Kind::Premium,
         PhoneNumberType::SharedCost => Kind::SharedCost,
-        PhoneNumberType::PersonalNumber
-        | PhoneNumberType::Pager
-        | PhoneNumberType::UAN
-        | PhoneNumberType::VoiceMail
-        | PhoneNumberType::Unknown => Kind::Other,
+        PhoneNumberType::PersonalNumber | PhoneNumberType::Pager | PhoneNumberType::UAN | PhoneNumberType::Unknown => {
+            Kind::Other
+        }
+        PhoneNumberType::VoiceMail => Kind::Voicemail,
     }
 }
 

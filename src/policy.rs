@@ -3,11 +3,15 @@
 //!
 //! Refused unless shown harmless (security.md T30): a number must be valid, a fixed, mobile or VoIP line, and of the
 //! site's own country, which on shared calling codes is decided by area code: +1 876 is Jamaica, not the US. Without
-//! a country only extensions can be called. Our own numbers are refused, or we would ring ourselves.
+//! a country only extensions can be called. Our own numbers are refused, or we would ring ourselves. A
+//! `[[number_policy]]` that a rule names says otherwise for its callbacks: more countries, other types, patterns. A
+//! denied number (`[[number_list]]`) is refused whatever a policy says, an allowed one is taken although its country
+//! or type is not.
 
 use crate::number::{self, Kind, NumberError, Party};
-use crate::settings::{DidPattern, Settings};
-use std::collections::BTreeSet;
+use crate::settings::{DenyType, DidPattern, ListKind, NumberEntry, NumberPolicy, Settings};
+use crate::time::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Why a party is not called.
@@ -27,6 +31,8 @@ pub enum Refusal {
     Satellite,
     /// Not a line a person has: toll-free, pager, personal, company-wide, voicemail access.
     NotAPersonsLine,
+    /// On a deny list, or of a denied pattern.
+    Denied,
     /// One of our own numbers.
     Own,
     /// No agent has this extension.
@@ -43,6 +49,7 @@ impl fmt::Display for Refusal {
             Refusal::SharedCost => "shared-cost numbers are not called",
             Refusal::Satellite => "satellite and global-service numbers are not called",
             Refusal::NotAPersonsLine => "only fixed, mobile and VoIP lines are called",
+            Refusal::Denied => "it is on a deny list",
             Refusal::Own => "it is one of our own numbers",
             Refusal::NoSuchExtension => "no agent has this extension",
         })
@@ -52,12 +59,15 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// What the site allows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     country: Option<[u8; 2]>,
     extensions: BTreeSet<Box<str>>,
     own: BTreeSet<Box<str>>,
     own_prefixes: Vec<Box<str>>,
+    usual: NumberPolicy,
+    named: BTreeMap<Box<str>, NumberPolicy>,
+    lists: Vec<NumberEntry>,
 }
 
 impl Policy {
@@ -65,10 +75,15 @@ impl Policy {
     pub fn new(settings: &Settings) -> Policy {
         let country = settings.system.default_country.as_deref();
         number::warm_up();
+        let listed = |entry: &&NumberEntry| matches!(entry.kind, ListKind::Deny(_) | ListKind::Allow);
         let mut policy = Policy {
             country: country.and_then(|code| code.to_ascii_uppercase().as_bytes().try_into().ok()),
             extensions: settings.agents.iter().map(|agent| Box::from(&*agent.extension)).collect(),
-            ..Policy::default()
+            own: BTreeSet::new(),
+            own_prefixes: Vec::new(),
+            usual: NumberPolicy::named("default"),
+            named: settings.number_policies.iter().map(|named| (Box::from(&*named.name), named.clone())).collect(),
+            lists: settings.number_lists.iter().filter(listed).cloned().collect(),
         };
         let dids = settings.inbound_routes.iter().map(|route| &route.did);
         let exact = dids.clone().filter_map(|did| match did {
@@ -92,6 +107,11 @@ impl Policy {
         policy
     }
 
+    /// The `[[number_policy]]` of this name; what holds for rules that name none.
+    pub fn under(&self, name: Option<&str>) -> &NumberPolicy {
+        name.and_then(|name| self.named.get(name)).unwrap_or(&self.usual)
+    }
+
     /// Reads what was typed or signalled: an agent's extension first, then a number.
     pub fn read(&self, input: &str) -> Result<Party, NumberError> {
         if self.extensions.contains(input.trim()) {
@@ -102,36 +122,73 @@ impl Policy {
     }
 
     /// Reads and judges: the one door for numbers that come from outside.
-    pub fn admit(&self, input: &str) -> Result<Party, Refusal> {
+    pub fn admit(&self, input: &str, under: Option<&str>, at: DateTime<Utc>) -> Result<Party, Refusal> {
         let party = self.read(input).map_err(Refusal::Unreadable)?;
-        self.judge(&party)?;
+        self.judge(&party, under, at)?;
         Ok(party)
     }
 
-    /// Whether this party may be called.
-    pub fn judge(&self, party: &Party) -> Result<(), Refusal> {
+    /// Whether this party may be called at `at` under the policy of this name.
+    pub fn judge(&self, party: &Party, under: Option<&str>, at: DateTime<Utc>) -> Result<(), Refusal> {
         let number = match party {
             Party::Extension(extension) => {
                 return if self.extensions.contains(extension) { Ok(()) } else { Err(Refusal::NoSuchExtension) };
             }
             Party::Number(number) => number,
         };
+        let policy = self.under(under);
         let facts = number::facts(number).ok_or(Refusal::Unreadable(NumberError::NotANumber))?;
-        match facts.kind {
-            Kind::FixedOrMobile | Kind::Voip => {}
-            Kind::Premium => return Err(Refusal::Premium),
-            Kind::SharedCost => return Err(Refusal::SharedCost),
-            Kind::Global => return Err(Refusal::Satellite),
-            Kind::TollFree | Kind::Other => return Err(Refusal::NotAPersonsLine),
-        }
-        let home = self.country.ok_or(Refusal::NoCountry)?;
-        if facts.country != Some(home) {
-            return Err(Refusal::Foreign);
-        }
-        let in_own_block = self.own_prefixes.iter().any(|prefix| number.starts_with(&**prefix));
-        if in_own_block || self.own.contains(number) {
+        let is_own = self.own.contains(number) || self.own_prefixes.iter().any(|own| number.starts_with(&**own));
+        if is_own && policy.own_dids_denied {
             return Err(Refusal::Own);
         }
-        Ok(())
+        match self.listed(number, at) {
+            Some(ListKind::Deny(_)) => return Err(Refusal::Denied),
+            Some(ListKind::Allow) => return Ok(()),
+            Some(ListKind::Vip | ListKind::Exclusive(_)) | None => {}
+        }
+        if policy.deny_patterns.iter().any(|pattern| matches(pattern, number)) {
+            return Err(Refusal::Denied);
+        }
+        of_a_kind(policy, facts.kind)?;
+        let home = self.country.ok_or(Refusal::NoCountry)?;
+        let is_home = if policy.countries.is_empty() {
+            facts.country == Some(home)
+        } else {
+            policy.countries.iter().any(|country| facts.country.is_some_and(|of| country.as_bytes() == of))
+        };
+        if is_home { Ok(()) } else { Err(Refusal::Foreign) }
     }
+
+    /// What a list that is in force says of this number; the first entry wins.
+    fn listed(&self, number: &str, at: DateTime<Utc>) -> Option<&ListKind> {
+        let entry = self.lists.iter().find(|entry| is_valid(entry, at) && matches(&entry.pattern, number))?;
+        Some(&entry.kind)
+    }
+}
+
+/// Whether a list entry is in force.
+pub fn is_valid(entry: &NumberEntry, at: DateTime<Utc>) -> bool {
+    entry.valid_from.is_none_or(|from| from <= at) && entry.valid_until.is_none_or(|until| at < until)
+}
+
+/// Whether `number` (E.164 with `+`) is what a pattern names.
+pub fn matches(pattern: &DidPattern, number: &str) -> bool {
+    match pattern {
+        DidPattern::Exact(exact) => exact == number,
+        DidPattern::Prefix(prefix) => number.starts_with(prefix.as_str()),
+    }
+}
+
+fn of_a_kind(policy: &NumberPolicy, kind: Kind) -> Result<(), Refusal> {
+    let (named, refusal) = match kind {
+        Kind::FixedOrMobile | Kind::Voip => return Ok(()),
+        Kind::Premium => (DenyType::Premium, Refusal::Premium),
+        Kind::SharedCost => (DenyType::SharedCost, Refusal::SharedCost),
+        Kind::Global => (DenyType::Satellite, Refusal::Satellite),
+        Kind::Voicemail => (DenyType::VoicemailAccess, Refusal::NotAPersonsLine),
+        // No policy can allow them: nobody answers there who asked to be called.
+        Kind::TollFree | Kind::Other => return Err(Refusal::NotAPersonsLine),
+    };
+    if policy.deny_types.contains(&named) { Err(refusal) } else { Ok(()) }
 }

@@ -168,6 +168,13 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The number policy that the rule of this name sets for its callbacks.
+    pub fn policy_of_rule(&self, rule: Option<&str>) -> Option<&NumberPolicy> {
+        self.number_policy(self.rule(rule?)?.number_policy.as_deref()?)
+    }
+}
+
 impl Default for Server {
     fn default() -> Server {
         Server {

@@ -1,5 +1,6 @@
 //! Why a callback is not being dialled: the exact gate, in one sentence (`held_by`).
 
+use super::ledger::Cap;
 use super::task::TaskState;
 use crate::id::Name;
 use crate::settings::Tz;
@@ -50,6 +51,8 @@ pub enum Hold {
     ProfileLines(Name, u32),
     /// `system.max_originates_per_min`.
     Rate(u32),
+    /// A cap against abuse of the number.
+    Capped(Cap),
     /// Nobody is logged in who could serve it.
     NobodyLoggedIn(Name),
     /// Everybody who could serve it is busy.
@@ -82,6 +85,16 @@ impl fmt::Display for Hold {
             Hold::Lines(max) => write!(f, "all {max} callback lines are in use (system.max_callback_lines)"),
             Hold::ProfileLines(profile, max) => write!(f, "all {max} lines of the profile {profile} are in use"),
             Hold::Rate(max) => write!(f, "{max} callbacks a minute are reached (system.max_originates_per_min)"),
+            Hold::Capped(Cap::Daily(max, until)) => {
+                write!(f, "the number was dialled {max} times in a day (daily_max); again at {}", at(until))
+            }
+            Hold::Capped(Cap::Unconfirmed(until)) => {
+                write!(f, "nobody has confirmed this number: it is rung once a day; again at {}", at(until))
+            }
+            Hold::Capped(Cap::Block(until)) => {
+                write!(f, "numbers like this one were dialled often in the last hour; again at {}", at(until))
+            }
+            Hold::Capped(Cap::Breaker(why)) => write!(f, "the breaker is open: {why}"),
             Hold::NobodyLoggedIn(queue) => write!(f, "no agent of the queue {queue} is logged in and reachable"),
             Hold::AgentsBusy(queue) => write!(f, "no agent of the queue {queue} is free"),
             Hold::Behind(ahead) => write!(f, "{ahead} ahead in line"),

@@ -3,6 +3,7 @@
 
 pub mod hold;
 mod hours;
+pub mod ledger;
 pub mod planner;
 pub mod retry;
 pub mod rule;

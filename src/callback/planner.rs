@@ -6,6 +6,7 @@
 //! an attempt, and holds law 2: one live attempt per number, within window and caps.
 
 use super::hold::{Hold, Undialable};
+use super::ledger::Ledger;
 use super::retry::{Next, Verdict};
 use super::task::{CloseReason, Task, TaskState};
 use super::window::{Shut, Whom, Window};
@@ -75,6 +76,7 @@ pub struct Planner {
     live: usize,
     live_of: BTreeMap<Name, usize>,
     starts: VecDeque<DateTime<Utc>>,
+    ledger: Ledger,
 }
 
 // --- What is held ---
@@ -132,6 +134,16 @@ impl Planner {
     /// None is open.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
+    }
+
+    /// What was dialled lately.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The same, to write into.
+    pub fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 
     /// Attempts under way.
@@ -223,7 +235,7 @@ impl Planner {
         // A due task held by the rate alone is distributed again when the oldest start leaves the minute.
         let held = max > 0 && self.starts.len() >= max;
         let slot = self.starts.front().filter(|_| held).map(|oldest| *oldest + MINUTE);
-        [look, slot].into_iter().flatten().min()
+        [look, slot, self.ledger.next_release()].into_iter().flatten().min()
     }
 
     /// Looks at the tasks whose instant has come, a bounded number of them (`next_wake` stays in the past when there
@@ -235,6 +247,7 @@ impl Planner {
         mut undialable: impl FnMut(&Task) -> Option<Undialable>,
     ) -> Vec<Step> {
         self.starts_until(now);
+        self.ledger.release(now);
         self.quarantine.retain(|_, until| *until > now);
         let mut steps = Vec::new();
         for _ in 0..LOOKS_AT_ONCE {
@@ -479,6 +492,8 @@ impl Planner {
         if self.active.contains_key(&task.number) {
             return Err(Hold::NumberBusy);
         }
+        let policy = settings.policy_of_rule(task.rule.as_deref());
+        self.ledger.allows(now, policy, task).map_err(Hold::Capped)?;
         match profile.max_lines {
             Some(max) if self.live_of.get(&profile.name).copied().unwrap_or(0) >= max as usize => {
                 Err(Hold::ProfileLines(profile.name.clone(), max))

@@ -11,7 +11,7 @@ use crate::agent::State;
 use crate::callback::hold::Hold;
 use crate::callback::planner::{Agents, Around};
 use crate::callback::rule;
-use crate::callback::task::{CloseReason, Source, Task, TaskState};
+use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
 use crate::id::{Name, ReplyTo, TaskId};
 use crate::limits;
 use crate::number::Party;
@@ -125,7 +125,13 @@ impl Switch {
         if self.is_being_stored(new.idempotency_key.as_deref()) {
             return Err(Refused::Conflict { detail: "a request with this Idempotency-Key is being stored".to_owned() });
         }
-        let party = self.policy.admit(&new.number).map_err(|refusal| invalid("number", refusal.to_string()))?;
+        let under = new
+            .queue
+            .as_deref()
+            .and_then(|queue| settings.queue(queue))
+            .and_then(|queue| rule::rules_of(&settings, queue).find(|rule| rule.enabled)?.number_policy.as_deref());
+        let party =
+            self.policy.admit(&new.number, under, now.utc).map_err(|refusal| invalid("number", refusal.to_string()))?;
         let queue = match (&new.queue, &settings.queues[..]) {
             (Some(name), _) => {
                 settings.queue(name).ok_or_else(|| invalid("queue", format!("there is no queue named {name}")))?
@@ -166,6 +172,7 @@ impl Switch {
         let mut task = self.new_task(now, &settings, profile, wanted);
         task.agent = new.agent.map(Name::from).or(task.agent);
         task.data = new.data;
+        task.number_origin = NumberOrigin::Given;
         task.idempotency_key = new.idempotency_key;
         let older = self.merge(&mut task);
         let change = Change::PutTask(Box::new(task.clone()));

@@ -61,7 +61,7 @@ impl Switch {
             self.ua.refuse(now.tick, arrival.leg, 404, Vec::new());
             return;
         };
-        if self.policy.judge(&party).is_err() {
+        if self.policy.judge(&party, None, now.utc).is_err() {
             self.ua.refuse(now.tick, arrival.leg, 403, Vec::new());
             return;
         }

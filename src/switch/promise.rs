@@ -6,7 +6,7 @@ use super::offer::{Offer, Step, Wish};
 use super::{Change, NotStored, Switch, event};
 use crate::callback::planner::Step as Look;
 use crate::callback::retry;
-use crate::callback::task::{CloseReason, Source, Task, TaskState};
+use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
 use crate::callback::window::{Whom, expires_at};
 use crate::id::{CallRef, Name, TaskId, Ticket};
 use crate::limits;
@@ -68,6 +68,14 @@ impl Switch {
             super::legs::Who::Agent(_) => None,
         });
         task.origin_call = Some(id);
+        task.number_origin = self.origin_of(id, &task.number, task.in_trunk.as_deref());
+        task.requested_by = task.ani.clone();
+        if task.number_origin == NumberOrigin::Typed {
+            // Withheld callers are many people: what they name is confirmed by key, not counted.
+            if let Some(source) = self.calls.get(&id).and_then(|call| call.customer.as_ref()) {
+                self.planner.ledger_mut().named(now.utc, source.as_str());
+            }
+        }
         let older = self.merge(&mut task);
         self.keep_standing(id);
         let full = self.planner.len() >= limits::OPEN_TASKS;
@@ -78,6 +86,17 @@ impl Switch {
             return;
         }
         self.commit(vec![change], Pending::Promise(Box::new(promise)));
+    }
+
+    /// How the number of a wish is known: the caller's own, or one that he typed (security.md T33).
+    fn origin_of(&self, call: CallRef, number: &Party, trunk: Option<&str>) -> NumberOrigin {
+        let is_own = self.calls.get(&call).is_some_and(|call| call.customer.as_ref() == Some(number));
+        let is_trusted = trunk.is_none_or(|trunk| self.settings.trunk(trunk).is_some_and(|trunk| trunk.trusted));
+        match (is_own, is_trusted) {
+            (true, true) => NumberOrigin::Trusted,
+            (true, false) => NumberOrigin::Signalled,
+            (false, _) => NumberOrigin::Typed,
+        }
     }
 
     /// One open task per number and queue (model.md, dedupe): the new one takes the earliest place. The older ones are
@@ -311,7 +330,9 @@ impl Switch {
         let settings = self.settings.clone();
         let policy = &self.policy;
         let undialable = |task: &Task| {
-            policy.judge(&task.number).err().map(|refusal| refusal.to_string()).or_else(|| {
+            let rule = task.rule.as_deref().and_then(|rule| settings.rule(rule));
+            let under = rule.and_then(|rule| rule.number_policy.as_deref());
+            policy.judge(&task.number, under, now.utc).err().map(|refusal| refusal.to_string()).or_else(|| {
                 let profile = settings.profile(&task.profile)?;
                 route::outbound_to(&settings, &task.number, &profile.dial_prefix, &profile.trunks)
                     .err()

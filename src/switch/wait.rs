@@ -97,8 +97,8 @@ impl Switch {
     pub(super) fn waiting_key(&mut self, now: Now, id: CallRef, key: char) {
         let Some((rule, step)) = self.with_offer(id, |switch, offer, call| {
             let rule = switch.rule_for_key(now, call, offer, key)?;
-            let caller = switch.caller_of(call);
-            let read = |digits: &str| switch.read_number(digits, rule);
+            let caller = switch.caller_of(now, call, rule);
+            let read = |digits: &str| switch.read_number(now, call, digits, rule);
             let step = offer.key(now.tick, key, &Caller { rule, ani: caller, read: &read });
             Some((rule.name.clone(), step))
         }) else {
@@ -114,8 +114,8 @@ impl Switch {
     pub(super) fn waiting_pause(&mut self, now: Now, id: CallRef) {
         let Some(step) = self.with_offer(id, |switch, offer, call| {
             let rule = switch.rule_in_force(call)?;
-            let caller = switch.caller_of(call);
-            let read = |digits: &str| switch.read_number(digits, rule);
+            let caller = switch.caller_of(now, call, rule);
+            let read = |digits: &str| switch.read_number(now, call, digits, rule);
             Some(offer.pause(now.tick, &Caller { rule, ani: caller, read: &read }))
         }) else {
             return;
@@ -276,21 +276,33 @@ impl Switch {
     }
 
     /// The calling number, when it may be called back (S2.9, S2.11).
-    fn caller_of(&self, call: &super::call::Call) -> Option<Wish> {
+    fn caller_of(&self, now: Now, call: &super::call::Call, rule: &CallbackRule) -> Option<Wish> {
         let Story::Waiting(waiting) = &call.story else { return None };
         let party = call.customer.clone()?;
-        self.policy.judge(&party).ok()?;
+        self.policy.judge(&party, rule.number_policy.as_deref(), now.utc).ok()?;
         Some(Wish { party, raw: waiting.ani.clone() })
     }
 
     /// Reads typed digits and judges them: an extension of ours, or a number that may be called.
-    fn read_number(&self, digits: &str, rule: &CallbackRule) -> Result<Party, BadTry> {
+    fn read_number(
+        &self,
+        now: Now,
+        call: &super::call::Call,
+        digits: &str,
+        rule: &CallbackRule,
+    ) -> Result<Party, BadTry> {
         let party = self.policy.read(digits).map_err(|_| BadTry::NotANumber)?;
         // An extension is as long as it is; `min_digits` speaks of numbers.
         if matches!(party, Party::Number(_)) && digits.len() < usize::from(rule.min_digits) {
             return Err(BadTry::NotANumber);
         }
-        self.policy.judge(&party).map_err(|_| BadTry::NotAllowed)?;
+        self.policy.judge(&party, rule.number_policy.as_deref(), now.utc).map_err(|_| BadTry::NotAllowed)?;
+        // Nobody has a stranger rung for him again and again (security.md T31).
+        let is_own = call.customer.as_ref() == Some(&party) || matches!(party, Party::Extension(_));
+        let source = call.customer.as_ref().map_or("", Party::as_str);
+        if !is_own && !source.is_empty() && !self.planner.ledger().may_name(now.utc, source) {
+            return Err(BadTry::NotAllowed);
+        }
         Ok(party)
     }
 

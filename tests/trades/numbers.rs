@@ -4,7 +4,12 @@ use crate::site::site;
 use ringback::number::{NumberError, Party, facts, read, spoken, written};
 use ringback::policy::{Policy, Refusal};
 use ringback::settings::{DidPattern, NumberFormat};
+use ringback::time::{DateTime, Utc};
 use std::fs;
+
+fn noon() -> DateTime<Utc> {
+    "2026-11-20T12:00:00Z".parse().expect("an instant")
+}
 
 fn number(text: &str) -> Result<Party, NumberError> {
     Ok(Party::Number(text.into()))
@@ -77,8 +82,8 @@ fn an_extension_is_never_taken_for_a_national_number() {
 
     assert_eq!(policy.read("1001"), Ok(Party::Extension("1001".into())));
     assert_eq!(policy.read("1003"), Err(NumberError::Short));
-    assert_eq!(policy.judge(&Party::Extension("1001".into())), Ok(()));
-    assert_eq!(policy.judge(&Party::Extension("1003".into())), Err(Refusal::NoSuchExtension));
+    assert_eq!(policy.judge(&Party::Extension("1001".into()), None, noon()), Ok(()));
+    assert_eq!(policy.judge(&Party::Extension("1003".into()), None, noon()), Err(Refusal::NoSuchExtension));
 }
 
 #[test]
@@ -86,7 +91,7 @@ fn the_policy_lets_the_sites_own_country_pass_and_nothing_costly() {
     // security.md T30
     let policy = Policy::new(&site());
 
-    assert_eq!(policy.admit("2025550123"), Ok(Party::Number("+12025550123".into())));
+    assert_eq!(policy.admit("2025550123", None, noon()), Ok(Party::Number("+12025550123".into())));
     let refused = [
         ("+18765550100", Refusal::Foreign), // Jamaica shares +1.
         ("+12423221234", Refusal::Foreign), // So do the Bahamas.
@@ -98,10 +103,10 @@ fn the_policy_lets_the_sites_own_country_pass_and_nothing_costly() {
         ("911", Refusal::Unreadable(NumberError::Short)),
     ];
     for (input, refusal) in refused {
-        assert_eq!(policy.admit(input), Err(refusal), "{input}");
+        assert_eq!(policy.admit(input, None, noon()), Err(refusal), "{input}");
     }
     for satellite in ["+870773111632", "+881612345678", "+88213300655", "+883510012345", "+979123456789"] {
-        assert_eq!(policy.admit(satellite), Err(Refusal::Satellite), "{satellite}");
+        assert_eq!(policy.admit(satellite, None, noon()), Err(Refusal::Satellite), "{satellite}");
     }
 }
 
@@ -111,19 +116,19 @@ fn without_a_country_only_extensions_can_be_called() {
     site.system.default_country = None;
     let policy = Policy::new(&site);
 
-    assert_eq!(policy.admit("1002"), Ok(Party::Extension("1002".into())));
-    assert_eq!(policy.admit("+12025550123"), Err(Refusal::NoCountry));
-    assert_eq!(policy.admit("2025550123"), Err(Refusal::Unreadable(NumberError::NeedsCountry)));
+    assert_eq!(policy.admit("1002", None, noon()), Ok(Party::Extension("1002".into())));
+    assert_eq!(policy.admit("+12025550123", None, noon()), Err(Refusal::NoCountry));
+    assert_eq!(policy.admit("2025550123", None, noon()), Err(Refusal::Unreadable(NumberError::NeedsCountry)));
 }
 
 #[test]
 fn our_own_blocks_are_refused_and_a_catch_all_route_is_no_block() {
     let mut site = site();
     site.inbound_routes[0].did = DidPattern::Prefix("+1202555".into());
-    assert_eq!(Policy::new(&site).admit("+12025550177"), Err(Refusal::Own));
+    assert_eq!(Policy::new(&site).admit("+12025550177", None, noon()), Err(Refusal::Own));
 
     site.inbound_routes[0].did = DidPattern::Prefix(String::new());
-    assert!(Policy::new(&site).admit("+12025550177").is_ok());
+    assert!(Policy::new(&site).admit("+12025550177", None, noon()).is_ok());
 }
 
 #[test]
@@ -143,7 +148,7 @@ fn no_hostile_number_of_the_corpus_is_ever_admitted() {
             if *country == "JM" && path.ends_with("number-carib-876.txt") {
                 continue;
             }
-            assert!(policy.admit(text.trim_end()).is_err(), "{} in {country}", path.display());
+            assert!(policy.admit(text.trim_end(), None, noon()).is_err(), "{} in {country}", path.display());
         }
     }
     assert_eq!(files, 14);

@@ -1,0 +1,345 @@
+//! What was dialled lately, and what that forbids now: caps per number, block and source, and the breaker
+//! (security.md T30, T31, T33).
+//!
+//! A fraudster who passes the checks of `policy` still needs volume, or one victim rung again and again. So each number
+//! is dialled `daily_max` times a day, a number that nobody has confirmed once a day, each block of numbers (all but
+//! the last four digits) ten times an hour, and one caller or API key may name three numbers a day that are not his
+//! own. When dials that somebody else asked for lead to nobody who wants them, or an hour has twice the dials of a
+//! usual one, the breaker opens: automatic dialling stops until a person has looked.
+//!
+//! Extensions are ours and are not counted. Everything here follows from attempts, so a restart finds it out again.
+
+use super::task::{NumberOrigin, Task};
+use crate::limits;
+use crate::number::Party;
+use crate::settings::{ConfirmByKey, NumberPolicy};
+use crate::time::{DateTime, Utc};
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+
+/// Dials of one block an hour.
+pub const BLOCK_HOURLY: usize = 10;
+/// Numbers of other people that one source may name a day.
+pub const SOURCE_DAILY: usize = 3;
+/// Dials on somebody else's word that are looked at for the breaker.
+const WATCHED: usize = 10;
+/// So many of them must be known before it judges.
+const WATCHED_LEAST: usize = 8;
+/// How far back they count.
+const WATCHED_FOR: TimeDelta = TimeDelta::days(7);
+/// Fewer wanted ones among a hundred are an attack.
+const WANTED_LEAST_PERCENT: usize = 20;
+/// Hours that make the usual one.
+const USUAL_HOURS: usize = 7 * 24;
+/// Before so many hours with dials are known, none is usual.
+const USUAL_KNOWN: u32 = 24;
+/// A site's usual hour is never taken for less.
+const USUAL_LEAST: u32 = 60;
+const DAY: TimeDelta = TimeDelta::days(1);
+const HOUR: TimeDelta = TimeDelta::hours(1);
+
+/// Why automatic dialling has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tripped {
+    /// Calls to numbers that others named are not wanted by those who answer, or nobody answers.
+    Unwanted,
+    /// Twice the dials of a usual hour.
+    Surge,
+}
+
+impl Tripped {
+    /// One word for records, metrics and pages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Tripped::Unwanted => "unwanted",
+            Tripped::Surge => "surge",
+        }
+    }
+}
+
+impl fmt::Display for Tripped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tripped::Unwanted => {
+                "calls to numbers that somebody else named are hardly ever wanted; such numbers are not dialled until \
+                 a person resumes"
+            }
+            Tripped::Surge => {
+                "this hour has twice the automatic calls of a usual one; nothing is dialled until a person resumes"
+            }
+        })
+    }
+}
+
+/// What the ledger has against a dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cap {
+    /// `daily_max` dials of this number in 24 hours; again then.
+    Daily(u32, DateTime<Utc>),
+    /// Nobody has confirmed this number: once a day; again then.
+    Unconfirmed(DateTime<Utc>),
+    /// The block has had its dials for an hour; again then.
+    Block(DateTime<Utc>),
+    /// The breaker is open.
+    Breaker(Tripped),
+}
+
+impl Cap {
+    /// When it ends by itself.
+    pub const fn until(self) -> Option<DateTime<Utc>> {
+        match self {
+            Cap::Daily(_, until) | Cap::Unconfirmed(until) | Cap::Block(until) => Some(until),
+            Cap::Breaker(_) => None,
+        }
+    }
+}
+
+/// How a dial ended, as far as fraud is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Somebody answered and took the call.
+    Yes,
+    /// Nobody did, or he did not want it.
+    No,
+}
+
+#[derive(Clone, Debug)]
+struct Watched {
+    number: Box<str>,
+    at: DateTime<Utc>,
+    wanted: Option<Wanted>,
+}
+
+/// Dials of the last day.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    usual: NumberPolicy,
+    numbers: BTreeMap<Box<str>, VecDeque<DateTime<Utc>>>,
+    blocks: BTreeMap<Box<str>, VecDeque<DateTime<Utc>>>,
+    sources: BTreeMap<Box<str>, VecDeque<DateTime<Utc>>>,
+    /// Numbers whose owner has said yes, and when last.
+    confirmed: BTreeMap<Box<str>, DateTime<Utc>>,
+    watched: VecDeque<Watched>,
+    hours: VecDeque<(i64, u32)>,
+    /// All dials in order, for forgetting.
+    order: VecDeque<(DateTime<Utc>, Box<str>)>,
+    tripped: Option<Tripped>,
+    /// When a cap that is reached now will have room again.
+    releases: BTreeSet<DateTime<Utc>>,
+}
+
+/// Whether the number is somebody's own word for somebody else (security.md T33).
+pub fn is_untrusted(task: &Task) -> bool {
+    match task.number_origin {
+        NumberOrigin::Trusted | NumberOrigin::Signalled => false,
+        NumberOrigin::Typed | NumberOrigin::Given => true,
+    }
+}
+
+/// Whether the customer presses a key before an agent is joined.
+pub fn needs_confirmation(policy: &NumberPolicy, task: &Task) -> bool {
+    matches!(task.number, Party::Number(_))
+        && match policy.confirm_by_key {
+            ConfirmByKey::Never => false,
+            ConfirmByKey::Untrusted => is_untrusted(task),
+            ConfirmByKey::Always => true,
+        }
+}
+
+impl Default for Ledger {
+    fn default() -> Ledger {
+        Ledger {
+            usual: NumberPolicy::named("default"),
+            numbers: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
+            watched: VecDeque::new(),
+            hours: VecDeque::new(),
+            order: VecDeque::new(),
+            tripped: None,
+            releases: BTreeSet::new(),
+        }
+    }
+}
+
+impl Ledger {
+    /// Whether `task` may be dialled now, under the policy that its rule names.
+    pub fn allows(&self, now: DateTime<Utc>, policy: Option<&NumberPolicy>, task: &Task) -> Result<(), Cap> {
+        let policy = policy.unwrap_or(&self.usual);
+        let Party::Number(number) = &task.number else { return Ok(()) };
+        match self.tripped {
+            Some(Tripped::Surge) => return Err(Cap::Breaker(Tripped::Surge)),
+            Some(Tripped::Unwanted) if is_untrusted(task) => return Err(Cap::Breaker(Tripped::Unwanted)),
+            Some(Tripped::Unwanted) | None => {}
+        }
+        let most = policy.daily_max as usize;
+        if let Some(until) = self.numbers.get(number).and_then(|dials| full(dials, now, DAY, most)) {
+            return Err(Cap::Daily(policy.daily_max, until));
+        }
+        let must_confirm = needs_confirmation(policy, task) && !self.confirmed.contains_key(number);
+        if let Some(until) =
+            self.numbers.get(number).and_then(|dials| full(dials, now, DAY, 1)).filter(|_| must_confirm)
+        {
+            return Err(Cap::Unconfirmed(until));
+        }
+        match self.blocks.get(block(number)).and_then(|dials| full(dials, now, HOUR, BLOCK_HOURLY)) {
+            Some(until) => Err(Cap::Block(until)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `source` may name another number that is not his own today.
+    pub fn may_name(&self, now: DateTime<Utc>, source: &str) -> bool {
+        self.sources.get(source).is_none_or(|named| full(named, now, DAY, SOURCE_DAILY).is_none())
+    }
+
+    /// He has.
+    pub fn named(&mut self, now: DateTime<Utc>, source: &str) {
+        if self.sources.len() >= limits::LEDGER_SOURCES {
+            self.sources.retain(|_, named| named.back().is_some_and(|last| *last + DAY > now));
+        }
+        if self.sources.len() < limits::LEDGER_SOURCES || self.sources.contains_key(source) {
+            let named = self.sources.entry(source.into()).or_default();
+            named.push_back(now);
+            while named.len() > SOURCE_DAILY {
+                named.pop_front();
+            }
+        }
+    }
+
+    /// The customer of `task` is dialled. Returns why the breaker opens, if it does.
+    pub fn dialled(&mut self, now: DateTime<Utc>, task: &Task) -> Option<Tripped> {
+        let Party::Number(number) = &task.number else { return None };
+        self.forget(now);
+        self.numbers.entry(number.clone()).or_default().push_back(now);
+        let in_block = self.blocks.entry(block(number).into()).or_default();
+        in_block.push_back(now);
+        self.releases.insert(now + DAY);
+        self.releases.extend(full(in_block, now, HOUR, BLOCK_HOURLY));
+        self.order.push_back((now, number.clone()));
+        if is_untrusted(task) {
+            self.watched.push_back(Watched { number: number.clone(), at: now, wanted: None });
+        }
+        let hour = now.timestamp().div_euclid(3_600);
+        match self.hours.back_mut() {
+            Some((last, count)) if *last == hour => *count += 1,
+            Some(_) | None => self.hours.push_back((hour, 1)),
+        }
+        while self.hours.front().is_some_and(|(first, _)| *first + USUAL_HOURS as i64 <= hour) {
+            self.hours.pop_front();
+        }
+        let this = self.hours.back().map_or(0, |(_, count)| *count);
+        let is_surge = self.usual_hour(hour).is_some_and(|usual| this > 2 * usual);
+        if is_surge { self.trip(Tripped::Surge) } else { self.judge(now) }
+    }
+
+    /// The dial of this number has ended. Returns why the breaker opens, if it does.
+    pub fn ended(&mut self, now: DateTime<Utc>, number: &Party, wanted: Wanted) -> Option<Tripped> {
+        let Party::Number(number) = number else { return None };
+        if wanted == Wanted::Yes {
+            self.confirmed.insert(number.clone(), now);
+        }
+        let open = self.watched.iter_mut().rev().find(|dial| dial.number == *number && dial.wanted.is_none());
+        if let Some(dial) = open {
+            dial.wanted = Some(wanted);
+        }
+        self.judge(now)
+    }
+
+    /// The customer has said that he never asked: his number is not confirmed any more.
+    pub fn disowned(&mut self, number: &Party) {
+        self.confirmed.remove(number.as_str());
+    }
+
+    /// When something may be dialled again that a cap holds.
+    pub fn next_release(&self) -> Option<DateTime<Utc>> {
+        self.releases.first().copied()
+    }
+
+    /// That instant has come.
+    pub fn release(&mut self, now: DateTime<Utc>) {
+        while self.releases.first().is_some_and(|at| *at <= now) {
+            self.releases.pop_first();
+        }
+    }
+
+    /// Why automatic dialling has stopped.
+    pub fn tripped(&self) -> Option<Tripped> {
+        self.tripped
+    }
+
+    /// A person has looked, and dialling goes on. What has been watched so far is not held against anybody again.
+    pub fn resume(&mut self, now: DateTime<Utc>) {
+        self.tripped = None;
+        self.watched.clear();
+        let hour = now.timestamp().div_euclid(3_600);
+        self.hours.retain(|(at, _)| *at != hour);
+    }
+
+    /// The dials of a usual hour: the mean of the hours of the last week in which anything was dialled.
+    fn usual_hour(&self, now: i64) -> Option<u32> {
+        let before = self.hours.iter().filter(|(hour, _)| *hour != now);
+        let (hours, dials) = before.fold((0u32, 0u32), |(hours, dials), (_, count)| (hours + 1, dials + count));
+        (hours >= USUAL_KNOWN).then(|| (dials / hours).max(USUAL_LEAST))
+    }
+
+    fn judge(&mut self, now: DateTime<Utc>) -> Option<Tripped> {
+        while self.watched.len() > WATCHED || self.watched.front().is_some_and(|dial| dial.at + WATCHED_FOR <= now) {
+            self.watched.pop_front();
+        }
+        let known = self.watched.iter().filter_map(|dial| dial.wanted);
+        let (known, wanted) =
+            known.fold((0, 0), |(known, wanted), was| (known + 1, wanted + usize::from(was == Wanted::Yes)));
+        let unwanted = known >= WATCHED_LEAST && wanted * 100 < known * WANTED_LEAST_PERCENT;
+        // Ten on the way at once, and none of them known to be wanted, is no better.
+        let blind = self.watched.len() == WATCHED && wanted == 0;
+        if unwanted || blind { self.trip(Tripped::Unwanted) } else { None }
+    }
+
+    fn trip(&mut self, why: Tripped) -> Option<Tripped> {
+        let is_news = self.tripped != Some(why) && self.tripped != Some(Tripped::Surge);
+        if is_news {
+            self.tripped = Some(why);
+        }
+        is_news.then_some(why)
+    }
+
+    fn forget(&mut self, now: DateTime<Utc>) {
+        while self.order.len() >= limits::LEDGER_DIALS || self.order.front().is_some_and(|(at, _)| *at + DAY <= now) {
+            let Some((at, number)) = self.order.pop_front() else { break };
+            drop_first(&mut self.numbers, &number, at);
+            drop_first(&mut self.blocks, block(&number), at);
+        }
+        if self.confirmed.len() >= limits::LEDGER_DIALS
+            && let Some(oldest) = self.confirmed.iter().min_by_key(|(_, at)| **at).map(|(number, _)| number.clone())
+        {
+            self.confirmed.remove(&oldest);
+        }
+    }
+}
+
+/// When `dials` within `span` before `now` are fewer than `most` again; `None` when they are now.
+fn full(dials: &VecDeque<DateTime<Utc>>, now: DateTime<Utc>, span: TimeDelta, most: usize) -> Option<DateTime<Utc>> {
+    let Some(most_before) = most.checked_sub(1) else { return Some(now + span) };
+    // The dial that has to grow old before another one fits.
+    let decisive = *dials.iter().rev().nth(most_before)?;
+    (decisive + span > now).then_some(decisive + span)
+}
+
+fn drop_first(dials: &mut BTreeMap<Box<str>, VecDeque<DateTime<Utc>>>, key: &str, at: DateTime<Utc>) {
+    if let Some(of) = dials.get_mut(key) {
+        if of.front() == Some(&at) {
+            of.pop_front();
+        }
+        if of.is_empty() {
+            dials.remove(key);
+        }
+    }
+}
+
+/// All but the last four digits: numbers that are let together, and abused together.
+fn block(number: &str) -> &str {
+    &number[..number.len().saturating_sub(4)]
+}

@@ -190,8 +190,9 @@ impl<'a> Window<'a> {
         let schedules = self.schedules.into_iter().flatten();
         let zones = match self.legal {
             Legal::Unknown => return Shut::ZoneUnknown,
-            Legal::In(_, zones) => zones,
-            Legal::Free => &[],
+            // The law is not to blame when the schedules alone never meet.
+            Legal::In(_, zones) if (Window { legal: Legal::Free, ..*self }).opens(at).is_some() => zones,
+            Legal::In(..) | Legal::Free => &[],
         };
         match schedules.clone().find(|schedule| self.calendar(schedule).stretch_from(at).is_none()) {
             Some(never) => Shut::Never(&never.name),

@@ -42,9 +42,9 @@ fn in_zone(tz: chrono_tz::Tz, local: &str) -> DateTime<Utc> {
     tz.from_local_datetime(&local.parse().expect("a local time")).earliest().expect("it exists").to_utc()
 }
 
+// S1.16, S1.4: hours begin with their first second and end before their last.
 #[test]
 fn the_start_belongs_to_the_hours_and_the_end_does_not() {
-    // S1.16, S1.4
     let office = office("09:00:00", "18:00:00");
     let window = hours_of(&office);
 
@@ -56,9 +56,9 @@ fn the_start_belongs_to_the_hours_and_the_end_does_not() {
     assert_eq!(window.closes(new_york("2026-11-02T18:00:00")), None);
 }
 
+// S1.17, S1.19: days without hours are passed over.
 #[test]
 fn what_comes_on_friday_evening_or_on_saturday_waits_for_monday() {
-    // S1.17, S1.19
     let office = office("09:00:00", "17:00:00");
     let window = hours_of(&office);
     let monday = Some(new_york("2026-11-09T09:00:00"));
@@ -69,9 +69,9 @@ fn what_comes_on_friday_evening_or_on_saturday_waits_for_monday() {
     assert_eq!(window.opens(within), Some(within));
 }
 
+// S5.30, S3.B12: Saturday has hours of its own.
 #[test]
 fn several_ranges_a_day_and_other_hours_on_saturday_are_kept_apart() {
-    // S5.30, S3.B12
     let schedule = schedule(&[
         (&WORKDAYS, "09:00:00", "12:00:00"),
         (&WORKDAYS, "13:00:00", "17:00:00"),
@@ -120,9 +120,9 @@ fn a_day_without_end_does_not_close() {
     assert_eq!(Window::new(&ZONES, None).closes(utc("2026-11-06T23:00:00Z")), None);
 }
 
+// S1.B13: 25 December is deferred to the 26th, here to Monday, since the 26th is a Saturday.
 #[test]
 fn a_holiday_is_closed_and_other_dates_have_hours_of_their_own() {
-    // S1.B13: 25 December is deferred to the 26th, here to Monday, since the 26th is a Saturday.
     let mut office = office("09:00:00", "17:00:00");
     office.exceptions = vec![exception("2026-12-25", &[]), exception("2026-12-24", &[("09:00:00", "12:00:00")])];
     let window = hours_of(&office);
@@ -157,9 +157,9 @@ fn a_local_time_that_is_skipped_is_the_next_one_and_a_double_one_the_first() {
     assert_eq!(howe.instant("2026-10-04T02:15:00".parse().expect("a local time")), utc("2026-10-03T15:30:00Z"));
 }
 
+// S1.24: hours are wall-clock hours of the zone.
 #[test]
 fn nine_in_the_morning_stays_nine_in_the_morning_across_the_change() {
-    // S1.24: hours are wall-clock hours of the zone.
     let office = office("09:00:00", "17:00:00");
     let window = hours_of(&office);
     assert_eq!(window.opens(utc("2026-03-06T23:00:00Z")), Some(utc("2026-03-09T13:00:00Z")));
@@ -183,9 +183,9 @@ fn a_schedule_that_never_opens_says_so() {
     assert_eq!(window.after_open(utc("2026-11-02T14:00:00Z"), secs(1)), None);
 }
 
+// S1.B5, S3.10: a promise lives in open time, or by the wall.
 #[test]
 fn a_promise_expires_by_open_time_or_by_the_wall() {
-    // S1.B5 (open), S3.10 (wall), model.md C12
     let mut site = site();
     let mut standard = profile();
     standard.schedule = Some(name("office"));

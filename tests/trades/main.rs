@@ -10,3 +10,5 @@ mod planner;
 mod retries;
 mod routes;
 mod site;
+mod windows;
+mod zones;

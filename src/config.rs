@@ -139,6 +139,6 @@ pub fn parse(text: &str, files: &dyn Files) -> Result<Config, Vec<Problem>> {
     if report.has_errors() {
         return Err(report.into_problems(text));
     }
-    let (settings, shell) = build::build(&objects, files, &mut report);
+    let (settings, shell) = build::build(&objects, files);
     Ok(Config { settings, shell, warnings: report.into_problems(text) })
 }

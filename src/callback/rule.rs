@@ -3,7 +3,7 @@
 //! the key).
 
 use super::window::Window;
-use crate::settings::{CallbackRule, Queue, Settings, Trigger};
+use crate::settings::{CallbackRule, Queue, RuleSource, Settings, Trigger};
 use crate::time::{DateTime, Utc};
 use std::fmt;
 use std::time::Duration;
@@ -57,14 +57,19 @@ pub fn rules_of<'a>(settings: &'a Settings, queue: &'a Queue) -> impl Iterator<I
     queue.rules.iter().filter_map(|name| settings.rule(name))
 }
 
+/// Those of them that people ask by, while they wait.
+fn requests<'a>(settings: &'a Settings, queue: &'a Queue) -> impl Iterator<Item = &'a CallbackRule> {
+    rules_of(settings, queue).filter(|rule| rule.source == RuleSource::QueueRequest)
+}
+
 /// The rule that answers `key` in `queue`: the first whose request key it is and that is enabled.
 pub fn by_key<'a>(settings: &'a Settings, queue: &'a Queue, key: char) -> Option<&'a CallbackRule> {
-    rules_of(settings, queue).find(|rule| rule.enabled && rule.request_digit == key)
+    requests(settings, queue).find(|rule| rule.enabled && rule.request_digit == key)
 }
 
 /// The rule that makes announcements in `queue`: the first enabled one with a trigger that does.
 pub fn announcing<'a>(settings: &'a Settings, queue: &'a Queue) -> Option<&'a CallbackRule> {
-    rules_of(settings, queue).find(|rule| rule.enabled && rule.accept && announces(rule))
+    requests(settings, queue).find(|rule| rule.enabled && rule.accept && announces(rule))
 }
 
 /// Whether a waiting caller's request is taken.

@@ -32,6 +32,15 @@ pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
     for schedule in &objects["schedule"] {
         self::schedule(schedule, report);
     }
+    for route in &objects["inbound_route"] {
+        if let Some(Value::Destination(Target::Object(kind @ ("group" | "ivr"), _))) =
+            route.get("to").map(|read| &read.value)
+        {
+            // RFC 3261 §21.4.18: 480 says that nobody can be reached here now.
+            let message = format!("inbound_route.to: {kind} is not honoured yet; these calls are refused with 480");
+            report.warn(route.at("to"), message);
+        }
+    }
     for queue in &objects["queue"] {
         self::queue(queue, objects, report);
     }
@@ -281,6 +290,10 @@ fn profile(profile: &Object, report: &mut Report) {
             ring.as_secs()
         );
         report.warn(profile.at("ring_timeout_secs"), message);
+    }
+    if let Some(Value::ServedBy(Server::MissedBy)) = profile.get("destination").map(|read| &read.value) {
+        let message = "callback_profile.destination: missed_by is not honoured yet; \"same\" is used";
+        report.warn(profile.at("destination"), message);
     }
     if profile.text("caller_id_mode") == Some("fixed") && !profile.values.contains_key("caller_id") {
         let message = "callback_profile.caller_id_mode is \"fixed\" and caller_id is not set";

@@ -310,6 +310,8 @@ const CALLBACK_PROFILE: &[Field] = &[
     field("auto_reschedule", Bool, "true", "Try again when nobody answered.").only(&["true"]),
     field("agent_reschedule", Bool, "true", "The agent may ask for another try.").only(&["false"]),
     field("agent_reschedule_key", Key(KEYS), "\"9\"", "With this key.").not_yet(),
+    field("after_fail_secs", Secs(0, 120), "8", "So long the agent may press it after the customer was not reached.")
+        .not_yet(),
     field("client_reschedule", Bool, "false", "The customer may.").only(&["false"]),
     field("client_reschedule_key", Key(KEYS), "\"1\"", "With this key.").not_yet(),
     field("client_reschedule_max", Integer(0, 20), "1", "So often.").or_none().not_yet(),
@@ -333,7 +335,8 @@ const CALLBACK_PROFILE: &[Field] = &[
         .not_yet(),
     field("tz_default", Zone, NONE, "The zone of numbers without one.").only(&[NONE]),
     field("tz_unknown", OneOf(&["block", "use_default"]), "\"block\"", "Without any.").not_yet(),
-    field("yield_to_live", Bool, "false", "Live callers first.").only(&["false"]),
+    optional("yield_to_live", Bool, "Live callers first; unset: so for missed calls, not for requests.")
+        .only(&["false"]),
     field("yield_max_secs", Secs(0, YEAR), "1800", "No longer than this.").not_yet(),
     field("max_lines", Integer(0, 1000), NONE, "Attempts of this profile at once."),
     field("priority_boost", Bool, "false", "Before everybody else."),
@@ -348,6 +351,7 @@ const SCOPE: &[Field] = &[
     field("dids", List(&Pattern, 0, 1000), "[]", "Calls to these numbers.").only(&["[]"]),
     field("ivrs", List(&Ref("ivr"), 0, 1000), "[]", "These menus.").only(&["[]"]),
     field("agents", List(&Ref("agent"), 0, 1000), "[]", "These agents.").only(&["[]"]),
+    field("groups", List(&Ref("group"), 0, 1000), "[]", "These groups.").only(&["[]"]),
 ];
 
 const PROMPTS: &[Field] = &[
@@ -412,7 +416,7 @@ const CALLBACK_RULE: &[Field] = &[
     field("prompts", Kind::Table(PROMPTS), "{}", "Sounds of your own."),
     field("on_call_in", OneOf(&["cancel", "menu"]), "\"cancel\"", "The customer rings in meanwhile.")
         .only(&["\"cancel\""]),
-    field("order", Integer(0, 1000), "0", "Among rules.").only(&["0"]),
+    field("order", Integer(0, 1000), "0", "Lower first; the first rule that matches wins."),
 ];
 
 const NUMBER_LIST: &[Field] = &[
@@ -422,7 +426,7 @@ const NUMBER_LIST: &[Field] = &[
     field("label", Text(0, 64), "\"\"", "What people call it."),
     optional("valid_from", Instant, "From."),
     optional("valid_until", Instant, "Until."),
-    optional("action", Text(1, 64), "What is done."),
+    optional("action", OneOf(&["reject", "busy", "message"]), "How a denied caller is refused; unset: reject."),
     field("agents", List(&Ref("agent"), 0, 1000), "[]", "Only these agents."),
 ];
 

@@ -6,8 +6,9 @@
 //! parsed here, since they are words of the trade.
 
 use crate::id::Name;
-use crate::settings;
+use crate::settings::{self, Settings, Tz};
 use crate::time::{DateTime, Now, Tick, Utc};
+use chrono::NaiveDate;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -63,6 +64,18 @@ pub struct Chosen {
     pub logged_in: bool,
     /// Does not for now, with reason.
     pub paused: Option<Name>,
+    /// Queues it has logged out of, while it takes calls of others.
+    pub not_in: BTreeSet<Name>,
+    /// Queues it takes no calls of for now, while it takes those of others.
+    pub not_ready_in: BTreeSet<Name>,
+}
+
+impl Chosen {
+    /// Logged in or out, with or without a pause, for all queues alike.
+    pub fn of(logged_in: bool, paused: Option<&str>) -> Chosen {
+        let paused = paused.map(Into::into);
+        Chosen { logged_in, paused, not_in: BTreeSet::new(), not_ready_in: BTreeSet::new() }
+    }
 }
 
 /// What is so, told by the switch whenever it changes.
@@ -89,8 +102,10 @@ pub struct Agent {
     auto_ready: bool,
     max_no_answer: u8,
     decline_cooldown: Duration,
+    /// The queues it is a member of.
+    queues: BTreeSet<Name>,
+    zone: Tz,
     chosen: Chosen,
-    not_in: BTreeSet<Name>,
     facts: Facts,
     wrap_up_until: Option<Tick>,
     cooldown_until: Option<Tick>,
@@ -98,11 +113,13 @@ pub struct Agent {
     state: State,
     idle_since: Tick,
     since: DateTime<Utc>,
+    last_call: Option<Tick>,
+    calls: (NaiveDate, u32),
 }
 
 impl Agent {
     /// An agent of the site, logged out until a phone registers.
-    pub fn new(settings: &settings::Agent, now: Now) -> Agent {
+    pub fn new(settings: &settings::Agent, site: &Settings, now: Now) -> Agent {
         Agent {
             name: settings.name.clone(),
             extension: settings.extension.clone(),
@@ -110,8 +127,9 @@ impl Agent {
             auto_ready: settings.auto_ready,
             max_no_answer: settings.max_no_answer,
             decline_cooldown: settings.decline_cooldown,
-            chosen: Chosen { logged_in: false, paused: None },
-            not_in: BTreeSet::new(),
+            queues: queues_of(site, &settings.name),
+            zone: site.system.default_timezone,
+            chosen: Chosen::of(false, None),
             facts: Facts::default(),
             wrap_up_until: None,
             cooldown_until: None,
@@ -119,7 +137,22 @@ impl Agent {
             state: State::LoggedOut,
             idle_since: now.tick,
             since: now.utc,
+            last_call: None,
+            calls: (NaiveDate::default(), 0),
         }
+    }
+
+    /// The site has changed; what the agent has chosen and what is so has not.
+    pub fn resettle(&mut self, settings: &settings::Agent, site: &Settings, now: Now) {
+        let new = Agent::new(settings, site, now);
+        self.extension = new.extension;
+        self.max_calls = new.max_calls;
+        self.auto_ready = new.auto_ready;
+        self.max_no_answer = new.max_no_answer;
+        self.decline_cooldown = new.decline_cooldown;
+        self.queues = new.queues;
+        self.zone = new.zone;
+        self.derive(now);
     }
 
     /// Takes back what was stored before a restart.
@@ -166,13 +199,33 @@ impl Agent {
     /// Whether it may be offered a call of `queue` now: ready, not in a cool-down, not logged out of that queue.
     pub fn takes(&self, queue: &str, now: Tick) -> bool {
         self.state == State::Ready
-            && !self.not_in.contains(queue)
+            && !self.chosen.not_in.contains(queue)
+            && !self.chosen.not_ready_in.contains(queue)
             && self.cooldown_until.is_none_or(|until| until <= now)
     }
 
     /// Whether the agent takes part in `queue` at all now (logged in there, whatever it does).
     pub fn is_in(&self, queue: &str) -> bool {
-        self.chosen.logged_in && !self.not_in.contains(queue)
+        self.chosen.logged_in && !self.chosen.not_in.contains(queue)
+    }
+
+    /// Whether the agent takes no calls of `queue` for now, by its own choice.
+    pub fn is_paused_in(&self, queue: &str) -> bool {
+        self.chosen.paused.is_some() || self.chosen.not_ready_in.contains(queue)
+    }
+
+    /// When its last call of a queue, or callback, began.
+    pub fn last_call(&self) -> Option<Tick> {
+        self.last_call
+    }
+
+    /// Its calls of queues and callbacks on the day of `now` in the zone of the site, since the process began.
+    pub fn calls_today(&self, now: Now) -> u32 {
+        if self.calls.0 == self.day(now) { self.calls.1 } else { 0 }
+    }
+
+    fn day(&self, now: Now) -> NaiveDate {
+        now.utc.with_timezone(&self.zone).date_naive()
     }
 
     /// When `on_time` is wanted: the end of wrap-up or cool-down.
@@ -196,6 +249,8 @@ impl Agent {
         }
         if facts.queue_calls > self.facts.queue_calls {
             self.no_answers = 0;
+            self.last_call = Some(now.tick);
+            self.calls = (self.day(now), self.calls_today(now) + 1);
         }
         self.facts = facts;
         self.derive(now);
@@ -211,25 +266,29 @@ impl Agent {
     }
 
     /// A phone has registered that was not there before: registering logs in, and with `auto_ready` is ready
-    /// (interface.md). An agent that had been logged in keeps its own pause.
+    /// (interface.md). A pause is kept, whether it was chosen while logged in or since the agent has logged out: only
+    /// who said it takes it back.
     pub fn registered(&mut self, now: Now) {
         if !self.chosen.logged_in {
             self.chosen.logged_in = true;
-            self.chosen.paused = if self.auto_ready { None } else { Some(NOT_READY.into()) };
-            self.not_in.clear();
+            if !self.auto_ready && self.chosen.paused.is_none() {
+                self.chosen.paused = Some(NOT_READY.into());
+            }
+            self.chosen.not_in.clear();
             self.idle_since = now.tick;
         }
         self.no_answers = 0;
         self.derive(now);
     }
 
-    /// Logs in: to everything, or back to one queue.
+    /// Logs in: to everything, or to one queue (who was out of all is in that one only).
     pub fn log_in(&mut self, now: Now, queue: Option<&Name>) {
         match queue {
-            Some(queue) => {
-                self.not_in.remove(queue);
+            Some(queue) if self.chosen.logged_in => {
+                self.chosen.not_in.remove(queue);
             }
-            None => self.not_in.clear(),
+            Some(queue) => self.chosen.not_in = self.all_but(queue),
+            None => self.chosen.not_in.clear(),
         }
         if !self.chosen.logged_in {
             self.idle_since = now.tick;
@@ -238,13 +297,13 @@ impl Agent {
         self.derive(now);
     }
 
-    /// Logs out: of everything, or of one queue.
+    /// Logs out: of everything, or of one queue; out of the last one is out of everything. A pause is over with it.
     pub fn log_out(&mut self, now: Now, queue: Option<&Name>) {
-        match queue {
-            Some(queue) => {
-                self.not_in.insert(queue.clone());
-            }
-            None => self.chosen.logged_in = false,
+        if let Some(queue) = queue {
+            self.chosen.not_in.insert(queue.clone());
+        }
+        if queue.is_none() || self.is_every(&self.chosen.not_in) {
+            self.chosen = Chosen::of(false, None);
         }
         self.derive(now);
     }
@@ -255,12 +314,40 @@ impl Agent {
         self.derive(now);
     }
 
-    /// Ends a pause.
+    /// Takes no calls of one queue for now; of the last one it takes any from, it is a pause.
+    pub fn pause_in(&mut self, now: Now, queue: &Name) {
+        self.chosen.not_ready_in.insert(queue.clone());
+        if self.is_every(&self.chosen.not_ready_in) {
+            self.chosen.not_ready_in.clear();
+            self.pause(now, None);
+        }
+        self.derive(now);
+    }
+
+    /// Ends a pause, in every queue.
     pub fn resume(&mut self, now: Now) {
         self.chosen.paused = None;
+        self.chosen.not_ready_in.clear();
         self.no_answers = 0;
         self.idle_since = self.idle_since.max(now.tick);
         self.derive(now);
+    }
+
+    /// Takes calls of one queue again; who had paused everywhere takes those of that one only.
+    pub fn resume_in(&mut self, now: Now, queue: &Name) {
+        let was_paused = self.chosen.paused.is_some();
+        let mut others = if was_paused { self.all_but(queue) } else { std::mem::take(&mut self.chosen.not_ready_in) };
+        others.remove(queue);
+        self.resume(now);
+        self.chosen.not_ready_in = others;
+    }
+
+    fn all_but(&self, queue: &Name) -> BTreeSet<Name> {
+        self.queues.iter().filter(|other| *other != queue).cloned().collect()
+    }
+
+    fn is_every(&self, queues: &BTreeSet<Name>) -> bool {
+        !self.queues.is_empty() && self.queues.is_subset(queues)
     }
 
     /// The agent declined a call: nothing is offered for `decline_cooldown`. That the same call is not offered again
@@ -314,6 +401,11 @@ impl Agent {
             self.since = now.utc;
         }
     }
+}
+
+fn queues_of(site: &Settings, agent: &Name) -> BTreeSet<Name> {
+    let queues = site.queues.iter().filter(|queue| queue.members.iter().any(|member| member.agent == *agent));
+    queues.map(|queue| queue.name.clone()).collect()
 }
 
 /// What an idle phone may dial to speak to the switch (DTMF map of model.md; S2.B5, S3.B11). The queue is meant by

@@ -67,6 +67,8 @@ pub const KEYS_PER_SECOND: u32 = 10;
 // --- Queue and callbacks ---
 /// Entries of one queue, promises included; beyond it a caller gets 486 and a request is refused.
 pub const QUEUE_ENTRIES: usize = 10_000;
+/// Agents that ring at once for one caller (`ring_all`); beyond it those who have been idle longest.
+pub const RUNG_AT_ONCE: usize = 50;
 /// Open callback tasks; beyond it the caller hears the apology and keeps the place.
 pub const OPEN_TASKS: usize = 1_000_000;
 /// Closed tasks and ended calls that are kept in memory for the API.

@@ -124,7 +124,13 @@ fn everything_that_was_acknowledged_comes_back() {
     let place = Place::new("round-trip");
     let task = task(1);
     let (first, second) = (attempt(&task, 1, Some(Outcome::Busy)), attempt(&task, 2, None));
-    let agent = AgentRecord { agent: "anna".into(), logged_in: true, paused: Some("lunch".into()) };
+    let agent = AgentRecord {
+        agent: "anna".into(),
+        logged_in: true,
+        paused: Some("lunch".into()),
+        not_in: vec!["sales".into()],
+        not_ready_in: Vec::new(),
+    };
     let recording = RecordingRecord {
         id: RecordingId(task.id.0),
         call: ringback::id::CallRef(task.id.0),

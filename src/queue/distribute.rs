@@ -1,22 +1,16 @@
 //! Who is served next, by whom ("Order of service" in model.md).
 //!
-//! All lines are walked together in order of service. The first entry whose gates pass and for which a ready agent
-//! of its queue is left gets the longest-idle one. An entry that cannot be served now (not due, held, its agents
-//! busy) is passed over and keeps its place. The same lines, agents and gates give the same pick, always.
+//! All lines are walked together in order of service: by priority class, then the heavier queue, then who came
+//! earlier. The first entry whose gates pass and for which a ready agent is left gets whom its queue's strategy picks.
+//! An entry that cannot be served now (not due, held, its agents busy) is passed over and keeps its place. The same
+//! lines, agents and gates give the same pick, always.
 
 use super::line::{Entry, Key, Kind, Line, Standing};
+use super::strategy::{Idle, Turn};
 use crate::id::{Name, Ticket};
 use crate::time::Tick;
+use std::cmp::Reverse;
 use std::iter::Peekable;
-
-/// A ready agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Idle {
-    /// Who.
-    pub agent: Name,
-    /// Since when (`agent::Agent::idle_since`).
-    pub since: Tick,
-}
 
 /// A line and the agents of its queue that are ready, in any order.
 #[derive(Clone, Debug)]
@@ -25,6 +19,10 @@ pub struct Served<'a> {
     pub line: &'a Line,
     /// Members of its queue that may be offered a call now.
     pub ready: Vec<Idle>,
+    /// How the queue picks among them.
+    pub turn: Turn,
+    /// `queue.weight`: within a priority class the heavier queue is served first.
+    pub weight: u8,
 }
 
 /// What only the switch knows.
@@ -32,8 +30,15 @@ pub trait Gates {
     /// Whether the entry may be served at all now: a promise is due, below its caps, its number in no call.
     fn open(&self, queue: &Name, entry: &Entry) -> bool;
 
-    /// Whether this agent suits this entry: nobody is called back to his own extension.
+    /// Whether this agent suits this entry: nobody is called back to his own extension, some numbers are served by
+    /// some agents only, and some callbacks yield to whoever waits for this agent on the phone.
     fn suits(&self, entry: &Entry, agent: &Name) -> bool;
+
+    /// Who alone may serve it now, as far as they are ready, members of the queue or not; `None`: the members.
+    fn owners(&self, queue: &Name, entry: &Entry) -> Option<Vec<Idle>>;
+
+    /// Who is asked first: the agent of last time.
+    fn preferred(&self, queue: &Name, entry: &Entry) -> Option<Name>;
 }
 
 /// One match.
@@ -45,58 +50,60 @@ pub struct Pick {
     pub ticket: Ticket,
     /// Caller or promise.
     pub kind: Kind,
-    /// Who serves.
-    pub agent: Name,
+    /// Who is rung, at once; the first to answer serves. Never empty.
+    pub agents: Vec<Name>,
 }
 
 /// The next match, or none. Ask again after each one until there is none: a pick does not reserve.
 pub fn next(lines: &[Served<'_>], now: Tick, gates: &impl Gates) -> Option<Pick> {
-    // Sorted once: longest idle first, by name when two became idle in one event.
     let mut walks: Vec<Walk<'_, _>> = lines
         .iter()
-        .filter(|served| !served.ready.is_empty())
         .map(|served| {
             let mut ready = served.ready.clone();
-            ready.sort_by(|a, b| a.since.cmp(&b.since).then_with(|| a.agent.cmp(&b.agent)));
-            Walk { queue: served.line.queue(), ready, entries: served.line.iter().peekable() }
+            served.turn.sort(&mut ready);
+            Walk { served, ready, entries: served.line.iter().peekable() }
         })
         .collect();
-    while let Some((queue, ready, entry)) = first(&mut walks) {
+    while let Some((served, members, entry)) = first(&mut walks) {
+        let queue = served.line.queue();
         if entry.standing != Standing::Open || !gates.open(queue, entry) {
             continue;
         }
+        let owners = gates.owners(queue, entry).map(|mut owners| {
+            served.turn.sort(&mut owners);
+            owners
+        });
+        let ready = owners.as_deref().unwrap_or(members);
         let suits = |idle: &&Idle| entry.admits(&idle.agent, now) && gates.suits(entry, &idle.agent);
-        if let Some(idle) = ready.iter().find(suits) {
-            return Some(Pick {
-                queue: queue.clone(),
-                ticket: entry.ticket,
-                kind: entry.kind,
-                agent: idle.agent.clone(),
-            });
+        let ready: Vec<&Idle> = ready.iter().filter(suits).collect();
+        let agents = served.turn.choose(entry, &ready, gates.preferred(queue, entry).as_ref());
+        if !agents.is_empty() {
+            return Some(Pick { queue: queue.clone(), ticket: entry.ticket, kind: entry.kind, agents });
         }
     }
     None
 }
 
 struct Walk<'a, I: Iterator<Item = &'a Entry>> {
-    queue: &'a Name,
+    served: &'a Served<'a>,
     ready: Vec<Idle>,
     entries: Peekable<I>,
 }
 
-/// The entry with the smallest key of all walks, taken from its walk.
+/// The entry with the first place of all walks, taken from its walk.
 fn first<'w, 'a, I: Iterator<Item = &'a Entry>>(
     walks: &'w mut [Walk<'a, I>],
-) -> Option<(&'a Name, &'w [Idle], &'a Entry)> {
-    let mut best: Option<(Key, usize)> = None;
+) -> Option<(&'a Served<'a>, &'w [Idle], &'a Entry)> {
+    let mut best: Option<((u8, Reverse<u8>, Key), usize)> = None;
     for (at, walk) in walks.iter_mut().enumerate() {
-        if let Some(entry) = walk.entries.peek()
-            && best.is_none_or(|(key, _)| entry.key < key)
-        {
-            best = Some((entry.key, at));
+        if let Some(entry) = walk.entries.peek() {
+            let place = (entry.key.priority, Reverse(walk.served.weight), entry.key);
+            if best.is_none_or(|(before, _)| place < before) {
+                best = Some((place, at));
+            }
         }
     }
     let walk = &mut walks[best?.1];
     let entry = walk.entries.next().expect("it was peeked at");
-    Some((walk.queue, &walk.ready, entry))
+    Some((walk.served, &walk.ready, entry))
 }

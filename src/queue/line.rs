@@ -69,6 +69,7 @@ pub struct Entry {
     /// Only this agent.
     pub agent: Option<Name>,
     excluded: BTreeMap<Name, Option<Tick>>,
+    tries: BTreeMap<Name, u32>,
 }
 
 impl Entry {
@@ -77,6 +78,11 @@ impl Entry {
         let owner = self.agent.as_ref().is_none_or(|owner| owner == agent);
         let declined = self.excluded.get(agent).is_some_and(|until| until.is_none_or(|until| until > now));
         owner && !declined
+    }
+
+    /// How often this agent has let it ring.
+    pub fn tries(&self, agent: &Name) -> u32 {
+        self.tries.get(agent).copied().unwrap_or(0)
     }
 
     /// When the first exclusion that ends by itself ends: distribution is worth another look then.
@@ -141,6 +147,7 @@ impl Line {
             standing: Standing::Open,
             agent: joining.agent,
             excluded: BTreeMap::new(),
+            tries: BTreeMap::new(),
         };
         self.entries.insert(key, entry);
         Ok(ticket)
@@ -161,6 +168,7 @@ impl Line {
         let before = std::mem::replace(&mut entry.kind, kind);
         entry.standing = Standing::Open;
         entry.excluded.clear();
+        entry.tries.clear();
         self.uncount(before);
         self.count(kind, ticket);
         true
@@ -175,6 +183,13 @@ impl Line {
     /// (promises: the customer is called although its only agent declined once).
     pub fn exclude(&mut self, ticket: Ticket, agent: &Name, until: Option<Tick>) -> bool {
         self.entry_mut(ticket).map(|entry| entry.excluded.insert(agent.clone(), until)).is_some()
+    }
+
+    /// The agent let it ring: others are asked before it is asked again.
+    pub fn tried(&mut self, ticket: Ticket, agent: &Name) {
+        if let Some(entry) = self.entry_mut(ticket) {
+            *entry.tries.entry(agent.clone()).or_default() += 1;
+        }
     }
 
     /// The entry of a ticket.

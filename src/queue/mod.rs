@@ -1,9 +1,11 @@
 //! Queues: the line people stand in, present on the phone or represented by a promise (`line`), who is served next
-//! by whom (`distribute`), and how long it will take (`estimate`). A line knows nothing of SIP.
+//! (`distribute`) by whom (`strategy`), and how long it will take (`estimate`). A line knows nothing of SIP.
 
 pub mod distribute;
 pub mod estimate;
 pub mod line;
+pub mod strategy;
 
-pub use distribute::{Gates, Idle, Pick};
+pub use distribute::{Gates, Pick};
 pub use line::{Entry, Full, Joining, Kind, Line, Standing};
+pub use strategy::{Idle, Turn};

@@ -9,7 +9,7 @@ use super::call::{Call, Kind, NewCall, Story};
 use super::durable::Pending;
 use super::end::EndCause;
 use super::outcome::Refusal;
-use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown};
+use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown, only};
 use super::talk::{Purpose, Stage as TalkStage, Talk};
 use super::{CallTimer, Change, Switch, Timer, event, say};
 use crate::callback::retry;
@@ -33,7 +33,8 @@ const DISK_PAUSE: TimeDelta = TimeDelta::seconds(5);
 #[derive(Debug)]
 pub(super) struct Attempting {
     pub(super) task: TaskId,
-    pub(super) agent: Name,
+    /// Who is reserved; later the one who has answered.
+    pub(super) agents: Vec<Name>,
     pub(super) stage: Stage,
 }
 
@@ -93,7 +94,7 @@ impl Attempting {
 // --- The agent's side ---
 impl Switch {
     /// An agent is free and a promise is due: the attempt goes to the disk first.
-    pub(super) fn begin_attempt(&mut self, now: Now, id: TaskId, queue: &Name, ticket: Ticket, agent: &Name) {
+    pub(super) fn begin_attempt(&mut self, now: Now, id: TaskId, queue: &Name, ticket: Ticket, agents: &[Name]) {
         let settings = self.settings.clone();
         let Ok(task) = self.planner.begin(now.utc, &settings, id) else { return };
         let Some(profile) = settings.profile(&task.profile) else { return };
@@ -104,17 +105,17 @@ impl Switch {
         }
         let new = NewCall {
             kind: Kind::Callback,
-            from: agent.to_string(),
+            from: only(agents).unwrap_or_else(|| queue.clone()).to_string(),
             to: task.number.to_string(),
             customer: Some(task.number.clone()),
         };
         let call = self.begin_call(now, new);
         if let Some(call) = self.calls.get_mut(&call) {
             call.queue = Some(queue.clone());
-            call.agent = Some(agent.clone());
+            call.agent = only(agents);
             call.task = Some(id);
             call.story =
-                Story::Attempt(Box::new(Attempting { task: id, agent: agent.clone(), stage: Stage::Reserving }));
+                Story::Attempt(Box::new(Attempting { task: id, agents: agents.to_vec(), stage: Stage::Reserving }));
         }
         self.attempt_calls.insert(id, call);
         self.attempts.entry(id).or_default().push(attempt.clone());
@@ -125,35 +126,42 @@ impl Switch {
     /// The attempt is on the disk: now the agent's phones may ring.
     pub(super) fn attempt_committed(&mut self, now: Now, id: CallRef, task: TaskId, stored: bool) {
         let Some(attempt) = self.attempting(id).filter(|attempt| attempt.is_reserving()) else { return };
-        let agent = attempt.agent.clone();
+        let agents = attempt.agents.clone();
         if !stored {
             self.forget_attempt(now, id, task);
             return;
         }
-        // The agent may have dialled out, paused or logged out meanwhile: never rung then (law 5).
-        let Some(party) = self.planner.get(task).map(|task| task.number.clone()).filter(|_| self.may_ring(&agent))
-        else {
+        // An agent may have dialled out, paused or logged out meanwhile: never rung then (law 5).
+        let agents: Vec<Name> = agents.into_iter().filter(|agent| self.may_ring(agent)).collect();
+        let Some(party) = self.planner.get(task).map(|task| task.number.clone()).filter(|_| !agents.is_empty()) else {
             self.finish_attempt(now, id, Outcome::AgentLeftEarly, Duration::ZERO);
             return;
         };
         let shown = Shown { display: format!("Callback {party}"), user: party.to_string() };
-        let Some(ring) = self.ring_phones(now, id, &agent, &shown, None) else {
-            self.pass_over(id, &agent, now.tick + NOT_THERE);
+        let mut ring = Ring::default();
+        for agent in &agents {
+            match self.ring_phones(now, id, agent, &shown, None) {
+                Some(phones) => ring.join(phones),
+                None => self.pass_over(id, agent, now.tick + NOT_THERE),
+            }
+        }
+        if ring.is_over() {
             self.finish_attempt(now, id, Outcome::AgentNoAnswer, Duration::ZERO);
             return;
-        };
+        }
         let ring_for = self.queue_of(id).map_or(Duration::from_secs(20), |queue| queue.ring);
         self.set_stage(id, Stage::AgentRinging(ring));
         self.timers.set(Timer::Call(id, CallTimer::Ring), now.tick + ring_for);
         self.advance(now, task, TaskState::AgentRinging);
         let n = self.open_attempt(task).map_or(0, |attempt| {
-            attempt.agent_legs.push(LegRecord {
+            attempt.agent_legs.extend(agents.iter().map(|agent| LegRecord {
                 peer: agent.to_string(),
                 invite_at: Some(now.utc),
                 ..LegRecord::default()
-            });
+            }));
             attempt.n
         });
+        let agent = agents.into_iter().next().expect("somebody rings");
         self.publish(event::Event::AttemptStarted { task, n, agent });
     }
 
@@ -181,28 +189,33 @@ impl Switch {
     /// One of the agent's phones has refused, or (`leg` unset) the ring time is over.
     pub(super) fn attempt_agent_refused(&mut self, now: Now, id: CallRef, leg: Option<LegRef>, refusal: Refusal) {
         let Some(Stage::AgentRinging(ring)) = self.attempting(id).map(|attempt| &mut attempt.stage) else { return };
-        if leg.is_some_and(|leg| !ring.refused(leg, refusal)) {
-            return;
-        }
-        let agent = ring.agent.clone();
-        let outcome = match ring.answer() {
-            NoAnswer::Declined => {
-                if let Some(desk) = self.agents.get_mut(&agent) {
-                    desk.declined(now);
-                }
-                self.pass_over(id, &agent, now.tick + DECLINED);
-                Outcome::AgentDeclined
-            }
-            NoAnswer::LetRing => {
-                self.agent_let_ring(now, &agent);
-                Outcome::AgentNoAnswer
-            }
-            NoAnswer::NotThere => {
-                self.pass_over(id, &agent, now.tick + NOT_THERE);
-                Outcome::AgentNoAnswer
-            }
+        let gone = match leg {
+            Some(leg) => Vec::from_iter(ring.refused(leg, refusal)),
+            None => ring.give_up(),
         };
-        self.finish_attempt(now, id, outcome, Duration::ZERO);
+        let outcome = match ring.outcome() {
+            NoAnswer::Declined => Outcome::AgentDeclined,
+            NoAnswer::LetRing | NoAnswer::NotThere => Outcome::AgentNoAnswer,
+        };
+        let is_over = leg.is_none() || ring.is_over();
+        for (agent, answer) in gone {
+            match answer {
+                NoAnswer::Declined => {
+                    if let Some(desk) = self.agents.get_mut(&agent) {
+                        desk.declined(now);
+                    }
+                    self.pass_over(id, &agent, now.tick + DECLINED);
+                }
+                NoAnswer::LetRing => {
+                    self.agent_let_ring(now, &agent);
+                    self.tried(id, &agent);
+                }
+                NoAnswer::NotThere => self.pass_over(id, &agent, now.tick + NOT_THERE),
+            }
+        }
+        if is_over {
+            self.finish_attempt(now, id, outcome, Duration::ZERO);
+        }
     }
 
     /// The agent has answered: he hears for whom, and the customer's dialog goes to the disk.
@@ -210,7 +223,12 @@ impl Switch {
         let settings = self.settings.clone();
         let Some(attempt) = self.attempting(id) else { return };
         let Stage::AgentRinging(ring) = std::mem::replace(&mut attempt.stage, Stage::Reserving) else { return };
+        let Some(winner) = ring.agent_of(leg).cloned() else { return };
+        attempt.agents = vec![winner.clone()];
         let task_id = attempt.task;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.agent = Some(winner.clone());
+        }
         self.stop_ring(now, ring, Some(leg), Some(ELSEWHERE));
         self.timers.cancel(&Timer::Call(id, CallTimer::Ring));
         // Held in this stage from here on, so that the agent's leg is never without a role.
@@ -233,7 +251,7 @@ impl Switch {
         self.advance(now, task_id, TaskState::AgentReady);
         let answered = self.ua.dialog_record(leg);
         let Some(attempt) = self.open_attempt(task_id) else { return };
-        if let Some(record) = attempt.agent_legs.last_mut() {
+        if let Some(record) = attempt.agent_legs.iter_mut().rev().find(|record| record.peer == *winner) {
             record.answered_at = Some(now.utc);
             record.uri = answered.as_ref().and_then(|dialog| dialog.remote_target.clone()).unwrap_or_default();
             record.dialog = answered;
@@ -332,7 +350,7 @@ impl Switch {
                 let called = settings.agents.iter().find(|agent| *agent.extension == **extension);
                 called
                     .and_then(|called| self.ring_phones(now, id, &called.name, &shown, Some(&task.number)))
-                    .map_or_else(Vec::new, |ring| ring.legs)
+                    .map_or_else(Vec::new, |ring| ring.legs())
             }
             Party::Number(_) => self
                 .way_out(&task.number, &profile.dial_prefix, &profile.trunks)
@@ -432,14 +450,16 @@ impl Switch {
                 self.end_call(now, id, EndCause::AttemptOver);
             }
             Stage::Reserving | Stage::AgentRinging(_) | Stage::AgentReady { .. } | Stage::CustomerRinging { .. } => {
-                let agent = attempt.agent.clone();
+                let agent = attempt.agents.first().cloned();
                 self.let_go(leg, false);
                 // Whoever hangs up on a callback does not want it now. Rung again at once, the agent would hang up
                 // again, and the customer's phone would ring and ring, with nothing to count it.
-                if let Some(desk) = self.agents.get_mut(&agent) {
-                    desk.declined(now);
+                if let Some(agent) = agent {
+                    if let Some(desk) = self.agents.get_mut(&agent) {
+                        desk.declined(now);
+                    }
+                    self.pass_over(id, &agent, now.tick + DECLINED);
                 }
-                self.pass_over(id, &agent, now.tick + DECLINED);
                 self.finish_attempt(now, id, Outcome::AgentLeftEarly, Duration::ZERO);
             }
         }

@@ -2,15 +2,26 @@
 //! `agent`, so it heals: an agent rings only as long as a leg rings.
 
 use super::arrive::Choice;
-use super::attempt::Attempting;
-use super::call::{Kind, Story};
+use super::call::{Kind, Role, Story};
 use super::durable::Pending;
 use super::legs::{Phase, Who};
 use super::{AgentRecord, Change, Switch, event};
-use crate::agent::Facts;
+use crate::agent::{Chosen, Facts};
 use crate::id::Name;
 use crate::time::{Now, Tick};
 use std::collections::BTreeMap;
+
+impl AgentRecord {
+    /// What the agent had chosen.
+    pub(super) fn chosen(self) -> Chosen {
+        Chosen {
+            logged_in: self.logged_in,
+            paused: self.paused.map(Into::into),
+            not_in: self.not_in.into_iter().collect(),
+            not_ready_in: self.not_ready_in.into_iter().collect(),
+        }
+    }
+}
 
 impl Switch {
     /// An agent chooses: stored, published, and perhaps somebody can be served now.
@@ -75,21 +86,27 @@ impl Switch {
     /// What an agent has chosen, as the disk knows it.
     pub(super) fn choice_of(&self, agent: &Name) -> Option<AgentRecord> {
         let desk = self.agents.get(agent)?;
+        let chosen = desk.chosen();
         Some(AgentRecord {
             agent: agent.clone(),
-            logged_in: desk.chosen().logged_in,
-            paused: desk.chosen().paused.as_deref().map(str::to_owned),
+            logged_in: chosen.logged_in,
+            paused: chosen.paused.as_deref().map(str::to_owned),
+            not_in: chosen.not_in.iter().cloned().collect(),
+            not_ready_in: chosen.not_ready_in.iter().cloned().collect(),
         })
     }
 
     /// Tells every agent's desk what its legs and bindings say now.
     pub(super) fn refresh_desks(&mut self, now: Now) {
         let mut facts: BTreeMap<Name, Facts> = BTreeMap::new();
-        for leg in self.legs.values() {
+        for (id, leg) in &self.legs {
             let Who::Agent(agent) = &leg.who else { continue };
             let facts = facts.entry(agent.clone()).or_default();
-            let serves = self.calls.get(&leg.call).is_some_and(|call| {
-                matches!(call.kind, Kind::Inbound | Kind::Callback) && call.agent.as_ref() == Some(agent)
+            let serves = self.calls.get(&leg.call).is_some_and(|call| match call.role(*id) {
+                Some(Role::RungAgent | Role::AttemptAgent) => true,
+                Some(_) | None => {
+                    matches!(call.kind, Kind::Inbound | Kind::Callback) && call.agent.as_ref() == Some(agent)
+                }
             });
             match (serves, leg.phase) {
                 (true, Phase::Inviting) => facts.ringing = true,
@@ -99,10 +116,11 @@ impl Switch {
         }
         for call in self.calls.values() {
             if let Story::Attempt(attempt) = &call.story
-                && let Attempting { agent, .. } = &**attempt
                 && attempt.is_reserving()
             {
-                facts.entry(agent.clone()).or_default().reserved = true;
+                for agent in &attempt.agents {
+                    facts.entry(agent.clone()).or_default().reserved = true;
+                }
             }
         }
         for (name, desk) in &mut self.agents {

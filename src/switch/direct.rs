@@ -51,7 +51,7 @@ impl Switch {
             return;
         };
         self.ring_back(now, arrival.leg, false);
-        self.begin_direct(now, call, Direct { caller: arrival.leg, callees: ring.legs, status: 480 });
+        self.begin_direct(now, call, Direct { caller: arrival.leg, callees: ring.legs(), status: 480 });
     }
 
     /// Dials outside for an agent's phone.

@@ -101,6 +101,7 @@ pub struct Switch {
     lines: BTreeMap<Name, Line>,
     paces: BTreeMap<Name, Pace>,
     tickets: Counter,
+    service: serve::Service,
 
     planner: Planner,
     attempts: BTreeMap<TaskId, Vec<Attempt>>,

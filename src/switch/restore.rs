@@ -7,7 +7,7 @@ use super::durable::Pending;
 use super::legs::{OnLine, Ports};
 use super::timers::Timers;
 use super::{Change, Restored, Switch};
-use crate::agent::{Agent, Chosen};
+use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::retry;
 use crate::callback::task::{Attempt, CloseReason, Outcome, Task, TaskState};
@@ -41,10 +41,15 @@ impl Switch {
             registrar: Registrar::new(&settings, restored.bindings, entropy.fork()),
             trunks: Trunks::new(&settings, now, entropy.fork()),
             policy: Policy::new(&settings),
-            agents: settings.agents.iter().map(|agent| (agent.name.clone(), Agent::new(agent, now))).collect(),
+            agents: settings
+                .agents
+                .iter()
+                .map(|agent| (agent.name.clone(), Agent::new(agent, &settings, now)))
+                .collect(),
             lines: settings.queues.iter().map(|queue| (queue.name.clone(), Line::new(queue.name.clone()))).collect(),
             paces: settings.queues.iter().map(|queue| (queue.name.clone(), Pace::default())).collect(),
             tickets: Counter::default(),
+            service: super::serve::Service::default(),
             planner: Planner::default(),
             attempts: BTreeMap::new(),
             attempt_calls: BTreeMap::new(),
@@ -82,7 +87,7 @@ impl Switch {
         let stored: BTreeSet<Name> = restored.agents.iter().map(|record| record.agent.clone()).collect();
         for record in restored.agents {
             if let Some(desk) = switch.agents.get_mut(&record.agent) {
-                desk.restore(now, Chosen { logged_in: record.logged_in, paused: record.paused.map(Into::into) });
+                desk.restore(now, record.chosen());
             }
         }
         for attempt in restored.attempts {

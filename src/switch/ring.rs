@@ -1,4 +1,5 @@
-//! Ringing a person: every phone that is registered for an agent rings, the first to answer wins, the others stop.
+//! Ringing a person, or several: every phone that is registered for an agent rings, the first to answer wins, the
+//! others stop. Nobody is blamed for a call that somebody else took.
 
 use super::Switch;
 use super::legs::{NewLeg, Phase, Who};
@@ -8,6 +9,7 @@ use crate::number::Party;
 use crate::settings::Codec;
 use crate::sip::user_agent::{Invite, Reach};
 use crate::time::Now;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What phones take.
@@ -19,21 +21,27 @@ pub(super) const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewher
 /// An agent whose phones could not be reached is not asked again for so long.
 pub(super) const NOT_THERE: Duration = Duration::from_secs(10);
 
-/// The phones of one agent, ringing.
-#[derive(Debug)]
+/// The phones of one agent, or of several at once (`ring_all`), ringing.
+#[derive(Debug, Default)]
 pub(super) struct Ring {
-    pub(super) agent: Name,
-    pub(super) legs: Vec<LegRef>,
-    /// Those of them that have said so.
-    ringing: Vec<LegRef>,
-    /// What the phones that stopped amount to.
-    answer: NoAnswer,
+    phones: Vec<Phone>,
+    /// What the phones that stopped amount to, by agent.
+    answers: BTreeMap<Name, NoAnswer>,
+}
+
+#[derive(Debug)]
+struct Phone {
+    leg: LegRef,
+    agent: Name,
+    /// It has said so.
+    rings: bool,
 }
 
 /// How an agent did not answer. A person's no outweighs a phone that rang, and that one a phone that was not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum NoAnswer {
     /// No phone rang: unreachable, broken, or it wants no such call. Nobody's fault, and nothing is counted.
+    #[default]
     NotThere,
     /// It rang and nobody came.
     LetRing,
@@ -54,27 +62,73 @@ impl NoAnswer {
 
 impl Ring {
     pub(super) fn has(&self, leg: LegRef) -> bool {
-        self.legs.contains(&leg)
+        self.agent_of(leg).is_some()
+    }
+
+    /// Whose phone this is.
+    pub(super) fn agent_of(&self, leg: LegRef) -> Option<&Name> {
+        self.phones.iter().find(|phone| phone.leg == leg).map(|phone| &phone.agent)
+    }
+
+    /// Its legs.
+    pub(super) fn legs(&self) -> Vec<LegRef> {
+        self.phones.iter().map(|phone| phone.leg).collect()
+    }
+
+    /// Nothing rings any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.phones.is_empty()
+    }
+
+    /// These phones ring as well.
+    pub(super) fn join(&mut self, other: Ring) {
+        self.phones.extend(other.phones);
+        self.answers.extend(other.answers);
     }
 
     /// A phone says that it rings.
     pub(super) fn rings(&mut self, leg: LegRef) {
-        if self.has(leg) && !self.ringing.contains(&leg) {
-            self.ringing.push(leg);
+        if let Some(phone) = self.phones.iter_mut().find(|phone| phone.leg == leg) {
+            phone.rings = true;
         }
     }
 
-    /// What it comes to, should it end now: only a phone that rings lets anybody know that nobody comes.
-    pub(super) fn answer(&self) -> NoAnswer {
-        if self.ringing.is_empty() { self.answer } else { self.answer.max(NoAnswer::LetRing) }
+    /// One phone has refused: its agent, and what it comes to, when it was the last of his.
+    pub(super) fn refused(&mut self, leg: LegRef, refusal: Refusal) -> Option<(Name, NoAnswer)> {
+        let at = self.phones.iter().position(|phone| phone.leg == leg)?;
+        let agent = self.phones.swap_remove(at).agent;
+        let answer = self.answers.entry(agent.clone()).or_default();
+        *answer = (*answer).max(NoAnswer::of(refusal));
+        let answer = *answer;
+        let has_another = self.phones.iter().any(|phone| phone.agent == agent);
+        (!has_another).then_some((agent, answer))
     }
 
-    /// One phone has refused; true when none is left.
-    pub(super) fn refused(&mut self, leg: LegRef, refusal: Refusal) -> bool {
-        self.legs.retain(|rung| *rung != leg);
-        self.ringing.retain(|rung| *rung != leg);
-        self.answer = self.answer.max(NoAnswer::of(refusal));
-        self.legs.is_empty()
+    /// It has rung long enough: who is left, and what it comes to. Only a phone that rings lets anybody know that
+    /// nobody comes.
+    pub(super) fn give_up(&mut self) -> Vec<(Name, NoAnswer)> {
+        let mut left: BTreeMap<Name, NoAnswer> = BTreeMap::new();
+        for phone in &self.phones {
+            let before = self.answers.get(&phone.agent).copied().unwrap_or_default();
+            let now = if phone.rings { NoAnswer::LetRing } else { NoAnswer::NotThere };
+            let answer = left.entry(phone.agent.clone()).or_default();
+            *answer = (*answer).max(before).max(now);
+        }
+        self.answers.extend(left.clone());
+        left.into_iter().collect()
+    }
+
+    /// What it comes to when nobody answered.
+    pub(super) fn outcome(&self) -> NoAnswer {
+        self.answers.values().copied().max().unwrap_or_default()
+    }
+}
+
+/// The agent of a call for which only one is rung.
+pub(super) fn only(agents: &[Name]) -> Option<Name> {
+    match agents {
+        [agent] => Some(agent.clone()),
+        [] | [_, _, ..] => None,
     }
 }
 
@@ -97,7 +151,7 @@ impl Switch {
         let extension = self.settings.agent(agent)?.extension.clone();
         let phones: Vec<_> =
             self.registrar.bindings(&extension).map(|binding| (binding.contact.clone(), binding.flow)).collect();
-        let mut ring = Ring { agent: agent.clone(), legs: Vec::new(), ringing: Vec::new(), answer: NoAnswer::NotThere };
+        let mut ring = Ring::default();
         for (contact, flow) in phones {
             let Some(mut seat) = self.take_seat(flow) else { continue };
             let host = super::peers::host_of(self.settings.server.public_address.unwrap_or_else(|| flow.local.ip()));
@@ -118,14 +172,14 @@ impl Switch {
             let codecs = PHONE_CODECS.to_vec();
             let customer = customer.cloned();
             self.seat(leg, seat, NewLeg { call, who, customer, flow, phase: Phase::Inviting, codecs });
-            ring.legs.push(leg);
+            ring.phones.push(Phone { leg, agent: agent.clone(), rings: false });
         }
-        (!ring.legs.is_empty()).then_some(ring)
+        (!ring.is_over()).then_some(ring)
     }
 
     /// Stops all phones of a ring but the one that won.
     pub(super) fn stop_ring(&mut self, now: Now, ring: Ring, winner: Option<LegRef>, reason: Option<&'static str>) {
-        for leg in ring.legs.into_iter().filter(|leg| Some(*leg) != winner) {
+        for leg in ring.legs().into_iter().filter(|leg| Some(*leg) != winner) {
             self.hang_up(now, leg, reason);
         }
     }

@@ -103,6 +103,12 @@ pub struct AgentRecord {
     pub logged_in: bool,
     /// Does not for now, with reason.
     pub paused: Option<String>,
+    /// Queues logged out of, while calls of others are taken.
+    #[serde(default)]
+    pub not_in: Vec<Name>,
+    /// Queues of which no calls are taken for now.
+    #[serde(default)]
+    pub not_ready_in: Vec<Name>,
 }
 
 /// A recording on disk.

@@ -6,7 +6,7 @@ use super::call::{Kind, Story};
 use super::end::EndCause;
 use super::offer::{BadTry, Caller, Offer, Step, Wish};
 use super::outcome::Refusal;
-use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown};
+use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown, only};
 use super::{CallTimer, Switch, Timer, event, say};
 use crate::callback::rule;
 use crate::callback::task::CloseReason;
@@ -358,19 +358,25 @@ impl Switch {
         self.say_and_end(id, caller, vec!["all_busy".into(), "goodbye".into()], EndCause::WaitedTooLong);
     }
 
-    /// An agent is rung for a waiting caller.
-    pub(super) fn ring_for_caller(&mut self, now: Now, id: CallRef, agent: &Name) {
+    /// Agents are rung for a waiting caller: one, or all at once.
+    pub(super) fn ring_for_caller(&mut self, now: Now, id: CallRef, agents: &[Name]) {
         let settings = self.settings.clone();
         let Some(call) = self.calls.get(&id) else { return };
         let shown = Shown { display: call.from.clone(), user: call.from.clone() };
         let Some(queue) = call.queue.clone().and_then(|queue| settings.queue(&queue)) else { return };
-        let Some(ring) = self.ring_phones(now, id, agent, &shown, None) else {
-            // Its phone has just gone, or no port is free: asked again in a moment.
-            self.exclude(id, agent, Some(now.tick + NOT_THERE));
+        let mut ring = Ring::default();
+        for agent in agents {
+            match self.ring_phones(now, id, agent, &shown, None) {
+                Some(phones) => ring.join(phones),
+                // Its phone has just gone, or no port is free: asked again in a moment.
+                None => self.exclude(id, agent, Some(now.tick + NOT_THERE)),
+            }
+        }
+        if ring.is_over() {
             return;
-        };
+        }
         if let Some(call) = self.calls.get_mut(&id) {
-            call.agent = Some(agent.clone());
+            call.agent = only(agents);
         }
         if let Some(waiting) = self.waiting_mut(id) {
             waiting.ring = Some(ring);
@@ -390,26 +396,34 @@ impl Switch {
     pub(super) fn rung_agent_refused(&mut self, now: Now, id: CallRef, leg: Option<LegRef>, refusal: Refusal) {
         let Some(waiting) = self.waiting_mut(id) else { return };
         let Some(ring) = waiting.ring.as_mut() else { return };
-        if leg.is_some_and(|leg| !ring.refused(leg, refusal)) {
-            return;
-        }
-        let Some(ring) = waiting.ring.take() else { return };
-        self.timers.cancel(&Timer::Call(id, CallTimer::Ring));
-        let (agent, answer) = (ring.agent.clone(), ring.answer());
-        self.stop_ring(now, ring, None, None);
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.agent = None;
-        }
-        match answer {
-            NoAnswer::Declined => {
-                // Not offered the same call again in this session (S2.B11).
-                self.exclude(id, &agent, None);
-                if let Some(desk) = self.agents.get_mut(&agent) {
-                    desk.declined(now);
-                }
+        let gone = match leg {
+            Some(leg) => Vec::from_iter(ring.refused(leg, refusal)),
+            None => ring.give_up(),
+        };
+        if (leg.is_none() || ring.is_over())
+            && let Some(ring) = waiting.ring.take()
+        {
+            self.timers.cancel(&Timer::Call(id, CallTimer::Ring));
+            self.stop_ring(now, ring, None, None);
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.agent = None;
             }
-            NoAnswer::LetRing => self.agent_let_ring(now, &agent),
-            NoAnswer::NotThere => self.exclude(id, &agent, Some(now.tick + NOT_THERE)),
+        }
+        for (agent, answer) in gone {
+            match answer {
+                NoAnswer::Declined => {
+                    // Not offered the same call again in this session (S2.B11).
+                    self.exclude(id, &agent, None);
+                    if let Some(desk) = self.agents.get_mut(&agent) {
+                        desk.declined(now);
+                    }
+                }
+                NoAnswer::LetRing => {
+                    self.agent_let_ring(now, &agent);
+                    self.tried(id, &agent);
+                }
+                NoAnswer::NotThere => self.exclude(id, &agent, Some(now.tick + NOT_THERE)),
+            }
         }
         self.keep_standing(id);
     }
@@ -432,8 +446,11 @@ impl Switch {
         let Some(waiting) = self.waiting_mut(id) else { return };
         let Some(ring) = waiting.ring.take() else { return };
         let (caller, queue, ticket) = (waiting.caller, waiting.queue.clone(), waiting.ticket);
-        let agent = ring.agent.clone();
+        let Some(agent) = ring.agent_of(leg).cloned() else { return };
         self.stop_ring(now, ring, Some(leg), Some(ELSEWHERE));
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.agent = Some(agent.clone());
+        }
         self.cancel_call_timers(id);
         if let Some(line) = self.lines.get_mut(&queue) {
             line.leave(ticket);

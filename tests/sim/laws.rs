@@ -293,8 +293,9 @@ impl Laws {
         let Peer::Agent(extension) = &dialog.peer else { return };
         let open = disk.attempts.values().filter(|attempt| attempt.outcome.is_none());
         let theirs = open.filter(|attempt| {
-            let agent = attempt.agent_legs.last().and_then(|leg| self.extensions.get(&leg.peer));
-            agent == Some(extension) && same_number(&attempt.number, &dialog.shown)
+            let answered = attempt.agent_legs.iter().filter(|leg| leg.answered_at.is_some());
+            let mut agents = answered.filter_map(|leg| self.extensions.get(&leg.peer));
+            agents.any(|agent| agent == extension) && same_number(&attempt.number, &dialog.shown)
         });
         let customers = theirs.filter_map(|attempt| attempt.customer_leg.as_ref()?.dialog.as_ref());
         let orphans: Vec<String> = customers.map(|dialog| dialog.call_id.clone()).collect();

@@ -1,12 +1,12 @@
 //! The states of an agent as they follow from choices and facts, and the feature codes.
 
-use crate::site::{agent, at, name, secs};
+use crate::site::{agent, at, name, secs, site};
 use ringback::agent::{Agent, Chosen, Facts, FeatureCode, NO_ANSWER, NOT_READY, State};
 
 const REACHABLE: Facts = Facts { reachable: true, reserved: false, ringing: false, queue_calls: 0, other_calls: 0 };
 
 fn anna() -> Agent {
-    Agent::new(&agent("anna", "1001"), at(0))
+    Agent::new(&agent("anna", "1001"), &site(), at(0))
 }
 
 fn ready() -> Agent {
@@ -35,7 +35,7 @@ fn registering_logs_in_and_is_ready() {
 fn without_auto_ready_registering_is_a_pause() {
     let mut settings = agent("anna", "1001");
     settings.auto_ready = false;
-    let mut anna = Agent::new(&settings, at(0));
+    let mut anna = Agent::new(&settings, &site(), at(0));
     anna.registered(at(0));
     anna.set_facts(at(0), REACHABLE);
 
@@ -91,7 +91,7 @@ fn pause_and_login_survive_a_restart() {
     after.set_facts(at(100), REACHABLE);
     after.registered(at(101));
 
-    assert_eq!(after.chosen(), &Chosen { logged_in: true, paused: Some(name("lunch")) });
+    assert_eq!(after.chosen(), &Chosen::of(true, Some("lunch")));
     assert_eq!(after.state(), &State::NotReady(name("lunch")));
 }
 
@@ -150,7 +150,7 @@ fn an_answered_call_ends_the_count_of_missed_ones() {
 fn an_agent_with_two_lines_is_busy_with_two_calls() {
     let mut settings = agent("anna", "1001");
     settings.max_calls = 2;
-    let mut anna = Agent::new(&settings, at(0));
+    let mut anna = Agent::new(&settings, &site(), at(0));
     anna.registered(at(0));
     anna.set_facts(at(0), Facts { queue_calls: 1, ..REACHABLE });
     assert_eq!(anna.state(), &State::Ready);

@@ -4,9 +4,10 @@ use crate::site::{name, task_id, utc};
 use proptest::prelude::*;
 use ringback::id::{CallRef, Counter, Name, Ticket};
 use ringback::limits::QUEUE_ENTRIES;
-use ringback::queue::distribute::{Gates, Idle, Pick, Served, next};
+use ringback::queue::distribute::{Gates, Pick, Served, next};
 use ringback::queue::estimate::Pace;
-use ringback::queue::{Entry, Full, Joining, Kind, Line, Standing};
+use ringback::queue::{Entry, Full, Idle, Joining, Kind, Line, Standing, Turn};
+use ringback::settings;
 use ringback::time::Tick;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -28,6 +29,14 @@ impl Gates for Shut {
     fn suits(&self, entry: &Entry, agent: &Name) -> bool {
         !self.pairs.contains(&(entry.ticket, agent.clone()))
     }
+
+    fn owners(&self, _: &Name, _: &Entry) -> Option<Vec<Idle>> {
+        None
+    }
+
+    fn preferred(&self, _: &Name, _: &Entry) -> Option<Name> {
+        None
+    }
 }
 
 fn live(n: u128) -> Kind {
@@ -40,12 +49,16 @@ fn joining(kind: Kind, priority: u8, minute: u32) -> Joining {
 }
 
 fn idle(agents: &[(&str, u64)]) -> Vec<Idle> {
-    agents.iter().map(|(agent, since)| Idle { agent: name(agent), since: Tick::from_millis(*since) }).collect()
+    agents.iter().enumerate().map(|(place, (agent, since))| Idle::of(agent, place, Tick::from_millis(*since))).collect()
+}
+
+fn served<'a>(line: &'a Line, ready: &[(&str, u64)]) -> Served<'a> {
+    Served { line, ready: idle(ready), turn: Turn::of(settings::Pick::LongestIdle), weight: 0 }
 }
 
 fn pick(line: &Line, ready: &[(&str, u64)], gates: &Shut) -> Option<(Ticket, String)> {
-    let served = [Served { line, ready: idle(ready) }];
-    next(&served, NOW, gates).map(|pick| (pick.ticket, pick.agent.to_string()))
+    let served = [served(line, ready)];
+    next(&served, NOW, gates).map(|pick| (pick.ticket, pick.agents.iter().map(ToString::to_string).collect()))
 }
 
 struct Abc {
@@ -172,13 +185,10 @@ fn lines_of_several_queues_are_one_order_for_an_agent_of_both() {
     let early = sales.join(&mut counter, joining(live(2), 5, 3)).expect("there is room");
 
     let both = |sales_agents: &[(&str, u64)]| {
-        let lines = [
-            Served { line: &support, ready: idle(&[("anna", 0)]) },
-            Served { line: &sales, ready: idle(sales_agents) },
-        ];
+        let lines = [served(&support, &[("anna", 0)]), served(&sales, sales_agents)];
         next(&lines, NOW, &Shut::default())
     };
-    let expected = Pick { queue: name("sales"), ticket: early, kind: live(2), agent: name("anna") };
+    let expected = Pick { queue: name("sales"), ticket: early, kind: live(2), agents: vec![name("anna")] };
     assert_eq!(both(&[("anna", 0)]), Some(expected));
     assert_eq!(both(&[]).map(|pick| pick.ticket), Some(late));
 }

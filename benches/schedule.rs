@@ -144,7 +144,7 @@ fn schedule(c: &mut Criterion) {
         });
     });
     c.bench_function("planner/an attempt begins, fails and is planned again", |b| {
-        let verdict = Verdict { counted: false, next: Next::Again(now) };
+        let verdict = Verdict::uncounted(Next::Again(now));
         b.iter_batched(
             || now,
             |now| {

@@ -59,6 +59,12 @@ pub enum Hold {
     AgentsBusy(Name),
     /// Others are ahead.
     Behind(usize),
+    /// Left over at the end of the day; people decide (S4.B3).
+    Overflow,
+    /// No agent is wanted: the customer is asked first whether he wants another try (S4.5).
+    ClientOffer,
+    /// The site is frozen (S5.12).
+    Frozen,
 }
 
 impl fmt::Display for Hold {
@@ -98,6 +104,9 @@ impl fmt::Display for Hold {
             Hold::NobodyLoggedIn(queue) => write!(f, "no agent of the queue {queue} is logged in and reachable"),
             Hold::AgentsBusy(queue) => write!(f, "no agent of the queue {queue} is free"),
             Hold::Behind(ahead) => write!(f, "{ahead} ahead in line"),
+            Hold::Overflow => f.write_str("left over at the end of the day: keep it or remove it"),
+            Hold::ClientOffer => f.write_str("the customer is asked first whether he wants another try"),
+            Hold::Frozen => f.write_str("the site is frozen"),
         }
     }
 }

@@ -7,8 +7,8 @@
 
 use super::hold::{Hold, Undialable};
 use super::ledger::Ledger;
-use super::retry::{Next, Verdict};
-use super::task::{CloseReason, Task, TaskState};
+use super::retry::{By, Next, Verdict};
+use super::task::{AttemptKind, CloseReason, Task, TaskState};
 use super::window::{Shut, Whom, Window};
 use crate::id::{Name, TaskId};
 use crate::number::Party;
@@ -77,6 +77,8 @@ pub struct Planner {
     live_of: BTreeMap<Name, usize>,
     starts: VecDeque<DateTime<Utc>>,
     ledger: Ledger,
+    /// Automated offers to customers that may be made now, by the time they waited for.
+    offers: BTreeSet<(DateTime<Utc>, TaskId)>,
 }
 
 // --- What is held ---
@@ -108,6 +110,12 @@ impl Planner {
             assert!(other.is_none(), "one live attempt per number (law 2)");
             self.live += 1;
             *self.live_of.entry(task.profile.clone()).or_default() += 1;
+        }
+        if task.state == TaskState::ClientOffer && undialable.is_none() && task.not_before <= now {
+            let is_open = window_of(settings, &task, now).is_some_and(|window| window.is_open(now));
+            if is_open {
+                self.offers.insert((task.not_before, task.id));
+            }
         }
         let look_at = self.next_look(now, settings, &task, undialable.is_some());
         if let Some(at) = look_at {
@@ -204,6 +212,7 @@ impl Planner {
         if let Some(at) = planned.look_at {
             self.looks.remove(&(at, id));
         }
+        self.offers.remove(&(task.not_before, id));
         if let Some(ids) = self.numbers.get_mut(&task.number) {
             ids.remove(&id);
             if ids.is_empty() {
@@ -275,14 +284,16 @@ impl Planner {
     ) -> Option<Step> {
         let Planned { mut task, .. } = planned;
         let before = task.state;
-        if task.expires_at.is_some_and(|at| at <= now) {
+        if before != TaskState::Overflow && task.expires_at.is_some_and(|at| at <= now) {
             closed(&mut task, TaskState::Expired, CloseReason::Expired, now);
             return Some(Step::Expired(Box::new(task)));
         }
         let window = window_of(settings, &task, now);
         let opens = window.as_ref().map(|window| window.opens(now).ok_or_else(|| shut(window, now)));
         let blocked = undialable(&task).or_else(|| Some(opens.as_ref()?.as_ref().err()?.to_string()));
-        task.state = if blocked.is_some() {
+        task.state = if let TaskState::ClientOffer | TaskState::Overflow = before {
+            before // Waits for another kind of call, or for people.
+        } else if blocked.is_some() {
             TaskState::Blocked
         } else if task.not_before > now {
             waiting(before)
@@ -323,13 +334,22 @@ impl Planner {
             }
             // One that comes from the disk has lost the reason: found again at once.
             TaskState::Blocked => (!reason_known).then_some(now),
-            TaskState::Overflow => None,
+            TaskState::ClientOffer if reason_known => None,
+            TaskState::ClientOffer => {
+                let earliest = task.not_before.max(now);
+                let window = window_of(settings, task, now);
+                match window.and_then(|window| window.opens(earliest)) {
+                    // Ready: looked at again when hours end.
+                    Some(at) if at <= now => window.and_then(|window| window.closes(now)),
+                    at => at,
+                }
+            }
+            TaskState::Overflow => return None, // People decide, however long it takes.
             TaskState::Reserving
             | TaskState::AgentRinging
             | TaskState::AgentReady
             | TaskState::CustomerRinging
             | TaskState::Talking
-            | TaskState::ClientOffer
             | TaskState::Completed
             | TaskState::Failed
             | TaskState::Expired
@@ -346,15 +366,41 @@ impl Planner {
         // The site's caps first: they hold all tasks alike and cost nothing to ask.
         self.site_caps(now, settings)?;
         let planned = self.tasks.get(&id).ok_or(Hold::Closed(TaskState::Cancelled))?;
-        self.own_gates(now, settings, planned)
+        self.own_gates(now, settings, planned, AttemptKind::Agent)
+    }
+
+    /// The next customer who is to be asked whether he wants another try (S4.5), if one may be called now.
+    pub fn next_offer(&self, now: DateTime<Utc>, settings: &Settings) -> Option<TaskId> {
+        self.site_caps(now, settings).ok()?;
+        let mut ready = self.offers.iter().filter_map(|(_, id)| self.tasks.get(id));
+        ready
+            .find(|planned| self.own_gates(now, settings, planned, AttemptKind::ClientOffer).is_ok())
+            .map(|planned| planned.task.id)
+    }
+
+    /// Begins the automated call to a customer of `next_offer`, as `begin` does an agent's attempt.
+    pub fn begin_offer(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Result<Task, Hold> {
+        self.begin_as(now, settings, id, AttemptKind::ClientOffer)
     }
 
     /// Begins an attempt: the task is `reserving`, its number active, the attempt's number is `attempts_made`.
     /// Returns the task as it is to be stored.
     pub fn begin(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Result<Task, Hold> {
+        self.begin_as(now, settings, id, AttemptKind::Agent)
+    }
+
+    fn begin_as(
+        &mut self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        id: TaskId,
+        kind: AttemptKind,
+    ) -> Result<Task, Hold> {
         self.starts_until(now);
-        self.may_begin(now, settings, id)?;
-        let mut task = self.get(id).cloned().ok_or(Hold::Closed(TaskState::Cancelled))?;
+        self.site_caps(now, settings)?;
+        let planned = self.tasks.get(&id).ok_or(Hold::Closed(TaskState::Cancelled))?;
+        self.own_gates(now, settings, planned, kind)?;
+        let mut task = planned.task.clone();
         task.state = TaskState::Reserving;
         task.attempts_made += 1;
         self.starts.push_back(now);
@@ -375,9 +421,22 @@ impl Planner {
     pub fn conclude(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId, verdict: Verdict) -> Option<Task> {
         let mut task = self.get(id)?.clone();
         task.attempts_used += u32::from(verdict.counted);
+        match verdict.by {
+            Some(By::Auto) => task.reschedules.auto += 1,
+            Some(By::Agent) => task.reschedules.agent += 1,
+            Some(By::Client) => task.reschedules.client += 1,
+            None => {}
+        }
         match verdict.next {
             Next::Done => closed(&mut task, TaskState::Completed, CloseReason::Success, now),
             Next::Fail(reason) => closed(&mut task, TaskState::Failed, reason, now),
+            Next::Unreached => closed(&mut task, TaskState::Failed, CloseReason::NoAnswerAction, now),
+            Next::Cancel(reason) => closed(&mut task, TaskState::Cancelled, reason, now),
+            Next::ClientOffer(not_before) => {
+                task.state = TaskState::ClientOffer;
+                task.not_before = not_before;
+            }
+            Next::Overflow => task.state = TaskState::Overflow,
             Next::Retry(not_before) => {
                 task.state = TaskState::WaitingRetry;
                 task.not_before = not_before;
@@ -431,7 +490,7 @@ impl Planner {
     /// The gate that holds a task, by the order of C12; `None` when it is being served next.
     pub fn held_by(&self, now: DateTime<Utc>, settings: &Settings, task: &Task, around: Around) -> Option<Hold> {
         let Some(planned) = self.tasks.get(&task.id) else { return Some(Hold::Closed(task.state)) };
-        if let Err(hold) = self.own_gates(now, settings, planned) {
+        if let Err(hold) = self.own_gates(now, settings, planned, AttemptKind::Agent) {
             return Some(hold);
         }
         if around.customer_in_call {
@@ -472,10 +531,25 @@ impl Planner {
         Ok(())
     }
 
-    fn own_gates(&self, now: DateTime<Utc>, settings: &Settings, planned: &Planned) -> Result<(), Hold> {
+    fn own_gates(
+        &self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        planned: &Planned,
+        kind: AttemptKind,
+    ) -> Result<(), Hold> {
         let task = &planned.task;
         if task.state.is_live() {
             return Err(Hold::UnderWay(task.state));
+        }
+        if task.state == TaskState::Overflow {
+            return Err(Hold::Overflow);
+        }
+        if (task.state == TaskState::ClientOffer) != (kind == AttemptKind::ClientOffer) {
+            return Err(Hold::ClientOffer);
+        }
+        if settings.system.frozen {
+            return Err(Hold::Frozen);
         }
         if task.expires_at.is_some_and(|at| at <= now) {
             return Err(Hold::Expired);

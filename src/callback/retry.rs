@@ -5,7 +5,8 @@
 //! longer, so that one agent who always declines does not spin the switch.
 
 use super::task::{Attempt, CloseReason, Outcome, Task};
-use crate::settings::{CallbackProfile, NoAnswerAction};
+use super::window::{Whom, Window};
+use crate::settings::{AfterCutoff, CallbackProfile, NoAnswerAction, OnOutcome, Settings};
 use crate::time::{DateTime, Utc};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -70,12 +71,31 @@ pub enum Next {
     Retry(DateTime<Utc>),
     /// The agent's side failed: back to its place, not before this instant (often now): `due` or `pending`.
     Again(DateTime<Utc>),
+    /// Everything is used, and the customer himself is asked, not before this instant: `client_offer` (S4.5).
+    ClientOffer(DateTime<Utc>),
+    /// Left over at the end of the day (S4.B3).
+    Overflow,
     /// Given up.
     Fail(CloseReason),
+    /// Given up, and people are told to take it up: `callback.unreached`.
+    Unreached,
+    /// Not wanted any more.
+    Cancel(CloseReason),
     /// Cannot be dialled as things are.
     Blocked,
     /// Closed by what superseded it; nothing follows here.
     Superseded,
+}
+
+/// Who asked for another try (S4.3); each failure is rescheduled once, by one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The profile, by itself.
+    Auto,
+    /// The agent's key.
+    Agent,
+    /// The customer's key.
+    Client,
 }
 
 /// The verdict on an attempt that has ended.
@@ -85,50 +105,174 @@ pub struct Verdict {
     pub counted: bool,
     /// What follows.
     pub next: Next,
+    /// Whose reschedule it is, when one was spent: `reschedules` is to be raised by one.
+    pub by: Option<By>,
+}
+
+impl Verdict {
+    /// One that costs the customer nothing.
+    pub const fn uncounted(next: Next) -> Verdict {
+        Verdict { counted: false, next, by: None }
+    }
+}
+
+/// What the customer said to the automated offer of another try (S4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAnswer {
+    /// The key: try again.
+    Again,
+    /// 9: stop calling me.
+    Never,
+    /// No key, not answered, or no way to ask.
+    Nothing,
+}
+
+/// Customer dials that a task may have in all (law 6): each accepted offer to the customer adds one.
+pub fn attempts_allowed(profile: &CallbackProfile, task: &Task) -> u32 {
+    profile.attempts_max.saturating_add(task.reschedules.client)
 }
 
 /// Judges the attempt that ended with `outcome` at `now`; `task` is as it was before (not yet raised).
 pub fn after(
+    settings: &Settings,
     profile: &CallbackProfile,
     task: &Task,
     history: History,
     outcome: Outcome,
     now: DateTime<Utc>,
 ) -> Verdict {
-    let forgiven = outcome == Outcome::NetworkError && history.network_errors < NETWORK_FORGIVEN;
-    let counted = outcome.is_counted() && !forgiven;
-    let used = task.attempts_used + u32::from(counted);
-    let by_interval = || {
-        if used >= profile.attempts_max {
-            Next::Fail(CloseReason::MaxAttempts)
-        } else {
-            Next::Retry(now + interval(profile, used))
+    Failure { settings, profile, task, history, outcome, now }.judged(false)
+}
+
+/// The same, when the agent has asked for another try with the key (S4.6, S4.6b): what would be rescheduled anyway
+/// is rescheduled once, and is the agent's.
+pub fn agent_asks(
+    settings: &Settings,
+    profile: &CallbackProfile,
+    task: &Task,
+    history: History,
+    outcome: Outcome,
+    now: DateTime<Utc>,
+) -> Verdict {
+    Failure { settings, profile, task, history, outcome, now }.judged(profile.agent_reschedule.is_some())
+}
+
+/// What follows the automated call that offered the customer another try.
+pub fn client_asks(task: &Task, answer: ClientAnswer, now: DateTime<Utc>) -> Verdict {
+    match answer {
+        // A new attempt, agent first, at the task's old place.
+        ClientAnswer::Again => Verdict { counted: false, next: Next::Again(now), by: Some(By::Client) },
+        ClientAnswer::Never => Verdict::uncounted(Next::Cancel(CloseReason::Dnc)),
+        ClientAnswer::Nothing if task.attempts_used == 0 => Verdict::uncounted(Next::Fail(CloseReason::NotRescheduled)),
+        ClientAnswer::Nothing => Verdict::uncounted(Next::Fail(CloseReason::MaxAttempts)),
+    }
+}
+
+/// An attempt that has ended, and what it is judged by.
+struct Failure<'a> {
+    settings: &'a Settings,
+    profile: &'a CallbackProfile,
+    task: &'a Task,
+    history: History,
+    outcome: Outcome,
+    now: DateTime<Utc>,
+}
+
+impl Failure<'_> {
+    fn judged(&self, asked_by_agent: bool) -> Verdict {
+        let rule = match self.outcome {
+            Outcome::Success => return Verdict { counted: true, next: Next::Done, by: None },
+            Outcome::AgentNoAnswer | Outcome::AgentNoAccept | Outcome::AgentDeclined | Outcome::AgentLeftEarly => {
+                return Verdict::uncounted(Next::Again(self.now + agent_pause(self.history.agent_failures)));
+            }
+            Outcome::SystemRestart => {
+                return Verdict::uncounted(Next::Again(after_restart(self.profile.ring_timeout, self.now)));
+            }
+            Outcome::Blocked => return Verdict::uncounted(Next::Blocked),
+            Outcome::Superseded => return Verdict::uncounted(Next::Superseded),
+            Outcome::NetworkError if self.history.network_errors < NETWORK_FORGIVEN => {
+                let pause = self.profile.on.network.and_then(|on| on.interval).unwrap_or(NETWORK_PAUSE);
+                return Verdict::uncounted(Next::Retry(self.now + pause));
+            }
+            Outcome::ShortTalk
+            | Outcome::NoAnswer
+            | Outcome::Busy
+            | Outcome::Rejected
+            | Outcome::InvalidNumber
+            | Outcome::NetworkError
+            | Outcome::CallerIdRefused
+            | Outcome::NotConfirmed
+            | Outcome::VoicemailAgent
+            | Outcome::CustomerLeftBeforeBridge => self.rule(),
+        };
+        let (next, by) = self.rescheduled(rule, asked_by_agent);
+        Verdict { counted: true, next, by }
+    }
+
+    /// What the profile says of this kind of failure.
+    fn rule(&self) -> OnOutcome {
+        let on = &self.profile.on;
+        let said = |action| OnOutcome { action, interval: None };
+        match self.outcome {
+            Outcome::Busy => on.busy.unwrap_or(said(NoAnswerAction::Retry)),
+            Outcome::NoAnswer => on.no_answer.unwrap_or(said(self.profile.no_answer_action)),
+            Outcome::Rejected => on.rejected.unwrap_or(said(NoAnswerAction::Retry)),
+            Outcome::VoicemailAgent => on.voicemail.unwrap_or(said(NoAnswerAction::Retry)),
+            Outcome::InvalidNumber => on.invalid.unwrap_or(said(NoAnswerAction::Fail)),
+            Outcome::NetworkError => {
+                on.network.unwrap_or(OnOutcome { action: NoAnswerAction::Retry, interval: Some(NETWORK_PAUSE) })
+            }
+            // Answered but not reached, or a caller ID that another trunk may carry: by the intervals.
+            _ => said(NoAnswerAction::Retry),
         }
-    };
-    let next = match outcome {
-        Outcome::Success => Next::Done,
-        Outcome::InvalidNumber => Next::Fail(CloseReason::Invalid),
-        Outcome::NoAnswer => match profile.no_answer_action {
-            NoAnswerAction::Retry => by_interval(),
-            NoAnswerAction::Fail | NoAnswerAction::Notify => Next::Fail(CloseReason::NoAnswerAction),
-        },
-        Outcome::NetworkError if forgiven || used < profile.attempts_max => Next::Retry(now + NETWORK_PAUSE),
-        Outcome::NetworkError => Next::Fail(CloseReason::MaxAttempts),
-        Outcome::ShortTalk
-        | Outcome::Busy
-        | Outcome::Rejected
-        | Outcome::CallerIdRefused
-        | Outcome::NotConfirmed
-        | Outcome::VoicemailAgent
-        | Outcome::CustomerLeftBeforeBridge => by_interval(),
-        Outcome::AgentNoAnswer | Outcome::AgentNoAccept | Outcome::AgentDeclined | Outcome::AgentLeftEarly => {
-            Next::Again(now + agent_pause(history.agent_failures))
+    }
+
+    fn rescheduled(&self, rule: OnOutcome, asked_by_agent: bool) -> (Next, Option<By>) {
+        let used = self.task.attempts_used + 1;
+        let at = self.now + rule.interval.unwrap_or_else(|| interval(self.profile, used));
+        let by = match (asked_by_agent, rule.action, self.profile.auto_reschedule) {
+            (true, _, _) => By::Agent,
+            (false, NoAnswerAction::Retry, true) => By::Auto,
+            (false, NoAnswerAction::Retry, false) => return (self.client_or(at, CloseReason::NotRescheduled), None),
+            (false, NoAnswerAction::Fail, _) if self.outcome == Outcome::InvalidNumber => {
+                return (Next::Fail(CloseReason::Invalid), None);
+            }
+            (false, NoAnswerAction::Fail, _) => return (Next::Fail(CloseReason::NoAnswerAction), None),
+            (false, NoAnswerAction::Notify, _) => return (Next::Unreached, None),
+        };
+        if used >= attempts_allowed(self.profile, self.task) {
+            return (self.client_or(at, CloseReason::MaxAttempts), None);
         }
-        Outcome::SystemRestart => Next::Again(after_restart(profile.ring_timeout, now)),
-        Outcome::Blocked => Next::Blocked,
-        Outcome::Superseded => Next::Superseded,
-    };
-    Verdict { counted, next }
+        match self.before_cutoff(at) {
+            next @ (Next::Overflow | Next::Fail(_)) => (next, None),
+            next => (next, Some(by)),
+        }
+    }
+
+    /// All that the site would do is done: the customer is asked, if the profile lets him decide (S4.5, S4.11).
+    fn client_or(&self, at: DateTime<Utc>, reason: CloseReason) -> Next {
+        let accepted = self.task.reschedules.client;
+        match self.profile.client_reschedule {
+            Some(client) if client.max.is_none_or(|max| accepted < max) => match self.before_cutoff(at) {
+                Next::Retry(at) => Next::ClientOffer(at),
+                next => next,
+            },
+            Some(_) | None => Next::Fail(reason),
+        }
+    }
+
+    /// S4.13, C13: a reschedule does not fall within `cutoff` of the end of the target's day.
+    fn before_cutoff(&self, at: DateTime<Utc>) -> Next {
+        let window = Window::of(self.settings, &Whom::of(self.profile, self.task), self.now);
+        let Some(late) = window.cut_off(at, self.profile.cutoff) else { return Next::Retry(at) };
+        match self.profile.after_cutoff {
+            // Outside hours it waits for them anyway, and for other hours, should the site have them by then.
+            AfterCutoff::NextOpen if !window.is_open(at) => Next::Retry(at),
+            AfterCutoff::NextOpen => Next::Retry(late.next.unwrap_or(at)),
+            AfterCutoff::Overflow => Next::Overflow,
+            AfterCutoff::Fail => Next::Fail(CloseReason::Cutoff),
+        }
+    }
 }
 
 /// When a new task may first be tried: `intervals[0]` after the request, and not before the wish of its creator.

@@ -3,6 +3,7 @@
 //! the key).
 
 use super::window::Window;
+use crate::id::Name;
 use crate::settings::{CallbackRule, Queue, RuleSource, Settings, Trigger};
 use crate::time::{DateTime, Utc};
 use std::fmt;
@@ -140,4 +141,53 @@ fn announces(rule: &CallbackRule) -> bool {
         Trigger::AfterWait | Trigger::Announced | Trigger::Ewt => true,
         Trigger::Key => false,
     })
+}
+
+/// A call that was lost, and where (C18).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost<'a> {
+    /// In the line of this queue.
+    pub queue: Option<&'a str>,
+    /// In this menu.
+    pub ivr: Option<&'a str>,
+    /// At this agent's phones.
+    pub agent: Option<&'a str>,
+    /// At the phones of this group.
+    pub group: Option<&'a str>,
+    /// The number that was dialled.
+    pub did: &'a str,
+    /// From its arrival until it was lost.
+    pub waited: Duration,
+    /// Lost so long ago.
+    pub age: Duration,
+}
+
+/// The rule that makes a callback of a lost call: the first enabled one of its source and scope (S5.4). `None` as
+/// well when that rule takes no new calls, the call was a misdial (`min_wait`), or it is too old (`max_age`, S3.10).
+pub fn for_missed<'a>(settings: &'a Settings, source: RuleSource, lost: &Lost<'_>) -> Option<&'a CallbackRule> {
+    let mut rules = settings.rules.iter().filter(|rule| rule.enabled && rule.source == source);
+    let rule = rules.find(|rule| covers(settings, rule, lost))?;
+    let oldest = rule.max_age.or_else(|| settings.profile(&rule.profile)?.expires_after);
+    let is_young = oldest.is_none_or(|oldest| lost.age <= oldest);
+    Some(rule).filter(|rule| rule.accept && lost.waited >= rule.min_wait && is_young)
+}
+
+/// Whether a rule for missed calls holds where this one was lost. What a scope does not name, it does not ask for.
+fn covers(settings: &Settings, rule: &CallbackRule, lost: &Lost<'_>) -> bool {
+    let scope = &rule.scope;
+    let named = |names: &[Name], name: Option<&str>| name.is_some_and(|name| names.iter().any(|own| **own == *name));
+    let attached: Vec<Name> = settings
+        .queues
+        .iter()
+        .filter(|queue| queue.rules.contains(&rule.name))
+        .map(|queue| queue.name.clone())
+        .collect();
+    let places = [&scope.queues, &attached, &scope.ivrs, &scope.agents, &scope.groups];
+    let is_there = places.iter().all(|names| names.is_empty())
+        || named(&scope.queues, lost.queue)
+        || named(&attached, lost.queue)
+        || named(&scope.ivrs, lost.ivr)
+        || named(&scope.agents, lost.agent)
+        || named(&scope.groups, lost.group);
+    is_there && (scope.dids.is_empty() || scope.dids.iter().any(|did| did.matches(lost.did)))
 }

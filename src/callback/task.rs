@@ -30,7 +30,8 @@ pub enum TaskState {
     WaitingRetry,
     /// Cannot be dialled as things are (route, policy); looked at again when the site changes.
     Blocked,
-    /// The automated offer to a customer who could not be reached (S4.5).
+    /// Waits for the automated offer to a customer who could not be reached (S4.5). During that call it is
+    /// `customer_ringing` and `talking` like any other.
     ClientOffer,
     /// Left over at the end of the day (S4.B3).
     Overflow,
@@ -81,7 +82,6 @@ impl TaskState {
                 | TaskState::AgentReady
                 | TaskState::CustomerRinging
                 | TaskState::Talking
-                | TaskState::ClientOffer
         )
     }
 }

@@ -51,6 +51,17 @@ pub enum DidPattern {
     Prefix(String),
 }
 
+impl DidPattern {
+    /// Whether a dialled number is meant, digit for digit.
+    pub fn matches(&self, dialled: &str) -> bool {
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        match self {
+            DidPattern::Exact(number) => digits(number) == digits(dialled),
+            DidPattern::Prefix(number) => digits(dialled).starts_with(&digits(number)),
+        }
+    }
+}
+
 /// `[[outbound_route]]`
 #[derive(Clone, Debug)]
 pub struct OutboundRoute {

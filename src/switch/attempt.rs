@@ -171,7 +171,7 @@ impl Switch {
         if let Some(attempts) = self.attempts.get_mut(&task) {
             attempts.pop();
         }
-        let again = retry::Verdict { counted: false, next: retry::Next::Again(now.utc + DISK_PAUSE) };
+        let again = retry::Verdict::uncounted(retry::Next::Again(now.utc + DISK_PAUSE));
         if let Some(task) = self.planner.conclude(now.utc, &settings, task, again) {
             self.reopen_place(&task);
         }

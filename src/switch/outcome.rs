@@ -101,7 +101,8 @@ impl Switch {
         {
             let history = self.attempts.get(&task).map_or(&[][..], Vec::as_slice);
             let before = history.len().saturating_sub(1);
-            let verdict = retry::after(profile, &held, History::of(&history[..before]), outcome, now.utc);
+            let history = History::of(&history[..before]);
+            let verdict = retry::after(&settings, profile, &held, history, outcome, now.utc);
             if let Some(task) = self.planner.conclude(now.utc, &settings, task, verdict) {
                 changes.push(Change::PutTask(Box::new(task.clone())));
                 self.reopen_place(&task);

@@ -124,7 +124,7 @@ fn a_retry_outside_hours_is_deferred_and_costs_no_attempt() {
     let begun = planner.begin(late, &site, task_id(1)).expect("nothing holds it");
     assert_eq!((begun.state, begun.attempts_made, begun.attempts_used), (TaskState::Reserving, 1, 0));
 
-    let verdict = retry::after(&site.profiles[0], &begun, History::default(), Outcome::NoAnswer, late);
+    let verdict = retry::after(&site, &site.profiles[0], &begun, History::default(), Outcome::NoAnswer, late);
     let waiting = planner.conclude(late, &site, task_id(1), verdict).expect("it is open");
 
     assert_eq!((waiting.state, waiting.attempts_used), (TaskState::WaitingRetry, 1));
@@ -250,7 +250,7 @@ fn fifteen_lines_are_fifteen_attempts() {
         Some("all 15 callback lines are in use (system.max_callback_lines)")
     );
 
-    let done = Verdict { counted: true, next: Next::Done };
+    let done = Verdict { counted: true, next: Next::Done, by: None };
     planner.conclude(noon(), &site, task_id(1), done);
     assert!(planner.begin(noon(), &site, task_id(16)).is_ok());
 }
@@ -366,7 +366,7 @@ fn many_tasks_that_come_due_together_are_moved_in_portions() {
 #[test]
 fn an_attempt_that_could_not_dial_is_blocked_or_rests() {
     let site = site();
-    let blocked = Verdict { counted: false, next: Next::Blocked };
+    let blocked = Verdict::uncounted(Next::Blocked);
     let mut planner = planner_of(&site, noon(), [task(1, noon())]);
     planner.wake(noon(), &site, dialable);
     planner.begin(noon(), &site, task_id(1)).expect("nothing holds it");
@@ -456,7 +456,7 @@ proptest! {
                 let agent_failures = past.len() as u32;
                 let history = History { network_errors: count(Outcome::NetworkError), agent_failures };
                 past.push(outcome);
-                let verdict = retry::after(&site.profiles[0], &task, history, outcome, now);
+                let verdict = retry::after(&site, &site.profiles[0], &task, history, outcome, now);
                 let after = planner.conclude(now, &site, id, verdict).expect("it was open");
                 prop_assert!(after.attempts_used <= site.profiles[0].attempts_max);
                 if after.state.is_final() {

@@ -1,7 +1,7 @@
 //! What follows each outcome of an attempt.
 
-use crate::site::{profile, secs, task, utc};
-use ringback::callback::retry::{History, Next, Verdict, after, after_restart, first_try};
+use crate::site::{profile, secs, site, task, utc};
+use ringback::callback::retry::{By, History, Next, Verdict, after, after_restart, first_try};
 use ringback::callback::task::{Attempt, AttemptKind, CloseReason, Outcome};
 use ringback::number::Party;
 use ringback::settings::{CallbackProfile, NoAnswerAction};
@@ -14,7 +14,17 @@ fn now() -> DateTime<Utc> {
 fn judge(profile: &CallbackProfile, used: u32, history: History, outcome: Outcome) -> Verdict {
     let mut task = task(1, now());
     task.attempts_used = used;
-    after(profile, &task, history, outcome, now())
+    after(&site(), profile, &task, history, outcome, now())
+}
+
+/// A failure that counts and is rescheduled by itself.
+fn again(next: Next) -> Verdict {
+    Verdict { counted: true, next, by: Some(By::Auto) }
+}
+
+/// One that counts, and the end.
+fn ends(next: Next) -> Verdict {
+    Verdict { counted: true, next, by: None }
 }
 
 fn plain(used: u32, outcome: Outcome) -> Verdict {
@@ -41,7 +51,7 @@ fn the_first_try_waits_for_the_delay_and_for_the_wish() {
 #[test]
 fn three_attempts_are_three_and_the_interval_lies_between_them() {
     // S1.11, S1.12, S3.8, S3.9
-    assert_eq!(plain(0, Outcome::NoAnswer), Verdict { counted: true, next: retry_in(900) });
+    assert_eq!(plain(0, Outcome::NoAnswer), again(retry_in(900)));
     assert_eq!(plain(1, Outcome::NoAnswer).next, retry_in(900));
     assert_eq!(plain(2, Outcome::NoAnswer).next, Next::Fail(CloseReason::MaxAttempts));
 }
@@ -66,25 +76,24 @@ fn no_answer_may_be_the_end() {
     let mut profile = profile();
     profile.no_answer_action = NoAnswerAction::Fail;
     let verdict = judge(&profile, 0, History::default(), Outcome::NoAnswer);
-    assert_eq!(verdict, Verdict { counted: true, next: Next::Fail(CloseReason::NoAnswerAction) });
+    assert_eq!(verdict, ends(Next::Fail(CloseReason::NoAnswerAction)));
     assert_eq!(judge(&profile, 0, History::default(), Outcome::Busy).next, retry_in(900));
 }
 
 #[test]
 fn every_outcome_has_its_consequence() {
     // S3.7, model.md `on{…}`
-    let counted = |next| Verdict { counted: true, next };
-    let free = |next| Verdict { counted: false, next };
+    let free = Verdict::uncounted;
     let table = [
-        (Outcome::Success, counted(Next::Done)),
-        (Outcome::ShortTalk, counted(retry_in(900))),
-        (Outcome::NoAnswer, counted(retry_in(900))),
-        (Outcome::Busy, counted(retry_in(900))),
-        (Outcome::Rejected, counted(retry_in(900))),
-        (Outcome::InvalidNumber, counted(Next::Fail(CloseReason::Invalid))),
+        (Outcome::Success, ends(Next::Done)),
+        (Outcome::ShortTalk, again(retry_in(900))),
+        (Outcome::NoAnswer, again(retry_in(900))),
+        (Outcome::Busy, again(retry_in(900))),
+        (Outcome::Rejected, again(retry_in(900))),
+        (Outcome::InvalidNumber, ends(Next::Fail(CloseReason::Invalid))),
         (Outcome::NetworkError, free(retry_in(60))),
-        (Outcome::CallerIdRefused, counted(retry_in(900))),
-        (Outcome::CustomerLeftBeforeBridge, counted(retry_in(900))),
+        (Outcome::CallerIdRefused, again(retry_in(900))),
+        (Outcome::CustomerLeftBeforeBridge, again(retry_in(900))),
         (Outcome::AgentNoAnswer, free(Next::Again(now()))),
         (Outcome::AgentDeclined, free(Next::Again(now()))),
         (Outcome::AgentLeftEarly, free(Next::Again(now()))),
@@ -102,12 +111,12 @@ fn the_network_is_forgiven_twice_and_then_counts() {
     let network = |used, network_errors| {
         judge(&profile(), used, History { network_errors, ..History::default() }, Outcome::NetworkError)
     };
-    assert_eq!(network(0, 1), Verdict { counted: false, next: retry_in(60) });
-    assert_eq!(network(0, 2), Verdict { counted: true, next: retry_in(60) });
-    assert_eq!(network(1, 3), Verdict { counted: true, next: retry_in(60) });
-    assert_eq!(network(2, 4), Verdict { counted: true, next: Next::Fail(CloseReason::MaxAttempts) });
+    assert_eq!(network(0, 1), Verdict::uncounted(retry_in(60)));
+    assert_eq!(network(0, 2), again(retry_in(60)));
+    assert_eq!(network(1, 3), again(retry_in(60)));
+    assert_eq!(network(2, 4), ends(Next::Fail(CloseReason::MaxAttempts)));
     // The last attempt is not lost to the first failure of the network.
-    assert_eq!(network(2, 0), Verdict { counted: false, next: retry_in(60) });
+    assert_eq!(network(2, 0), Verdict::uncounted(retry_in(60)));
 }
 
 #[test]
@@ -116,7 +125,7 @@ fn agents_cost_the_customer_nothing_but_do_not_spin_the_switch() {
     let pause = |agent_failures| {
         let history = History { agent_failures, ..History::default() };
         match judge(&profile(), 2, history, Outcome::AgentDeclined) {
-            Verdict { counted: false, next: Next::Again(at) } => (at - now()).num_seconds(),
+            Verdict { counted: false, next: Next::Again(at), by: None } => (at - now()).num_seconds(),
             other => panic!("{other:?}"),
         }
     };

@@ -1,0 +1,124 @@
+//! The gates an attempt passes, and which of them holds a task (`held_by`).
+
+use super::{Agents, Around, MINUTE, Planned, Planner, shut, window_of};
+use crate::callback::hold::Hold;
+use crate::callback::task::{AttemptKind, Task, TaskState};
+use crate::callback::window::{Whom, Window};
+use crate::settings::{CallbackProfile, Settings};
+use crate::time::{DateTime, Utc};
+
+impl Planner {
+    /// The gate that holds a task, by the order of C12; `None` when it is being served next.
+    pub fn held_by(&self, now: DateTime<Utc>, settings: &Settings, task: &Task, around: Around) -> Option<Hold> {
+        let Some(planned) = self.tasks.get(&task.id) else { return Some(Hold::Closed(task.state)) };
+        if let Err(hold) = self.own_gates(now, settings, planned, AttemptKind::Agent) {
+            return Some(hold);
+        }
+        if around.customer_in_call {
+            return Some(Hold::CustomerInCall);
+        }
+        if let Err(hold) = self.site_caps(now, settings) {
+            return Some(hold);
+        }
+        match around.agents {
+            Agents::NobodyLoggedIn => Some(Hold::NobodyLoggedIn(task.queue.clone())),
+            Agents::AllBusy => Some(Hold::AgentsBusy(task.queue.clone())),
+            Agents::Free => (around.ahead > 0).then_some(Hold::Behind(around.ahead)),
+        }
+    }
+
+    /// When a task may be tried next (`next_at`): not before its time, nor outside calling hours.
+    pub fn next_at(&self, settings: &Settings, task: &Task, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if task.state.is_final() || task.state.is_live() {
+            return None;
+        }
+        let quarantined = self.quarantine.get(&task.number).copied();
+        let earliest = task.not_before.max(now).max(quarantined.unwrap_or(now));
+        window_of(settings, task, now)?.opens(earliest)
+    }
+
+    pub(super) fn site_caps(&self, now: DateTime<Utc>, settings: &Settings) -> Result<(), Hold> {
+        let (lines, rate) = (settings.system.max_callback_lines, settings.system.max_originates_per_min);
+        if self.live >= lines as usize {
+            return Err(Hold::Lines(lines));
+        }
+        if self.starts.len() < rate as usize {
+            return Ok(());
+        }
+        let recent = self.starts.iter().filter(|start| **start <= now && **start + MINUTE > now).count();
+        if recent >= rate as usize {
+            return Err(Hold::Rate(rate));
+        }
+        Ok(())
+    }
+
+    pub(super) fn own_gates(
+        &self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        planned: &Planned,
+        kind: AttemptKind,
+    ) -> Result<(), Hold> {
+        let task = &planned.task;
+        if task.state.is_live() {
+            return Err(Hold::UnderWay(task.state));
+        }
+        if task.state == TaskState::Overflow {
+            return Err(Hold::Overflow);
+        }
+        if (task.state == TaskState::ClientOffer) != (kind == AttemptKind::ClientOffer) {
+            return Err(Hold::ClientOffer);
+        }
+        if settings.system.frozen {
+            return Err(Hold::Frozen);
+        }
+        if task.expires_at.is_some_and(|at| at <= now) {
+            return Err(Hold::Expired);
+        }
+        if let Some(why) = &planned.undialable {
+            return Err(Hold::Undialable(why.clone()));
+        }
+        let profile = settings.profile(&task.profile).filter(|profile| profile.enabled);
+        let profile = profile.ok_or_else(|| Hold::ProfileDisabled(task.profile.clone()))?;
+        if let Some(rule) = task.rule.as_deref().and_then(|rule| settings.rule(rule)).filter(|rule| !rule.process) {
+            return Err(Hold::RuleNotProcessing(rule.name.clone()));
+        }
+        self.time_gates(now, settings, task, profile)?;
+        if self.active.contains_key(&task.number) {
+            return Err(Hold::NumberBusy);
+        }
+        let policy = settings.policy_of_rule(task.rule.as_deref());
+        self.ledger.allows(now, policy, task).map_err(Hold::Capped)?;
+        match profile.max_lines {
+            Some(max) if self.live_of.get(&profile.name).copied().unwrap_or(0) >= max as usize => {
+                Err(Hold::ProfileLines(profile.name.clone(), max))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn time_gates(
+        &self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        task: &Task,
+        profile: &CallbackProfile,
+    ) -> Result<(), Hold> {
+        let window = Window::of(settings, &Whom::of(profile, task), now);
+        if task.not_before > now {
+            let until = task.not_before;
+            return Err(match task.state {
+                TaskState::WaitingRetry => Hold::Retry(until),
+                _ => Hold::NotBefore(until), // Whatever else waits, waits for its wish.
+            });
+        }
+        if let Some(until) = self.quarantine.get(&task.number).filter(|until| **until > now) {
+            return Err(Hold::Quarantined(*until));
+        }
+        match window.opens(now) {
+            Some(opens) if opens <= now => Ok(()),
+            Some(opens) => Err(Hold::OutsideHours(opens)),
+            None => Err(shut(&window, now)),
+        }
+    }
+}

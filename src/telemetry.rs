@@ -179,7 +179,9 @@ pub fn observe(event: &Event) {
         | Event::CallbackFailed { .. }
         | Event::CallbackExpired { .. }
         | Event::CallbackCancelled { .. } => log_callback(event),
-        Event::AgentRegistered { .. }
+        Event::BreakerOpened { .. }
+        | Event::BreakerClosed
+        | Event::AgentRegistered { .. }
         | Event::AgentUnregistered { .. }
         | Event::AgentPaused { .. }
         | Event::AgentResumed { .. }
@@ -238,6 +240,13 @@ fn log_callback(event: &Event) {
 
 fn log_site(event: &Event) {
     match event {
+        Event::BreakerOpened { why } => {
+            tracing::error!(
+                why,
+                "breaker.opened: automatic dialling has stopped; look, then `ringback resume-dialling`"
+            );
+        }
+        Event::BreakerClosed => tracing::warn!("breaker.closed"),
         Event::AgentRegistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.registered"),
         Event::AgentUnregistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.unregistered"),
         Event::AgentPaused { agent, reason } => tracing::info!(%agent, ?reason, "agent.paused"),

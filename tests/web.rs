@@ -139,7 +139,9 @@ fn answer(command: &Command) -> Reply {
         Command::ShowQueue(name) => Reply::Refused(Refused::NotFound { kind: "queue", name: name.clone() }),
         Command::PauseAgent { .. } => Reply::Refused(Refused::Conflict { detail: "not logged in".into() }),
         Command::HangUpCall(_) => Reply::Refused(Refused::NotStored),
-        Command::Status | Command::Drain => Reply::Status(Status { draining: false, calls: 0, store_ok: true }),
+        Command::Status | Command::Drain => {
+            Reply::Status(Status { draining: false, calls: 0, store_ok: true, breaker: None })
+        }
         Command::Gauges => {
             Reply::Gauges(Box::new(Gauges { queues: vec![("support".into(), 3, 60)], ..Gauges::default() }))
         }

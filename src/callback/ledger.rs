@@ -102,6 +102,8 @@ pub enum Wanted {
     Yes,
     /// Nobody did, or he did not want it.
     No,
+    /// The network, an agent or we ourselves ended it: it says nothing about the customer.
+    Unknown,
 }
 
 #[derive(Clone, Debug)]
@@ -241,9 +243,13 @@ impl Ledger {
         if wanted == Wanted::Yes {
             self.confirmed.insert(number.clone(), now);
         }
-        let open = self.watched.iter_mut().rev().find(|dial| dial.number == *number && dial.wanted.is_none());
-        if let Some(dial) = open {
-            dial.wanted = Some(wanted);
+        let open = self.watched.iter().rposition(|dial| dial.number == *number && dial.wanted.is_none());
+        match (open, wanted) {
+            (Some(at), Wanted::Unknown) => {
+                self.watched.remove(at);
+            }
+            (Some(at), Wanted::Yes | Wanted::No) => self.watched[at].wanted = Some(wanted),
+            (None, _) => {} // a number that nobody else has named
         }
         self.judge(now)
     }

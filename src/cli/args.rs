@@ -114,6 +114,9 @@ pub enum Command {
     /// Recordings
     #[command(subcommand, after_help = "Example:\n  ringback recording get 01JD0000000000000000000000 -o call.wav")]
     Recording(RecordingCommand),
+    /// Dial again after the breaker has stopped automatic calls and a person has looked
+    #[command(after_help = "Example:\n  ringback resume-dialling")]
+    ResumeDialling,
     /// Take no new calls; the server ends when the running ones have ended
     #[command(after_help = "Example:\n  ringback drain")]
     Drain,

@@ -42,6 +42,10 @@ impl Asked {
             }
             Command::Call(command) => self.call(command).await,
             Command::Recording(command) => self.recording(command).await,
+            Command::ResumeDialling => {
+                let path = "/system/breaker/resume";
+                self.show(&self.client.post(path, None, None).await?, stories::resumed)
+            }
             Command::Drain => self.show(&self.client.post("/system/drain", None, None).await?, stories::drain),
             Command::Serve(_) | Command::Check(_) | Command::Cert(_) | Command::Demo(_) => {
                 unreachable!("these need no server, and cli::run keeps them from here")

@@ -118,6 +118,10 @@ fn ladder(steps: &[Value]) -> String {
     if out.is_empty() { "no messages\n".to_owned() } else { out }
 }
 
+pub(super) fn resumed(_: &Value) -> String {
+    "Automatic dialling goes on.\n".to_owned()
+}
+
 pub(super) fn drain(status: &Value) -> String {
     match status.get("calls").and_then(Value::as_u64) {
         Some(0) => "Draining: no calls are running, the server ends now.\n".to_owned(),

@@ -30,6 +30,7 @@ fn patience(command: &Command) -> Duration {
         | Command::ListRecordings(_)
         | Command::ShowRecording(_)
         | Command::Status
+        | Command::ResumeDialling
         | Command::Drain
         | Command::EndCalls
         | Command::Gauges => PATIENCE,

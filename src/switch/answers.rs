@@ -9,6 +9,7 @@ use super::promise::NewTask;
 use super::{Change, NotStored, Output, RecordingRecord, Switch, event, view};
 use crate::agent::State;
 use crate::callback::hold::Hold;
+use crate::callback::ledger::Tripped;
 use crate::callback::planner::{Agents, Around};
 use crate::callback::rule;
 use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
@@ -66,6 +67,10 @@ impl Switch {
                 .map(|record| Reply::Recording(Box::new(record.clone())))
                 .ok_or_else(|| not_found("recording", id)),
             Command::Status => Ok(Reply::Status(self.status())),
+            Command::ResumeDialling => {
+                self.resume_dialling(now);
+                Ok(Reply::Status(self.status()))
+            }
             Command::Drain => {
                 self.draining = true;
                 Ok(Reply::Status(self.status()))
@@ -466,7 +471,8 @@ impl Switch {
     }
 
     fn status(&self) -> view::Status {
-        view::Status { draining: self.draining, calls: self.calls.len(), store_ok: self.store_ok }
+        let breaker = self.planner.ledger().tripped().map(Tripped::word);
+        view::Status { draining: self.draining, calls: self.calls.len(), store_ok: self.store_ok, breaker }
     }
 
     fn gauges(&self, now: Now) -> view::Gauges {

@@ -333,6 +333,7 @@ impl Switch {
         self.timers.set(Timer::Call(id, CallTimer::Ring), now.tick + profile.ring_timeout);
         self.advance(now, task_id, TaskState::CustomerRinging);
         self.on_customer_leg(task_id, |leg| leg.invite_at = Some(now.utc));
+        self.count_dial(now, &task);
     }
 
     fn dial_customer(

@@ -84,6 +84,8 @@ pub enum Command {
     ShowRecording(RecordingId),
     /// Whether new calls are taken and how many run: `/readyz`, and the shell's drain.
     Status,
+    /// The breaker was looked at, dialling goes on: `POST /system/breaker/resume`
+    ResumeDialling,
     /// Stop taking calls: SIGTERM, `ringback drain`.
     Drain,
     /// The time for draining is over: every call ends, and both its ends are told.

@@ -61,6 +61,11 @@ pub enum Event {
         task: TaskId,
         reason: CloseReason,
     },
+    /// Automatic dialling has stopped, and a person is asked to look.
+    BreakerOpened {
+        why: &'static str,
+    },
+    BreakerClosed,
     AgentRegistered {
         agent: Name,
         contact: String,

@@ -13,6 +13,7 @@ mod announce;
 mod answers;
 mod arrive;
 mod attempt;
+mod breaker;
 mod call;
 pub mod command;
 mod desk;

@@ -93,7 +93,12 @@ impl Switch {
         if let Some(leg) = attempt.customer_leg.as_mut().filter(|leg| leg.invite_at.is_some()) {
             leg.ended_at = Some(now.utc);
         }
+        let was_dialled = attempt.customer_leg.as_ref().is_some_and(|leg| leg.invite_at.is_some());
+        let number = attempt.number.clone();
         let (n, ended) = (attempt.n, Change::PutAttempt(Box::new(attempt.clone())));
+        if was_dialled {
+            self.count_end(now, &number, outcome);
+        }
         self.publish(event::Event::AttemptEnded { task, n, outcome });
         let mut changes = vec![ended];
         if let Some((held, profile)) =

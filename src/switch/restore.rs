@@ -96,6 +96,7 @@ impl Switch {
         for task in restored.tasks {
             switch.restore_task(now, task);
         }
+        switch.recount();
         switch.close_orphans(now);
         switch.restore_presence(now, &stored);
         switch.settle(now);

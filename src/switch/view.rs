@@ -183,6 +183,8 @@ pub struct Status {
     pub calls: usize,
     /// The last commit reached the disk.
     pub store_ok: bool,
+    /// Why automatic dialling has stopped and waits for a person; `null` when it has not.
+    pub breaker: Option<&'static str>,
 }
 
 /// Numbers for `/metrics`.

@@ -83,6 +83,10 @@ pub(super) async fn drain(State(site): Shared) -> Result<Response, Problem> {
     ask(&site, Command::Drain).await
 }
 
+pub(super) async fn resume_dialling(State(site): Shared) -> Result<Response, Problem> {
+    ask(&site, Command::ResumeDialling).await
+}
+
 /// Whether the process is alive: the switch's thread answers.
 pub(super) async fn healthy(State(site): Shared) -> Result<Response, Problem> {
     site.commands.ask(Command::Status).await?;

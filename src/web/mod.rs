@@ -115,7 +115,8 @@ pub fn router(site: Site) -> Router {
         .route("/recordings", get(live::recordings))
         .route("/recordings/{id}", get(live::recording))
         .route("/recordings/{id}/audio", get(audio::play))
-        .route("/system/drain", post(live::drain));
+        .route("/system/drain", post(live::drain))
+        .route("/system/breaker/resume", post(live::resume_dialling));
     Router::new()
         .route("/healthz", get(live::healthy))
         .route("/readyz", get(live::ready))

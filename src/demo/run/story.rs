@@ -382,6 +382,8 @@ impl Story {
             | Event::CallAnswered { .. }
             | Event::CallEnded { .. }
             | Event::AttemptStarted { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerClosed
             | Event::AgentRegistered { .. }
             | Event::AgentUnregistered { .. }
             | Event::TrunkUp { .. }

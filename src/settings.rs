@@ -133,8 +133,58 @@ pub struct ShellSettings {
     pub media_address: IpAddr,
     /// Where HTTP listens.
     pub http: SocketAddr,
-    /// Prompts to load: name and audio file.
-    pub prompts: Vec<(Name, std::path::PathBuf)>,
+    /// Prompts to load or to speak, notices of recordings that are spoken among them.
+    pub prompts: Vec<(Name, PromptSource)>,
+    /// What speaks a text: a program and its arguments, which reads the text and writes a WAV file; `None`:
+    /// espeak-ng or flite, when one of them is installed.
+    pub speech_command: Option<Vec<String>>,
+    /// Who may use the API besides the holder of the administrator's token.
+    pub api_keys: Vec<ApiKey>,
+}
+
+/// Where the sound of a prompt comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PromptSource {
+    /// An audio file.
+    File(std::path::PathBuf),
+    /// A text that is spoken.
+    Speech(Speech),
+}
+
+/// A text to be spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speech {
+    /// What is said.
+    pub text: String,
+    /// BCP 47.
+    pub lang: String,
+    /// The engine's voice; `None`: the one it has for the language.
+    pub voice: Option<String>,
+}
+
+/// `[[api_key]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its name, which the audit log shows.
+    pub name: Name,
+    /// What is sent as bearer token.
+    pub secret: String,
+    /// What it may do.
+    pub role: Role,
+    /// Not taken from then on; `None`: it lasts.
+    pub expires: Option<crate::time::DateTime<crate::time::Utc>>,
+}
+
+/// What a holder of an API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Read everything, change nothing.
+    Auditor,
+    /// Also act on calls, agents and callbacks.
+    Supervisor,
+    /// Also change the site.
+    Admin,
 }
 
 impl Settings {

@@ -15,7 +15,7 @@ use crate::id::Name;
 use crate::settings::{self, *};
 use crate::zone::Zones;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const KIND: &str = "the schema gives this field one kind, and the reader kept to it";
@@ -83,6 +83,10 @@ impl Object {
         list(self, name).into_iter().filter_map(as_object)
     }
 
+    fn strings(&self, name: &str) -> Vec<String> {
+        list(self, name).into_iter().filter_map(as_text).map(str::to_owned).collect()
+    }
+
     fn names(&self, name: &str) -> Vec<Name> {
         list(self, name).into_iter().filter_map(as_text).map(Name::from).collect()
     }
@@ -107,10 +111,7 @@ impl Object {
 pub(super) fn build(objects: &Objects, files: &dyn Files) -> (Settings, ShellSettings) {
     let server = &objects["server"][0];
     let system = system(&objects["system"][0], files.host_zone());
-    let prompts: Vec<(Name, PathBuf)> = objects["prompt"]
-        .iter()
-        .filter_map(|prompt| Some((prompt.name("name"), files.resolve(Path::new(prompt.text("file")?)))))
-        .collect();
+    let prompts = prompts(objects, files);
     let builder = Builder { zone: system.default_timezone, prompts: &prompts, files };
     // The first match wins: by `order`, then as the file has them (the sort is stable).
     let mut rules: Vec<&Object> = objects["callback_rule"].iter().collect();
@@ -138,9 +139,44 @@ pub(super) fn build(objects: &Objects, files: &dyn Files) -> (Settings, ShellSet
         sip_udp: server.socket("sip_udp"),
         media_address: server.ip("media_address").expect(KIND),
         http: server.socket("http"),
+        speech_command: server.get("speech_command").map(|_| server.strings("speech_command")),
+        api_keys: objects["api_key"].iter().map(|key| builder.api_key(key)).collect(),
         prompts,
     };
     (settings, shell)
+}
+
+/// Every sound of the site's own: its prompts, and the notices that are spoken.
+fn prompts(objects: &Objects, files: &dyn Files) -> Vec<(Name, PromptSource)> {
+    let prompt = |prompt: &Object| {
+        let source = match prompt.text("file") {
+            Some(path) => PromptSource::File(files.resolve(Path::new(path))),
+            None => PromptSource::Speech(speech(prompt)?),
+        };
+        Some((prompt.name("name"), source))
+    };
+    let notice = |(table, object): (&str, &Object)| {
+        let notice = object.get("record_notice").and_then(as_object)?;
+        let spoken = notice.text("mode") == Some("tts");
+        spoken.then(|| Some((notice_name(table, object), PromptSource::Speech(speech(notice)?)))).flatten()
+    };
+    let of = |table: &'static str| objects[table].iter().map(move |object| (table, object));
+    let notices = of("queue").chain(of("callback_profile")).filter_map(notice);
+    objects["prompt"].iter().filter_map(prompt).chain(notices).collect()
+}
+
+fn speech(object: &Object) -> Option<Speech> {
+    Some(Speech {
+        text: object.text("text")?.to_owned(),
+        lang: object.text("lang").unwrap_or("en").to_owned(),
+        voice: object.text("voice").map(str::to_owned),
+    })
+}
+
+/// The prompt that is made of a spoken notice. No name in a file is as long as this prefix and a name, nor has a
+/// line feed in it.
+fn notice_name(table: &str, object: &Object) -> Name {
+    format!("record_notice\n{table}\n{}", object.text("name").expect(KIND)).into()
 }
 
 fn by_priority(objects: &[Object]) -> Vec<&Object> {
@@ -204,7 +240,7 @@ fn patterns(object: &Object, name: &str) -> Vec<DidPattern> {
 /// What the making of one object needs besides it.
 struct Builder<'a> {
     zone: Tz,
-    prompts: &'a [(Name, PathBuf)],
+    prompts: &'a [(Name, PromptSource)],
     files: &'a dyn Files,
 }
 
@@ -216,13 +252,32 @@ impl Builder<'_> {
         })
     }
 
-    /// A prompt that is text alone is spoken by the built-in sound until there is speech synthesis.
+    fn api_key(&self, key: &Object) -> ApiKey {
+        ApiKey {
+            name: key.name("name"),
+            secret: self.secret(key, "secret", "secret_file").unwrap_or_default(),
+            role: match key.text("role") {
+                Some("admin") => Role::Admin,
+                Some("supervisor") => Role::Supervisor,
+                _ => Role::Auditor, // the third word of the schema
+            },
+            expires: numbers::instant(key, "expires"),
+        }
+    }
+
     fn sound(&self, object: &Object, name: &str) -> Sound {
         match object.text(name) {
             None => Sound::BuiltIn,
             Some("") => Sound::Silent,
-            Some(prompt) if self.prompts.iter().any(|(name, _)| &**name == prompt) => Sound::Prompt(prompt.into()),
-            Some(_) => Sound::BuiltIn,
+            Some(prompt) => self.prompt(prompt),
+        }
+    }
+
+    /// A text is spoken by the built-in sound until there is speech synthesis.
+    fn prompt(&self, name: &str) -> Sound {
+        match self.prompts.iter().find(|(prompt, _)| &**prompt == name) {
+            Some((name, PromptSource::File(_))) => Sound::Prompt(name.clone()),
+            Some((_, PromptSource::Speech(_))) | None => Sound::BuiltIn,
         }
     }
 
@@ -234,11 +289,13 @@ impl Builder<'_> {
         }
     }
 
-    fn notice(&self, object: &Object) -> Sound {
+    /// What is said before a recording of this queue or profile.
+    fn notice(&self, table: &str, object: &Object) -> Sound {
         let acknowledged = object.yes("record_ack_no_notice");
         match object.get("record_notice").map(|read| &read.value) {
             Some(Value::Object(notice)) => match notice.text("mode") {
                 Some("none") => Sound::Silent,
+                Some("tts") => self.prompt(&notice_name(table, object)),
                 Some(_) | None => self.sound(notice, "prompt"),
             },
             Some(_) => self.sound(object, "record_notice"),

@@ -29,6 +29,9 @@ pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
     for agent in &objects["agent"] {
         secret(agent, "secret", "secret_file", true, "agent", files, report);
     }
+    for key in &objects["api_key"] {
+        secret(key, "secret", "secret_file", true, "api_key", files, report);
+    }
     for schedule in &objects["schedule"] {
         self::schedule(schedule, report);
     }
@@ -307,8 +310,28 @@ fn profile(profile: &Object, report: &mut Report) {
     }
 }
 
+/// What is spoken is text; what is played is a prompt.
+fn notice(object: &Object, table: &str, report: &mut Report) {
+    let Some(notice) = object.get("record_notice").and_then(as_object) else { return };
+    match (notice.text("mode"), notice.given("text"), notice.given("prompt")) {
+        (Some("tts"), false, _) => {
+            report.error(notice.at, format!("{table}.record_notice has mode \"tts\" and lacks \"text\""))
+        }
+        (Some("tts"), true, true) => {
+            let message = format!("{table}.record_notice has mode \"tts\" and a prompt: keep the text or the prompt");
+            report.error(notice.at("prompt"), message);
+        }
+        (Some(mode), true, _) if mode != "tts" => {
+            let message = format!("{table}.record_notice has a text, which mode {} does not speak", quote(mode));
+            report.error(notice.at("text"), message);
+        }
+        (Some(_) | None, _, _) => {}
+    }
+}
+
 /// Recording needs a word said, or the admin's word that none is due (interface.md, Settled 14).
 fn recording(object: &Object, table: &str, report: &mut Report) {
+    notice(object, table, report);
     let is = |name: &str| object.get(name).is_some_and(|read| read.value == Value::Bool(true));
     if !is("record") || is("record_ack_no_notice") {
         return;

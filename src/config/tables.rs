@@ -36,6 +36,10 @@ pub const TABLES: &[Table] = &[
     Table { honoured: false, ..named("number_policy", "name", "Which numbers may be called back.", NUMBER_POLICY) },
     Table { honoured: false, ..named("ivr", "name", "A menu of keys.", IVR) },
     named("prompt", "name", "A sound of your own.", PROMPT),
+    Table {
+        honoured: false,
+        ..named("api_key", "name", "Who may use the API besides the holder of the administrator's token.", API_KEY)
+    },
 ];
 
 const fn table(name: &'static str, doc: &'static str, fields: &'static [Field]) -> Table {
@@ -77,6 +81,12 @@ const SERVER: &[Field] = &[
     field("register_max_secs", Secs(60, 86_400), "3600", "The longest registration granted."),
     field("drain_secs", Secs(0, 86_400), "300", "How long a drain waits for running calls."),
     optional("media_shards", Integer(1, 256), "Media threads; unset: one per core."),
+    optional(
+        "speech_command",
+        List(&Text(1, 1000), 1, 32),
+        "Program and arguments that speak a text: text comes in, WAV goes out; unset: espeak-ng or flite, if installed.",
+    )
+    .not_yet(),
 ];
 
 const SYSTEM: &[Field] = &[
@@ -469,6 +479,19 @@ const PROMPT: &[Field] = &[
     optional("file", Path, "WAV, FLAC, MP3 or OGG; this or text."),
     optional("text", Text(1, 1000), "For speech synthesis; not honoured yet: the built-in sound is used.").not_yet(),
     optional("voice", Text(1, 64), "Its voice.").not_yet(),
+];
+
+const API_KEY: &[Field] = &[
+    required("name", NAME, "Its name, which the audit log shows."),
+    optional("secret", Text(16, 256), "The bearer token; this or secret_file."),
+    optional("secret_file", Path, "A file that holds it."),
+    field(
+        "role",
+        OneOf(&["admin", "supervisor", "auditor"]),
+        "\"auditor\"",
+        "What it may do: all; not the site; look.",
+    ),
+    optional("expires", Instant, "Not taken from then on; unset: it lasts."),
 ];
 
 /// Whether a field must be in the file.

@@ -7,6 +7,7 @@ use crate::audio::clip::{Clip, Library, RINGBACK};
 use crate::audio::{SAMPLE_RATE, resample, tone};
 use crate::id::Name;
 use crate::limits::CLIP_SAMPLES;
+use crate::settings::PromptSource;
 use crate::switch::say::PAUSE;
 use std::fs::File;
 use std::io::Cursor;
@@ -85,7 +86,7 @@ impl std::fmt::Display for ClipError {
 impl std::error::Error for ClipError {}
 
 /// Everything that can be played on this site.
-pub fn load(prompts: &[(Name, PathBuf)], country: Option<&str>) -> Result<Library, ClipError> {
+pub fn load(prompts: &[(Name, PromptSource)], country: Option<&str>) -> Result<Library, ClipError> {
     let mut library = Library::new();
     for (name, wav) in BUILT_IN {
         let samples = decode(Box::new(Cursor::new(*wav)), Hint::new()).expect("the tests decode every built-in clip");
@@ -93,7 +94,8 @@ pub fn load(prompts: &[(Name, PathBuf)], country: Option<&str>) -> Result<Librar
     }
     library.insert(PAUSE.into(), Arc::new(Clip::new(vec![0; PAUSE_SAMPLES])));
     library.insert(RINGBACK.into(), Arc::new(tone::ringback(country.unwrap_or("US"))));
-    for (name, path) in prompts {
+    for (name, source) in prompts {
+        let PromptSource::File(path) = source else { continue };
         let samples = decode_file(path).map_err(|why| ClipError { name: name.clone(), path: path.clone(), why })?;
         library.insert(name.clone(), Arc::new(Clip::new(samples)));
     }
@@ -189,8 +191,10 @@ mod tests {
         let path = std::env::temp_dir().join(format!("ringback-no-audio-{}.wav", std::process::id()));
         std::fs::write(&path, b"not a sound").unwrap();
 
-        let error = load(&[("greeting".into(), path.clone())], None).unwrap_err().to_string();
-        let missing = load(&[("greeting".into(), "/nowhere/at/all.wav".into())], None).unwrap_err().to_string();
+        let error = load(&[("greeting".into(), PromptSource::File(path.clone()))], None).unwrap_err().to_string();
+        let missing = load(&[("greeting".into(), PromptSource::File("/nowhere/at/all.wav".into()))], None)
+            .unwrap_err()
+            .to_string();
         std::fs::remove_file(&path).unwrap();
 
         assert!(error.contains("\"greeting\"") && error.contains(&path.display().to_string()), "{error}");

@@ -27,14 +27,14 @@ pub(super) fn entry(entry: &Object) -> NumberEntry {
     }
 }
 
-fn instant(object: &Object, name: &str) -> Option<DateTime<Utc>> {
+pub(super) fn instant(object: &Object, name: &str) -> Option<DateTime<Utc>> {
     if let Some(Value::Instant(at)) = object.get(name).map(|read| &read.value) { Some(*at) } else { None }
 }
 
 pub(super) fn policy(policy: &Object) -> NumberPolicy {
     NumberPolicy {
         name: policy.name("name"),
-        countries: list(policy, "countries").into_iter().filter_map(as_text).map(str::to_owned).collect(),
+        countries: policy.strings("countries"),
         deny_types: list(policy, "deny_types").into_iter().filter_map(as_text).map(deny_type).collect(),
         deny_patterns: patterns(policy, "deny_patterns"),
         own_dids_denied: policy.yes("own_dids_denied"),

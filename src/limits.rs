@@ -46,6 +46,9 @@ pub const LATE_LADDERS: usize = 256;
 /// Messages of one call's ladder that are kept for people to read.
 pub const LADDER_STEPS: usize = 200;
 
+/// How often one call is sent on, from menu to queue to agent and back; beyond it the caller hears goodbye.
+pub const HOPS: u8 = 32;
+
 // --- SDP ---
 /// Octets of one session description.
 pub const SDP_BYTES: usize = 16 * 1024;

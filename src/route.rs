@@ -7,7 +7,7 @@
 
 use crate::id::Name;
 use crate::number::{self, Party};
-use crate::settings::{Destination, DidPattern, OutboundRoute, Settings};
+use crate::settings::{DidPattern, InboundRoute, OutboundRoute, Settings};
 
 /// One way out: what is dialled, on which trunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ impl std::fmt::Display for NoRoute {
     }
 }
 
-/// Where a call of `trunk` to `did` goes; `None` when no route names it.
-pub fn inbound<'a>(settings: &'a Settings, trunk: &str, did: &str) -> Option<&'a Destination> {
+/// The route of a call of `trunk` to `did`; `None` when none names it.
+pub fn inbound<'a>(settings: &'a Settings, trunk: &str, did: &str) -> Option<&'a InboundRoute> {
     let routes = || settings.inbound_routes.iter().filter(|route| &*route.trunk == trunk);
     let dialled = digits(did);
     let exact = |dialled: &str| {
@@ -41,11 +41,7 @@ pub fn inbound<'a>(settings: &'a Settings, trunk: &str, did: &str) -> Option<&'a
     // A trunk that signals our number in national form still means it: compared as E.164 when nothing else is equal.
     let country = settings.system.default_country.as_deref();
     let read = || number::read(did, country).ok().map(|party| digits(party.as_str()));
-    exact(&dialled)
-        .or_else(|| exact(&read()?))
-        .or_else(|| prefix(&dialled))
-        .or_else(|| prefix(&read()?))
-        .map(|route| &route.to)
+    exact(&dialled).or_else(|| exact(&read()?)).or_else(|| prefix(&dialled)).or_else(|| prefix(&read()?))
 }
 
 /// The ways to `number` (E.164 with `+`), in order of preference. `trunks` (a profile's own list), when not empty,

@@ -1,6 +1,7 @@
 //! Arrivals: an admitted INVITE finds its destination (RFC 3261 §8.2, §13.3.1), and a REGISTER its place on disk.
 
 use super::call::{Kind, NewCall, Story};
+use super::end::EndCause;
 use super::legs::{NewLeg, Phase, Who};
 use super::peers::Peer;
 use super::ring::PHONE_CODECS;
@@ -62,14 +63,19 @@ impl Switch {
             offer: request.body.clone(),
             who: Who::Trunk(trunk.clone()),
         };
-        match route::inbound(&self.settings, &trunk, &arrival.dialled).cloned() {
-            Some(Destination::Queue(queue)) => self.arrive_in_queue(now, arrival, &queue),
-            Some(Destination::Agent(agent)) => self.call_agent(now, arrival, &agent),
-            // RFC 3261 §21.4.18: nobody can be reached here now.
-            Some(Destination::Group(_) | Destination::Ivr(_)) => self.ua.refuse(now.tick, leg, 480, Vec::new()),
-            Some(Destination::Hangup(status)) => self.ua.refuse(now.tick, leg, status, Vec::new()),
-            None => self.ua.refuse(now.tick, leg, 404, Vec::new()),
+        let settings = self.settings.clone();
+        let Some(route) = route::inbound(&settings, &trunk, &arrival.dialled) else {
+            self.ua.refuse(now.tick, leg, 404, Vec::new());
+            return;
+        };
+        let is_open = self.is_open(now, route.schedule.as_ref());
+        let to = if is_open { Some(&route.to) } else { route.closed_to.as_ref() };
+        if let Some(Destination::Hangup(status)) = to {
+            self.ua.refuse(now.tick, leg, *status, Vec::new());
+            return;
         }
+        let Some(call) = self.take_in(now, &arrival, Kind::Inbound) else { return };
+        self.go_or_say(now, call, leg, to, &["closed"], EndCause::Announced);
     }
 
     fn phone_calls(&mut self, now: Now, leg: LegRef, flow: Flow, extension: &Name, request: &Request) {
@@ -90,11 +96,19 @@ impl Switch {
         if let Some(code) = FeatureCode::parse(&arrival.dialled) {
             self.on_feature_code(now, arrival, &agent.name, &code);
         } else if let Some(queue) = settings.queues.iter().find(|queue| *queue.number == *arrival.dialled) {
-            self.arrive_in_queue(now, arrival, &queue.name);
+            self.phone_goes_to(now, &arrival, Kind::Inbound, &Destination::Queue(queue.name.clone()));
+        } else if let Some(ivr) = settings.ivrs.iter().find(|ivr| ivr.number.as_deref() == Some(&*arrival.dialled)) {
+            self.phone_goes_to(now, &arrival, Kind::Inbound, &Destination::Ivr(ivr.name.clone()));
         } else if let Some(called) = settings.agents.iter().find(|agent| *agent.extension == *arrival.dialled) {
-            self.call_agent(now, arrival, &called.name);
+            self.phone_goes_to(now, &arrival, Kind::Internal, &Destination::Agent(called.name.clone()));
         } else {
             self.call_outside(now, arrival, &agent.name);
+        }
+    }
+
+    fn phone_goes_to(&mut self, now: Now, arrival: &Arrival, kind: Kind, to: &Destination) {
+        if let Some(call) = self.take_in(now, arrival, kind) {
+            self.go_to(now, call, arrival.leg, to);
         }
     }
 
@@ -117,6 +131,13 @@ impl Switch {
                 customer: arrival.customer.clone(),
             },
         );
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.ani = arrival.caller.clone();
+            call.in_trunk = match &arrival.who {
+                Who::Trunk(trunk) => Some(trunk.clone()),
+                Who::Agent(_) => None,
+            };
+        }
         let new = NewLeg {
             call,
             who: arrival.who.clone(),

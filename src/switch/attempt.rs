@@ -510,7 +510,12 @@ impl Switch {
     pub(super) fn attempting(&mut self, id: CallRef) -> Option<&mut Attempting> {
         match &mut self.calls.get_mut(&id)?.story {
             Story::Attempt(attempt) => Some(attempt),
-            Story::Waiting(_) | Story::Direct(_) | Story::Talking(_) | Story::Announcing { .. } | Story::Over => None,
+            Story::Waiting(_)
+            | Story::Menu(_)
+            | Story::Direct(_)
+            | Story::Talking(_)
+            | Story::Announcing { .. }
+            | Story::Over => None,
         }
     }
 

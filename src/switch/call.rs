@@ -4,9 +4,11 @@
 use super::attempt::Attempting;
 use super::direct::Direct;
 use super::end::EndCause;
+use super::menu::Menu;
 use super::talk::Talk;
 use super::wait::Waiting;
 use super::{Switch, event, view};
+use crate::callback::task::MissedBy;
 use crate::id::{CallRef, LegRef, Name, PlayRef, RecordingId, Shard, TaskId};
 use crate::limits;
 use crate::number::Party;
@@ -15,7 +17,7 @@ use crate::time::{DateTime, Now, Utc};
 /// What kind of call this is, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// Somebody called a queue.
+    /// Somebody called us: a queue, a menu, an agent.
     Inbound,
     /// We call somebody back.
     Callback,
@@ -44,6 +46,8 @@ impl Kind {
 pub(super) enum Story {
     /// In a queue's line.
     Waiting(Box<Waiting>),
+    /// In a menu of keys.
+    Menu(Menu),
     /// One phone rings another, or somebody outside.
     Direct(Direct),
     /// A promise is being kept.
@@ -75,6 +79,14 @@ pub(super) struct Call {
     /// What was dialled, for people.
     pub(super) to: String,
     pub(super) customer: Option<Party>,
+    /// As signalled; empty when withheld.
+    pub(super) ani: String,
+    /// The trunk it came by; `None` when a phone of ours began it, or we did.
+    pub(super) in_trunk: Option<Name>,
+    /// Where it was sent last: who has missed it when it ends before an agent answers (C18).
+    pub(super) place: Option<MissedBy>,
+    /// How often it was sent on (law 9).
+    pub(super) hops: u8,
     pub(super) queue: Option<Name>,
     pub(super) agent: Option<Name>,
     pub(super) task: Option<TaskId>,
@@ -93,6 +105,8 @@ pub(super) enum Role {
     WaitingCaller,
     /// Rings for a waiting caller.
     RungAgent,
+    /// Chooses from a menu.
+    MenuCaller,
     /// Calls another phone or outside.
     DirectCaller,
     /// Is called directly.
@@ -115,6 +129,7 @@ impl Call {
             Story::Waiting(waiting) => {
                 waiting.ring.as_ref().is_some_and(|ring| ring.has(leg)).then_some(Role::RungAgent)
             }
+            Story::Menu(menu) => (menu.caller == leg).then_some(Role::MenuCaller),
             Story::Direct(direct) if direct.caller == leg => Some(Role::DirectCaller),
             Story::Direct(direct) => direct.callees.contains(&leg).then_some(Role::DirectCallee),
             Story::Attempt(attempt) if attempt.is_agent(leg) => Some(Role::AttemptAgent),
@@ -131,6 +146,7 @@ impl Call {
             Story::Waiting(waiting) if waiting.ring.is_some() => "ringing",
             Story::Waiting(waiting) if !waiting.offer.is_closed() => "in_dialogue",
             Story::Waiting(_) => "waiting",
+            Story::Menu(_) => "in_menu",
             Story::Direct(_) => "ringing",
             Story::Attempt(attempt) => attempt.word(),
             Story::Talking(_) => "talking",
@@ -161,6 +177,10 @@ impl Switch {
             from: new.from,
             to: new.to,
             customer: new.customer,
+            ani: String::new(),
+            in_trunk: None,
+            place: None,
+            hops: 0,
             queue: None,
             agent: None,
             task: None,

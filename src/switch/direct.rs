@@ -8,6 +8,7 @@ use super::legs::{NewLeg, Phase, Who};
 use super::ring::{ELSEWHERE, Shown};
 use super::talk::{Purpose, Stage, Talk};
 use super::{CallTimer, Switch, Timer};
+use crate::agent::State;
 use crate::callback::task::CloseReason;
 use crate::id::{CallRef, LegRef, Name};
 use crate::media::Play;
@@ -37,21 +38,52 @@ pub(super) struct WayOut {
 }
 
 impl Switch {
-    /// Rings an agent's phones for somebody who dialled them.
-    pub(super) fn call_agent(&mut self, now: Now, arrival: Arrival, agent: &Name) {
-        let kind = if matches!(arrival.who, Who::Agent(_)) { Kind::Internal } else { Kind::Inbound };
-        let Some(call) = self.take_in(now, &arrival, kind) else { return };
-        let is_own = arrival.who == Who::Agent(agent.clone());
-        let shown = Shown { display: arrival.caller.clone(), user: arrival.caller.clone() };
-        let customer = self.settings.agent(agent).map(|agent| Party::Extension((&*agent.extension).into()));
+    /// Rings an agent's phones for somebody who dialled them, or was sent there. Who calls from outside finds only an
+    /// agent who is ready (law 5); a colleague may disturb.
+    pub(super) fn call_agent(&mut self, now: Now, id: CallRef, leg: LegRef, agent: &Name) {
+        let is_own = self.legs.get(&leg).is_some_and(|leg| leg.who == Who::Agent(agent.clone()));
         let is_free = !is_own && self.has_a_free_line(agent);
-        let ring = is_free.then(|| self.ring_phones(now, call, agent, &shown, customer.as_ref())).flatten();
-        let Some(ring) = ring else {
-            self.refuse_call(now, call, arrival.leg, if is_free { 480 } else { 486 }, EndCause::NotReachable);
+        let from_outside = self.calls.get(&id).is_some_and(|call| call.kind == Kind::Inbound);
+        let rung = if is_free && (!from_outside || self.is_ready(now, agent)) { vec![agent.clone()] } else { vec![] };
+        let (status, cause) = if is_free { (480, EndCause::NotReachable) } else { (486, EndCause::NotReachable) };
+        self.call_people(now, id, leg, &rung, (status, cause));
+    }
+
+    /// Rings all agents of a group who are ready; the first to answer wins.
+    pub(super) fn call_group(&mut self, now: Now, id: CallRef, leg: LegRef, group: &Name) {
+        let settings = self.settings.clone();
+        let members = settings.group(group).map_or(&[][..], |group| &group.agents);
+        let ready: Vec<Name> = members.iter().filter(|agent| self.is_ready(now, agent)).cloned().collect();
+        self.call_people(now, id, leg, &ready, (480, EndCause::NotReachable));
+    }
+
+    /// Whether an agent would be offered a call now: there, willing, idle and rested.
+    fn is_ready(&mut self, now: Now, agent: &Name) -> bool {
+        self.refresh_desks(now);
+        self.agents.get(agent).is_some_and(|desk| *desk.state() == State::Ready)
+    }
+
+    fn call_people(&mut self, now: Now, id: CallRef, caller: LegRef, agents: &[Name], nobody: (u16, EndCause)) {
+        let Some(shown) = self.calls.get(&id).map(|call| call.from.clone()) else { return };
+        let shown = Shown { display: shown.clone(), user: shown };
+        let mut callees = Vec::new();
+        for agent in agents {
+            let party = self.settings.agent(agent).map(|agent| Party::Extension((&*agent.extension).into()));
+            if let Some(ring) = self.ring_phones(now, id, agent, &shown, party.as_ref()) {
+                callees.extend(ring.legs());
+            }
+        }
+        if callees.is_empty() {
+            let (status, cause) = nobody;
+            self.turn_away(now, id, caller, status, Vec::new(), cause);
             return;
-        };
-        self.ring_back(now, arrival.leg, false);
-        self.begin_direct(now, call, Direct { caller: arrival.leg, callees: ring.legs(), status: 480 });
+        }
+        if self.is_answered(caller) {
+            self.play_ringback(caller);
+        } else {
+            self.ring_back(now, caller, false);
+        }
+        self.begin_direct(now, id, Direct { caller, callees, status: 480 });
     }
 
     /// Dials outside for an agent's phone.
@@ -169,7 +201,9 @@ impl Switch {
         let (caller, alone) = (direct.caller, direct.callees.len() == 1);
         let Some(early) = early.filter(|early| alone && !early.is_empty()) else { return };
         if self.settle_answer(callee, early) {
-            self.ring_back(now, caller, true);
+            if !self.is_answered(caller) {
+                self.ring_back(now, caller, true);
+            }
             self.listen(callee, caller);
         }
     }
@@ -192,9 +226,15 @@ impl Switch {
         if let (Some(reason), Some(customer)) = (reason, customer) {
             self.close_open_tasks(now, &customer, reason);
         }
-        self.answer_leg(now, direct.caller);
-        let talk =
-            Talk { a: direct.caller, b: callee, purpose: Purpose::Direct, stage: Stage::Notice(None), record: false };
+        self.answer_once(now, direct.caller);
+        // Who calls from outside is the customer of this talk, whoever answers its agent.
+        let (a, b) = if kind == Kind::Inbound { (callee, direct.caller) } else { (direct.caller, callee) };
+        if let (Kind::Inbound, Some(Who::Agent(agent))) = (kind, self.legs.get(&callee).map(|leg| leg.who.clone()))
+            && let Some(call) = self.calls.get_mut(&id)
+        {
+            call.agent = Some(agent);
+        }
+        let talk = Talk { a, b, purpose: Purpose::Direct, stage: Stage::Notice(None), record: false };
         self.begin_talk(now, id, talk, Vec::new());
     }
 
@@ -225,7 +265,7 @@ impl Switch {
             // Whatever a far end invents: the caller only needs to know that it failed.
             _ => (480, EndCause::NotReachable),
         };
-        self.refuse_call(now, id, caller, told, cause);
+        self.turn_away(now, id, caller, told, Vec::new(), cause);
     }
 
     /// The caller gives up while it rings.

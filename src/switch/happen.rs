@@ -99,7 +99,8 @@ impl Switch {
             // An agent's phone rings: its early media interests nobody, but now there is somebody who lets it ring.
             Some((call, Role::RungAgent)) => self.rung_agent_rings(call, leg),
             Some((call, Role::AttemptAgent)) => self.attempt_agent_rings(call, leg),
-            Some((_, Role::WaitingCaller | Role::DirectCaller | Role::Talker | Role::Listener)) | None => {}
+            Some((_, Role::WaitingCaller | Role::MenuCaller | Role::DirectCaller | Role::Talker | Role::Listener))
+            | None => {}
         }
     }
 
@@ -124,7 +125,7 @@ impl Switch {
             Role::DirectCallee => self.direct_answered(now, call, leg),
             Role::AttemptAgent => self.attempt_agent_answered(now, call, leg),
             Role::AttemptCustomer => self.attempt_customer_answered(now, call, leg),
-            Role::WaitingCaller | Role::DirectCaller | Role::Talker | Role::Listener => {
+            Role::WaitingCaller | Role::MenuCaller | Role::DirectCaller | Role::Talker | Role::Listener => {
                 unreachable!("only legs that we invited are answered")
             }
         }
@@ -146,7 +147,7 @@ impl Switch {
             Role::AttemptAgent => self.attempt_agent_refused(now, call, Some(leg), refusal),
             Role::AttemptCustomer => self.attempt_customer_refused(now, call, Some(leg), refusal),
             // Not invited by us: their end is `Ended`.
-            Role::WaitingCaller | Role::DirectCaller | Role::Talker | Role::Listener => {}
+            Role::WaitingCaller | Role::MenuCaller | Role::DirectCaller | Role::Talker | Role::Listener => {}
         }
     }
 
@@ -174,6 +175,7 @@ impl Switch {
         };
         match role {
             Role::WaitingCaller => self.waiting_caller_left(now, call, cause.unwrap_or(EndCause::Abandoned)),
+            Role::MenuCaller => self.menu_caller_left(now, call, cause.unwrap_or(EndCause::Abandoned)),
             Role::DirectCaller => self.direct_caller_left(now, call),
             Role::AttemptAgent => self.attempt_agent_left(now, call, leg),
             Role::Talker => self.talker_left(now, call, leg, cause),
@@ -190,8 +192,10 @@ impl Switch {
 
     /// A key, by telephone-event or INFO.
     pub(super) fn on_key(&mut self, now: Now, leg: LegRef, digit: char) {
-        if let Some((call, Role::WaitingCaller)) = self.call_and_role(leg) {
-            self.waiting_key(now, call, digit);
+        match self.call_and_role(leg) {
+            Some((call, Role::WaitingCaller)) => self.waiting_key(now, call, digit),
+            Some((call, Role::MenuCaller)) => self.menu_key(now, call, digit),
+            Some(_) | None => {}
         }
         // Keys of everybody else belong to the one they talk to; the media plane passes them on.
     }
@@ -204,6 +208,7 @@ impl Switch {
                 let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return };
                 match self.calls.get(&call).map(|call| &call.story) {
                     Some(Story::Waiting(_)) => self.waiting_played(now, call, play),
+                    Some(Story::Menu(_)) => self.menu_played(now, call, play),
                     Some(Story::Attempt(_)) => self.attempt_played(now, call, play),
                     Some(Story::Talking(_)) => self.talk_played(now, call, play),
                     Some(Story::Announcing { leg: listener, play: Some(awaited), cause }) if *awaited == play => {
@@ -260,6 +265,10 @@ impl Switch {
                 let caller = waiting.caller;
                 self.end_leg(now, caller, cause);
             }
+            Story::Menu(menu) => {
+                let caller = menu.caller;
+                self.end_leg(now, caller, cause);
+            }
             Story::Direct(direct) => {
                 let caller = direct.caller;
                 self.end_leg(now, caller, cause);
@@ -278,7 +287,10 @@ impl Switch {
     pub(super) fn on_timer(&mut self, now: Now, timer: Timer) {
         match timer {
             Timer::Call(call, CallTimer::Ring) => self.rung_long_enough(now, call),
-            Timer::Call(call, CallTimer::Dialogue) => self.waiting_pause(now, call),
+            Timer::Call(call, CallTimer::Dialogue) => match self.calls.get(&call).map(|call| &call.story) {
+                Some(Story::Menu(_)) => self.menu_timeout(now, call),
+                Some(_) | None => self.waiting_pause(now, call),
+            },
             Timer::Call(call, CallTimer::Announce) => self.announce(now, call),
             Timer::Call(call, CallTimer::MaxWait) => self.waited_too_long(now, call),
             Timer::Probe(leg) => self.end_leg(now, leg, EndCause::MediaLost),
@@ -299,7 +311,7 @@ impl Switch {
                 | super::attempt::Stage::AgentReady { .. }
                 | super::attempt::Stage::Telling { .. } => {}
             },
-            Some(Story::Talking(_) | Story::Announcing { .. } | Story::Over) | None => {}
+            Some(Story::Menu(_) | Story::Talking(_) | Story::Announcing { .. } | Story::Over) | None => {}
         }
     }
 

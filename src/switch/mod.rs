@@ -5,8 +5,8 @@
 //! nothing more to say, then whoever waits and whoever is free find each other, and the outputs lie ready. Decisions
 //! across calls ("an agent has one call", "a customer is never rung twice") are plain statements behind one `&mut`.
 //!
-//! In reading order: `seam` (inputs and outputs), `arrive` (an INVITE finds its destination), `wait` and `offer`
-//! (in line), `promise` (on disk), `serve` (who is next), `attempt` (the promise kept), `talk`, `direct`; below
+//! In reading order: `seam` (inputs and outputs), `arrive` and `go` (an INVITE finds its destination), `menu`, `wait`
+//! and `offer` (in line), `promise` (on disk), `serve` (who is next), `attempt` (the promise kept), `talk`, `direct`; below
 //! them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`, `durable`, and `answers` for people.
 
 mod announce;
@@ -21,8 +21,10 @@ mod direct;
 mod durable;
 mod end;
 pub mod event;
+mod go;
 mod happen;
 mod legs;
+mod menu;
 mod offer;
 mod outcome;
 mod peers;

@@ -4,7 +4,7 @@ use super::offer::BadTry;
 use crate::callback::task::Outcome;
 use crate::id::Name;
 use crate::number::Party;
-use crate::settings::{CallbackProfile, CallbackRule, Queue, Sound};
+use crate::settings::{CallbackProfile, CallbackRule, Ivr, Queue, Sound};
 
 /// The clip of the built-in hold music.
 pub const HOLD: &str = "hold";
@@ -99,6 +99,11 @@ pub(super) fn customer_greeting(profile: &CallbackProfile) -> Vec<Name> {
         clips.extend(sound(&profile.record_notice, &["recorded_notice"]));
     }
     clips
+}
+
+/// The choice of a menu; without a prompt of its own it only listens.
+pub(super) fn menu(ivr: &Ivr) -> Vec<Name> {
+    sound(&ivr.prompt, &[])
 }
 
 /// What a waiting caller hears before a recorded conversation.

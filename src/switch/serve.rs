@@ -32,9 +32,12 @@ impl Gates for SwitchGates<'_> {
         match entry.kind {
             Kind::Live(call) => self.switch.calls.get(&call).is_some_and(|call| match &call.story {
                 Story::Waiting(waiting) => waiting.ring.is_none() && !waiting.offer.is_confirmed(),
-                Story::Direct(_) | Story::Attempt(_) | Story::Talking(_) | Story::Announcing { .. } | Story::Over => {
-                    false
-                }
+                Story::Menu(_)
+                | Story::Direct(_)
+                | Story::Attempt(_)
+                | Story::Talking(_)
+                | Story::Announcing { .. }
+                | Story::Over => false,
             }),
             Kind::Promise(task) => {
                 let settings = &self.switch.settings;
@@ -58,7 +61,8 @@ impl Gates for SwitchGates<'_> {
             Kind::Live(call) => {
                 let caller = self.switch.calls.get(&call).and_then(|call| match &call.story {
                     Story::Waiting(waiting) => self.switch.legs.get(&waiting.caller),
-                    Story::Direct(_)
+                    Story::Menu(_)
+                    | Story::Direct(_)
                     | Story::Attempt(_)
                     | Story::Talking(_)
                     | Story::Announcing { .. }

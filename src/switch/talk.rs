@@ -1,6 +1,6 @@
 //! Talking: two legs joined, whoever brought them together. A notice may come first; a tape may run beside it.
 
-use super::call::Story;
+use super::call::{Kind, Story};
 use super::end::EndCause;
 use super::record::Tape;
 use super::{Switch, say};
@@ -150,14 +150,14 @@ impl Switch {
     }
 
     fn rest_after(&mut self, now: Now, id: CallRef, purpose: Purpose) {
-        if purpose == Purpose::Direct {
+        let Some(call) = self.calls.get(&id) else { return };
+        // A customer who was put through to an agent was served like one of a queue; a colleague was not.
+        if purpose == Purpose::Direct && call.kind != Kind::Inbound {
             return;
         }
-        let Some((agent, queue)) = self.calls.get(&id).map(|call| (call.agent.clone(), call.queue.clone())) else {
-            return;
-        };
-        if let Some(agent) = agent {
-            self.agent_rests(now, &agent, queue.as_ref());
-        }
+        let Some(agent) = call.agent.clone() else { return };
+        let of_agent = || self.settings.queues.iter().find(|queue| queue.members.iter().any(|it| it.agent == agent));
+        let queue = call.queue.clone().or_else(|| of_agent().map(|queue| queue.name.clone()));
+        self.agent_rests(now, &agent, queue.as_ref());
     }
 }

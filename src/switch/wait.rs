@@ -1,8 +1,7 @@
 //! Waiting in a queue's line: music, the offer, an agent's phone ringing. The line's order is `queue`'s; what a key
 //! means is `offer`'s; here is what the caller hears and when it ends.
 
-use super::arrive::Arrival;
-use super::call::{Kind, Story};
+use super::call::Story;
 use super::end::EndCause;
 use super::offer::{BadTry, Caller, Offer, Step, Wish};
 use super::outcome::Refusal;
@@ -42,38 +41,42 @@ pub(super) struct Waiting {
 }
 
 impl Switch {
-    /// Somebody calls a queue: answered, in line, and hears music.
-    pub(super) fn arrive_in_queue(&mut self, now: Now, arrival: Arrival, queue: &Name) {
+    /// A call comes into a queue: answered, unless it is already, in line, and hears music.
+    pub(super) fn enter_queue(&mut self, now: Now, call: CallRef, leg: LegRef, queue: &Name) {
         let settings = self.settings.clone();
         let Some(queue) = settings.queue(queue) else { return };
         let live = self.lines.get(&queue.name).map_or(0, crate::queue::line::Line::live);
         if queue.max_callers.is_some_and(|most| live >= most as usize) {
-            self.ua.refuse(now.tick, arrival.leg, 486, Vec::new());
+            self.turn_away(now, call, leg, 486, vec!["all_busy".into()], EndCause::Busy);
             return;
         }
-        let Some(call) = self.take_in(now, &arrival, Kind::Inbound) else { return };
-        let heir = arrival.customer.as_ref().and_then(|party| self.heir_of(party, &queue.name));
+        let Some((customer, ani, dnis)) =
+            self.calls.get(&call).map(|call| (call.customer.clone(), call.ani.clone(), call.to.clone()))
+        else {
+            return;
+        };
+        let heir = customer.as_ref().and_then(|party| self.heir_of(party, &queue.name));
         let (virtual_start, priority) = heir.unwrap_or((now.utc, 5));
         let joining = Joining { kind: EntryKind::Live(call), priority, virtual_start, agent: None };
         let line = self.lines.get_mut(&queue.name).expect("every queue has its line");
         let Ok(ticket) = line.join(&mut self.tickets, joining) else {
-            self.refuse_call(now, call, arrival.leg, 486, EndCause::Refused);
+            self.turn_away(now, call, leg, 486, vec!["all_busy".into()], EndCause::Busy);
             return;
         };
         let position = line.position(ticket).unwrap_or(1);
-        if let Some(party) = &arrival.customer {
+        if let Some(party) = &customer {
             // In line now, so the promise is not needed any more; its place has been taken over.
             self.close_open_tasks(now, party, CloseReason::CustomerCalled);
         }
-        self.answer_leg(now, arrival.leg);
+        self.answer_once(now, leg);
         let waiting = Waiting {
-            caller: arrival.leg,
+            caller: leg,
             queue: queue.name.clone(),
             ticket,
             virtual_start,
             priority,
-            ani: arrival.caller,
-            dnis: arrival.dialled,
+            ani,
+            dnis,
             offer: Offer::Closed,
             rule: None,
             announced_at: None,
@@ -84,7 +87,7 @@ impl Switch {
             call.queue = Some(queue.name.clone());
             call.story = Story::Waiting(Box::new(waiting));
         }
-        self.play(arrival.leg, Play::Hold(say::hold(queue)));
+        self.play(leg, Play::Hold(say::hold(queue)));
         if let Some(longest) = queue.max_wait {
             self.timers.set(Timer::Call(call, CallTimer::MaxWait), now.tick + longest);
         }
@@ -253,7 +256,12 @@ impl Switch {
     pub(super) fn waiting_mut(&mut self, id: CallRef) -> Option<&mut Waiting> {
         match &mut self.calls.get_mut(&id)?.story {
             Story::Waiting(waiting) => Some(waiting),
-            Story::Direct(_) | Story::Attempt(_) | Story::Talking(_) | Story::Announcing { .. } | Story::Over => None,
+            Story::Menu(_)
+            | Story::Direct(_)
+            | Story::Attempt(_)
+            | Story::Talking(_)
+            | Story::Announcing { .. }
+            | Story::Over => None,
         }
     }
 

@@ -4,6 +4,7 @@ mod day;
 mod disk;
 mod drive;
 mod ladder;
+mod lawful;
 mod laws;
 mod media;
 mod net;

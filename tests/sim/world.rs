@@ -3,6 +3,7 @@
 
 use super::disk::{Disk, Mood};
 use super::ladder::{self, Ladder};
+use super::lawful;
 use super::laws::Laws;
 use super::media::Shard;
 use super::net::Network;
@@ -75,10 +76,15 @@ impl World {
 
     /// The same with the site changed first.
     pub fn with(seed: u64, change: impl FnOnce(&mut Settings)) -> World {
+        World::starting(seed, "2026-03-02T15:00:00Z", change)
+    }
+
+    /// The same, at another time than ten o'clock on a Monday in New York.
+    pub fn starting(seed: u64, began: &str, change: impl FnOnce(&mut Settings)) -> World {
         let mut settings = site();
         change(&mut settings);
         let mut entropy = Entropy::from_seed(seed);
-        let began = DateTime::parse_from_rfc3339("2026-03-02T15:00:00Z").expect("an instant").to_utc();
+        let began = began.parse().expect("an instant");
         let stations = people(&mut entropy);
         let mut world = World {
             now: Tick::ZERO,
@@ -280,6 +286,7 @@ impl World {
             self.ladder.note(self.now, format!("store callback {}: {state}", task.number));
         }
         if let Change::PutAttempt(attempt) = change {
+            lawful::assert_lawful(&self.settings, &self.disk, attempt);
             let outcome = attempt.outcome.map_or("open".to_owned(), |outcome| format!("{outcome:?}").to_lowercase());
             self.ladder.note(self.now, format!("store attempt {}: {outcome}", attempt.n));
         }

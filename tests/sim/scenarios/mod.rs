@@ -4,6 +4,7 @@ mod attempt;
 mod calls;
 mod desk;
 mod faults;
+mod hours;
 mod line;
 mod offer;
 mod races;

@@ -1,0 +1,70 @@
+//! Law 2, the hours: no attempt begins outside its calling hours or the customer's. Told from the settings alone, in
+//! another way than the switch does: by what clocks show at that instant, one after the other.
+
+use super::disk::Disk;
+use chrono::{Datelike, NaiveTime, TimeDelta};
+use ringback::callback::task::Attempt;
+use ringback::number::{Party, zones};
+use ringback::settings::*;
+use ringback::time::{DateTime, Utc};
+
+/// An attempt is on its way to the disk.
+pub fn assert_lawful(settings: &Settings, disk: &Disk, attempt: &Attempt) {
+    let task = disk.tasks.get(&attempt.task);
+    let Some((task, profile)) = task.and_then(|task| Some((task, settings.profile(&task.profile)?))) else { return };
+    if attempt.outcome.is_some() {
+        return; // It began long ago, by the settings of then.
+    }
+    let at = attempt.loaded_at;
+    let of_queue = settings.queue(&task.queue).and_then(|queue| queue.schedule.as_ref());
+    for schedule in [profile.schedule.as_ref(), of_queue].into_iter().flatten().filter_map(|it| settings.schedule(it)) {
+        assert!(is_open(schedule, at), "law 2: an attempt begins at {at}, when {} is closed", schedule.name);
+    }
+    let applies = match profile.legal_window_applies {
+        LegalWindowApplies::All => true,
+        LegalWindowApplies::Missed => task.source.is_missed(),
+        LegalWindowApplies::None => false,
+    };
+    if !applies || matches!(task.number, Party::Extension(_)) {
+        return;
+    }
+    let lawful = |tz: Tz| is_within(&profile.legal_window, at.with_timezone(&tz).time());
+    let detected = if profile.tz_mode == TzMode::DefaultOnly { &[] } else { zones::of(&task.number) };
+    let everywhere = !detected.is_empty() && detected.iter().all(|tz| lawful(*tz));
+    let selected = profile.tz_default.is_some_and(lawful) && detected.len() != 1;
+    let unknown = detected.is_empty() && profile.tz_default.is_none();
+    let default = unknown && profile.tz_unknown == TzUnknown::UseDefault && lawful(settings.system.default_timezone);
+    assert!(everywhere || selected || default, "law 2: {} may not be called at {at}", task.number);
+}
+
+fn is_within(hours: &Hours, time: NaiveTime) -> bool {
+    if hours.start < hours.end {
+        hours.start <= time && time < hours.end
+    } else {
+        time >= hours.start || time < hours.end
+    }
+}
+
+fn is_open(schedule: &Schedule, at: DateTime<Utc>) -> bool {
+    let local = at.with_timezone(&schedule.tz).naive_local();
+    [TimeDelta::zero(), TimeDelta::days(1)].into_iter().any(|back| {
+        let date = (local - back).date();
+        let exception = schedule.exceptions.iter().find(|exception| exception.date == date);
+        let ranges: Vec<Hours> = match exception {
+            Some(exception) => exception.ranges.clone(),
+            None => {
+                let lines = schedule.weekly.iter().filter(|line| line.days.contains(&date.weekday()));
+                lines.map(|line| line.hours).collect()
+            }
+        };
+        let owned = |date| schedule.exceptions.iter().any(|exception| exception.date == date);
+        ranges.into_iter().any(|range| {
+            let end = match range.end > range.start {
+                true => date.and_time(range.end),
+                false if owned(date + chrono::Days::new(1)) => (date + chrono::Days::new(1)).and_time(NaiveTime::MIN),
+                false => (date + chrono::Days::new(1)).and_time(range.end),
+            };
+            date.and_time(range.start) <= local && local < end
+        })
+    })
+}

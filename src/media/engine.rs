@@ -126,6 +126,11 @@ impl Engine {
                 }
             }
             Command::Record { recording, left, right } => self.record(now, recording, left, right, sink),
+            Command::PauseRecord { recording, paused } => {
+                if let Some(tape) = self.tape_of(recording).and_then(|at| self.tapes[at].as_mut()) {
+                    tape.pause(now, paused);
+                }
+            }
             Command::StopRecord { recording } => {
                 if let Some(at) = self.tape_of(recording) {
                     self.end_tape(at, now, sink);
@@ -225,7 +230,7 @@ impl Engine {
             Play::Hold(name) => self.clip(name).map_or(Player::Idle, Player::Loop),
             Play::Ringback => Player::Loop(self.ringback.clone()),
             Play::Clips { clips, then } => {
-                let clips = clips.iter().filter_map(|name| self.clip(name)).collect();
+                let clips = clips.iter().map(|name| self.clip(name)).collect();
                 let then = then.as_ref().and_then(|name| self.clip(name));
                 Player::clips(play, clips, then)
             }
@@ -440,8 +445,8 @@ fn send_frame(leg: &mut Leg, due_ms: u64, buffer: &mut [u8], sink: &mut impl Sin
         }
     };
     let filled = leg.player.fill(format.codec, due_ms, &mut buffer[HEADER..HEADER + samples]);
-    if let Some(play) = filled.played {
-        sink.event(Event::Played { leg: leg.id, play });
+    if let Some((play, whole)) = filled.played {
+        sink.event(Event::Played { leg: leg.id, play, whole });
     }
     let Some((_, to)) = to else { return false };
     let (payload_type, stamp, length) = match (turn, format.dtmf_send) {

@@ -116,6 +116,13 @@ pub enum Command {
         /// Customer.
         right: LegRef,
     },
+    /// While `paused`, the tape takes silence of the same length (card data is spoken).
+    PauseRecord {
+        /// Which.
+        recording: RecordingId,
+        /// Or goes on.
+        paused: bool,
+    },
     /// Ends a tape.
     StopRecord {
         /// Which.
@@ -167,6 +174,8 @@ pub enum Event {
         leg: LegRef,
         /// Which run.
         play: PlayRef,
+        /// No clip was missing: all of it was there to be heard.
+        whole: bool,
     },
     /// The first packet from the peer was accepted.
     Heard {

@@ -28,6 +28,7 @@ pub(super) struct Run {
     clips: Vec<Arc<Clip>>,
     at: usize,
     then: Option<Arc<Clip>>,
+    whole: bool,
 }
 
 /// What a frame became.
@@ -35,15 +36,15 @@ pub(super) struct Run {
 pub(super) struct Filled {
     /// Whether there is audio in it.
     pub(super) audio: bool,
-    /// The run whose last sample it holds.
-    pub(super) played: Option<PlayRef>,
+    /// The run whose last sample it holds, and whether no clip of it was missing.
+    pub(super) played: Option<(PlayRef, bool)>,
 }
 
 impl Player {
-    /// A player of `clips` in order.
-    pub(super) fn clips(play: PlayRef, mut clips: Vec<Arc<Clip>>, then: Option<Arc<Clip>>) -> Player {
-        clips.reverse();
-        Player::Clips(Run { play, clips, at: 0, then })
+    /// A player of `clips` in order; one of them that is not known is left out, and the run is not `whole`.
+    pub(super) fn clips(play: PlayRef, clips: Vec<Option<Arc<Clip>>>, then: Option<Arc<Clip>>) -> Player {
+        let whole = clips.iter().all(Option::is_some);
+        Player::Clips(Run { play, clips: clips.into_iter().rev().flatten().collect(), at: 0, then, whole })
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -62,7 +63,7 @@ impl Player {
         if !run.clips.is_empty() {
             return Filled { audio: true, played: None };
         }
-        let played = Some(run.play);
+        let played = Some((run.play, run.whole));
         let rest = &mut out[done..];
         let Some(then) = run.then.take() else {
             rest.fill(g711::silence(codec));
@@ -109,12 +110,12 @@ mod tests {
 
     #[test]
     fn clips_follow_each_other_within_a_frame_and_the_last_sample_says_played() {
-        let mut player = Player::clips(PlayRef(7), vec![clip(1_000, 200), clip(-1_000, 100)], None);
+        let mut player = Player::clips(PlayRef(7), vec![Some(clip(1_000, 200)), Some(clip(-1_000, 100))], None);
         let mut out = [0; 160];
 
         assert_eq!(player.fill(Codec::Pcmu, 0, &mut out), Filled { audio: true, played: None });
         assert!(out.iter().all(|&octet| heard(octet) > 900));
-        assert_eq!(player.fill(Codec::Pcmu, 20, &mut out), Filled { audio: true, played: Some(PlayRef(7)) });
+        assert_eq!(player.fill(Codec::Pcmu, 20, &mut out), Filled { audio: true, played: Some((PlayRef(7), true)) });
 
         assert!(out[..40].iter().all(|&octet| heard(octet) > 900));
         assert!(out[40..140].iter().all(|&octet| heard(octet) < -900));
@@ -124,9 +125,12 @@ mod tests {
 
     #[test]
     fn a_clip_that_ends_with_its_frame_says_played_with_that_frame() {
-        let mut player = Player::clips(PlayRef(7), vec![clip(1_000, 160)], None);
+        let mut player = Player::clips(PlayRef(7), vec![Some(clip(1_000, 160))], None);
 
-        assert_eq!(player.fill(Codec::Pcmu, 0, &mut [0; 160]), Filled { audio: true, played: Some(PlayRef(7)) });
+        assert_eq!(
+            player.fill(Codec::Pcmu, 0, &mut [0; 160]),
+            Filled { audio: true, played: Some((PlayRef(7), true)) }
+        );
     }
 
     #[test]
@@ -135,7 +139,7 @@ mod tests {
         let mut player = Player::clips(PlayRef(7), Vec::new(), Some(music.clone()));
         let mut out = [0; 160];
 
-        assert_eq!(player.fill(Codec::Pcma, 20, &mut out), Filled { audio: true, played: Some(PlayRef(7)) });
+        assert_eq!(player.fill(Codec::Pcma, 20, &mut out), Filled { audio: true, played: Some((PlayRef(7), true)) });
         assert_eq!(out, music.encoded(Codec::Pcma)[160..320]);
         assert_eq!(player.fill(Codec::Pcma, 40, &mut out), Filled { audio: true, played: None });
         assert_eq!(out[..80], music.encoded(Codec::Pcma)[320..]);

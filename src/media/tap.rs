@@ -32,6 +32,16 @@ pub(super) struct Tape {
     started: Tick,
     frames: u64,
     sides: [Channel; 2],
+    heard: Heard,
+}
+
+/// What of the two reaches the tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// What lies at this sample or later.
+    From(i64),
+    /// Nothing.
+    Paused,
 }
 
 #[derive(Debug)]
@@ -51,7 +61,14 @@ struct Place {
 impl Tape {
     pub(super) fn new(recording: RecordingId, left: Option<LegRef>, right: Option<LegRef>, now: Tick) -> Tape {
         let channel = || Channel { ring: vec![0; RING].into(), place: None };
-        Tape { recording, legs: [left, right], started: now, frames: 0, sides: [channel(), channel()] }
+        Tape {
+            recording,
+            legs: [left, right],
+            started: now,
+            frames: 0,
+            sides: [channel(), channel()],
+            heard: Heard::From(0),
+        }
     }
 
     /// When the next frame is to leave, in milliseconds of the shard's clock.
@@ -62,8 +79,27 @@ impl Tape {
     /// Lays a packet on its side.
     pub(super) fn put(&mut self, side: Side, now: Tick, packet: &Packet<'_>, codec: Codec, arrival: Arrival) {
         let left = (self.frames * FRAME as u64) as i64;
-        let present = clock(now).saturating_sub(clock(self.started)) as i64;
-        self.sides[side as usize].put(left, present, packet, codec, arrival);
+        let present = self.present(now);
+        // A packet of the pause that comes late is not laid on the tape afterwards.
+        let Heard::From(earliest) = self.heard else { return };
+        self.sides[side as usize].put(left, present, packet, codec, arrival, earliest);
+    }
+
+    /// Takes silence from now on, or the two again.
+    pub(super) fn pause(&mut self, now: Tick, paused: bool) {
+        self.heard = match (self.heard, paused) {
+            (Heard::From(_), true) => {
+                let present = self.present(now);
+                self.sides.iter_mut().for_each(|side| side.cut(present));
+                Heard::Paused
+            }
+            (Heard::Paused, false) => Heard::From(self.present(now)),
+            (unchanged, _) => unchanged,
+        };
+    }
+
+    fn present(&self, now: Tick) -> i64 {
+        clock(now).saturating_sub(clock(self.started)) as i64
     }
 
     /// The next frame; it is emptied.
@@ -82,7 +118,7 @@ impl Tape {
 }
 
 impl Channel {
-    fn put(&mut self, left: i64, present: i64, packet: &Packet<'_>, codec: Codec, arrival: Arrival) {
+    fn put(&mut self, left: i64, present: i64, packet: &Packet<'_>, codec: Codec, arrival: Arrival, earliest: i64) {
         let by_timestamp = self
             .place
             .filter(|place| place.ssrc == packet.ssrc)
@@ -95,8 +131,15 @@ impl Channel {
         if arrival == Arrival::Newest {
             self.place = Some(Place { ssrc: packet.ssrc, timestamp: packet.timestamp, position });
         }
-        for (at, &octet) in (position..left + RING as i64).zip(packet.payload) {
+        for (at, &octet) in (position..left + RING as i64).zip(packet.payload).filter(|(at, _)| *at >= earliest) {
             self.ring[at as usize % RING] = g711::decode(codec, octet);
+        }
+    }
+
+    /// What was placed ahead of `present` is taken off again.
+    fn cut(&mut self, present: i64) {
+        for at in present..present + AHEAD + FRAME as i64 {
+            self.ring[at as usize % RING] = 0;
         }
     }
 

@@ -204,7 +204,7 @@ impl Switch {
     pub(super) fn on_media(&mut self, now: Now, event: media::Event) {
         match event {
             media::Event::Digit { leg, digit } => self.on_key(now, leg, digit),
-            media::Event::Played { leg, play } => {
+            media::Event::Played { leg, play, whole: _ } => {
                 let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return };
                 match self.calls.get(&call).map(|call| &call.story) {
                     Some(Story::Waiting(_)) => self.waiting_played(now, call, play),

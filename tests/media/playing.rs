@@ -100,7 +100,7 @@ fn clips_play_to_the_last_sample_and_then_the_loop_follows_without_a_gap() {
 
     let sent = world.sent(A);
     assert_steady(&sent, 160);
-    let played = (Tick::from_millis(100), Event::Played { leg: A, play: PlayRef(9) });
+    let played = (Tick::from_millis(100), Event::Played { leg: A, play: PlayRef(9), whole: false });
     assert_eq!(world.out.events, [played], "900 samples end in the sixth frame");
     let word = g711::encode(Codec::Pcmu, 8_000);
     let octets: Vec<u8> = sent.iter().flat_map(|left| left.packet().payload.to_vec()).collect();
@@ -193,7 +193,7 @@ fn a_prompt_ends_though_its_hearer_has_put_us_on_hold() {
     world.run_ms(1_000);
 
     assert!(world.sent(A).is_empty());
-    assert_eq!(world.events(), [Event::Played { leg: A, play: PlayRef(5) }]);
+    assert_eq!(world.events(), [Event::Played { leg: A, play: PlayRef(5), whole: true }]);
 }
 
 #[test]
@@ -257,4 +257,18 @@ fn keys_are_heard_while_a_prompt_plays() {
 
     assert_eq!(world.digits(A), "1#*");
     assert_steady(&world.sent(A), 160);
+}
+
+#[test]
+fn a_run_that_lacks_a_clip_says_that_it_was_not_whole() {
+    let mut world = World::with(Library::from([("tone".into(), clip(vec![1_000; 160]))]));
+    world.leg(A, Codec::Pcmu);
+
+    for (clips, whole) in [(vec!["tone"], true), (vec!["tone", "no such clip"], false)] {
+        let clips = clips.into_iter().map(Into::into).collect();
+        world.command(Command::Play { leg: A, play: PlayRef(5), what: Play::Clips { clips, then: None } });
+        world.run_ms(100);
+
+        assert_eq!(world.events().last(), Some(&Event::Played { leg: A, play: PlayRef(5), whole }));
+    }
 }

@@ -215,3 +215,36 @@ fn frames_leave_with_time_and_not_all_at_the_end() {
     assert_eq!(world.now(), Tick::from_millis(1_000));
     assert!((850 * 8..=900 * 8).contains(&taped), "{taped} samples after a second");
 }
+
+#[test]
+fn a_pause_is_silence_of_its_own_length_and_what_comes_late_of_it_stays_off_the_tape() {
+    let (mut world, mut a, _) = talking(Codec::Pcmu, Codec::Pcmu);
+    start(&mut world);
+    let pause = |paused| Command::PauseRecord { recording: recording(1), paused };
+    let mut late = Vec::new();
+    for frame in 0..60 {
+        match frame {
+            20 => world.command(pause(true)),
+            40 => world.command(pause(false)),
+            _ => {}
+        }
+        let octets = a.audio(&[1_000; 160]);
+        match frame {
+            // Said in the pause, and heard by us after it.
+            39 => late = octets,
+            _ => world.receive(A, a.from, &octets),
+        }
+        if frame == 41 {
+            world.receive(A, a.from, &late);
+        }
+        world.run_ms(20);
+    }
+
+    let [left, _] = stop(&mut world);
+
+    assert_eq!(left.len(), 60 * 160);
+    for (frame, samples) in left.chunks(160).enumerate() {
+        let paused = (20..40).contains(&frame);
+        assert!(samples.iter().all(|&sample| (sample == 0) == paused), "frame {frame}");
+    }
+}

@@ -42,6 +42,10 @@ pub struct Shard {
     /// Legs opened and closed so far.
     pub opened: u64,
     pub closed: u64,
+    /// Clips that the library lacks.
+    pub missing: std::collections::BTreeSet<String>,
+    /// Tapes that take silence.
+    pub paused_tapes: std::collections::BTreeSet<RecordingId>,
 }
 
 /// What a clip takes.
@@ -77,7 +81,14 @@ impl Shard {
                 it.play = Some((*play, what.clone()));
                 if let Play::Clips { clips, .. } = what {
                     let length = clips.iter().map(|clip| length_of(clip)).sum();
-                    out.push((length, Event::Played { leg: *leg, play: *play }));
+                    out.push((
+                        length,
+                        Event::Played {
+                            leg: *leg,
+                            play: *play,
+                            whole: !clips.iter().any(|clip| self.missing.contains(&**clip)),
+                        },
+                    ));
                 }
             }
             Command::Stop { leg } => {
@@ -100,6 +111,12 @@ impl Shard {
             }
             Command::Record { recording, left, right } => {
                 self.tapes.insert(*recording, Tape { since: now, left: *left, right: *right });
+            }
+            Command::PauseRecord { recording, paused: true } => {
+                self.paused_tapes.insert(*recording);
+            }
+            Command::PauseRecord { recording, paused: false } => {
+                self.paused_tapes.remove(recording);
             }
             Command::StopRecord { recording } => self.end_tape(now, *recording),
             Command::Close { leg } => {

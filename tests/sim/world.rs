@@ -191,7 +191,7 @@ impl World {
             }
             Happening::Rtp { from, to, bytes } => self.rtp(from, to, &bytes),
             Happening::ToSwitch { life, input } if life == self.life => match &input {
-                Input::Media(_, media::Event::Played { leg, play }) if !self.shard.plays(*leg, *play) => {}
+                Input::Media(_, media::Event::Played { leg, play, .. }) if !self.shard.plays(*leg, *play) => {}
                 Input::Media(_, media::Event::Heard { leg }) if !self.is_audible(*leg) => {}
                 _ => self.handle(input), // Nothing has overtaken it.
             },

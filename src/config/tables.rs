@@ -222,7 +222,7 @@ const QUEUE: &[Field] = &[
     field("sticky_days", Integer(0, 365), "30", "The agent of last time first.").not_yet(),
     field("resume_within_secs", Secs(0, 600), "60", "An abandoned caller regains his place.").not_yet(),
     field("max_callbacks", Integer(0, 10_000), NONE, "Callback attempts at once.").only(&[NONE]),
-    optional("schedule", Ref("schedule"), "When it is open; unset: always.").not_yet(),
+    optional("schedule", Ref("schedule"), "When it is open for callbacks, beside the profile's; unset: always."),
     field("rules", List(&Ref("callback_rule"), 0, 100), "[]", "Callback rules, in order."),
     field("record", Bool, "false", "Record its live calls; needs a notice or record_ack_no_notice."),
     optional("record_notice", Notice(NOTICE), "What is said before."),
@@ -338,13 +338,21 @@ const CALLBACK_PROFILE: &[Field] = &[
     optional("schedule", Ref("schedule"), "When it may dial; unset: always."),
     field("cutoff_secs", Secs(0, 86_400), "0", "No reschedule this close to closing.").only(&["0"]),
     field("after_cutoff", OneOf(&["next_open", "overflow", "fail"]), "\"next_open\"", "Then.").only(&["\"next_open\""]),
-    field("legal_window", Kind::Table(LEGAL_WINDOW), "{}", "Hours in which people may be called.").not_yet(),
-    field("legal_window_applies", OneOf(&["missed", "all", "none"]), "\"missed\"", "To whom.")
-        .only(&["\"missed\"", "\"none\""]),
-    field("tz_mode", OneOf(&["number_then_default", "default_only"]), "\"number_then_default\"", "Whose zone.")
-        .not_yet(),
-    field("tz_default", Zone, NONE, "The zone of numbers without one.").only(&[NONE]),
-    field("tz_unknown", OneOf(&["block", "use_default"]), "\"block\"", "Without any.").not_yet(),
+    field("legal_window", Kind::Table(LEGAL_WINDOW), "{}", "Hours in which customers may be called, in their zone."),
+    field("legal_window_applies", OneOf(&["missed", "all", "none"]), "\"missed\"", "Whose callbacks they hold for."),
+    field(
+        "tz_mode",
+        OneOf(&["number_then_default", "default_only"]),
+        "\"number_then_default\"",
+        "The customer's zone: by the number, else `tz_default`; or `tz_default`.",
+    ),
+    field("tz_default", Zone, NONE, "The zone of customers whose number tells none."),
+    field(
+        "tz_unknown",
+        OneOf(&["block", "use_default"]),
+        "\"block\"",
+        "Neither: nothing is dialled, or `system.default_timezone` is used.",
+    ),
     optional("yield_to_live", Bool, "Live callers first; unset: so for missed calls, not for requests.")
         .only(&["false"]),
     field("yield_max_secs", Secs(0, YEAR), "1800", "No longer than this.").not_yet(),

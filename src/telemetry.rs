@@ -207,7 +207,7 @@ fn log_call(event: &Event) {
         Event::CallArrived { call, from, to } => {
             tracing::info!(%call, from = ?masked(from), to = ?masked(to), "call.arrived");
         }
-        Event::CallQueued { call, queue, position } => {
+        Event::CallQueued { call, queue, position, priority: _ } => {
             tracing::info!(%call, %queue, position, "call.queued");
         }
         Event::CallAbandoned { call, queue, wait_secs } => {

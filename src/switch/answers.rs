@@ -1,8 +1,8 @@
 //! Answers to people and programs: commands carried out, and the switch shown as views.
 
-use super::arrive::Choice;
 use super::call::Call;
 use super::command::{Command, NewCallback, PageOf, Refused, Reply};
+use super::desk::Choice;
 use super::durable::Pending;
 use super::end::EndCause;
 use super::promise::NewTask;
@@ -431,6 +431,8 @@ impl Switch {
             },
             since: desk.since(),
             queues: queues.map(|queue| queue.name.clone()).collect(),
+            not_in: desk.chosen().not_in.iter().cloned().collect(),
+            not_ready_in: desk.chosen().not_ready_in.iter().cloned().collect(),
             contacts: contacts.collect(),
         })
     }

@@ -159,36 +159,6 @@ impl Switch {
         self.settings.trunk(trunk).map_or_else(|| PHONE_CODECS.to_vec(), |trunk| trunk.codecs.clone())
     }
 
-    /// `*46` and its like: the choice is stored, then confirmed by voice.
-    fn on_feature_code(&mut self, now: Now, arrival: Arrival, agent: &Name, code: &FeatureCode) {
-        let Some(call) = self.take_in(now, &arrival, Kind::Service) else { return };
-        let Some(desk) = self.agents.get(agent) else { return };
-        let queue = |number: &Option<String>| {
-            number.as_ref().and_then(|number| self.settings.queues.iter().find(|queue| *queue.number == **number))
-        };
-        let is_paused = desk.chosen().paused.is_some();
-        let is_in = |of: &Option<String>| match queue(of) {
-            Some(queue) => desk.is_in(&queue.name),
-            None => desk.chosen().logged_in,
-        };
-        let (clip, choice) = match code {
-            FeatureCode::TogglePause(_) | FeatureCode::Ready(_) if is_paused => ("resumed", Choice::Resume),
-            FeatureCode::Ready(_) => ("resumed", Choice::Resume),
-            FeatureCode::TogglePause(reason) | FeatureCode::NotReady(reason) => {
-                ("paused", Choice::Pause(reason.clone()))
-            }
-            FeatureCode::ToggleLogin(of) if is_in(of) => {
-                ("logged_out", Choice::LogOut(queue(of).map(|q| q.name.clone())))
-            }
-            FeatureCode::ToggleLogin(of) | FeatureCode::LogIn(of) => {
-                ("logged_in", Choice::LogIn(queue(of).map(|queue| queue.name.clone())))
-            }
-            FeatureCode::LogOut(of) => ("logged_out", Choice::LogOut(queue(of).map(|queue| queue.name.clone()))),
-        };
-        self.choose(now, agent, choice);
-        self.announce_and_end(now, call, arrival.leg, vec![clip.into()]);
-    }
-
     /// A non-INVITE request that was admitted.
     pub(super) fn on_asked(&mut self, now: Now, transaction: TransactionRef, flow: Flow, request: &Request) {
         let peer = self.admitted.clone().unwrap_or(Peer::Stranger);
@@ -268,13 +238,4 @@ impl Switch {
         }
         self.end_call(now, call, cause);
     }
-}
-
-/// What an agent chooses, by key or by API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
-    Pause(Option<String>),
-    Resume,
-    LogIn(Option<Name>),
-    LogOut(Option<Name>),
 }

@@ -1,12 +1,12 @@
 //! Agents at work: their choices, and the facts that their legs and bindings say. The state itself is derived in
 //! `agent`, so it heals: an agent rings only as long as a leg rings.
 
-use super::arrive::Choice;
+use super::arrive::Arrival;
 use super::call::{Kind, Role, Story};
 use super::durable::Pending;
 use super::legs::{Phase, Who};
 use super::{AgentRecord, Change, Switch, event};
-use crate::agent::{Chosen, Facts};
+use crate::agent::{Chosen, Facts, FeatureCode};
 use crate::id::Name;
 use crate::time::{Now, Tick};
 use std::collections::BTreeMap;
@@ -23,25 +23,120 @@ impl AgentRecord {
     }
 }
 
+/// What an agent chooses, by key or by API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    Pause(Option<String>),
+    PauseIn(Name),
+    Resume,
+    ResumeIn(Name),
+    LogIn(Option<Name>),
+    LogOut(Option<Name>),
+}
+
+impl Choice {
+    /// The clip that confirms it.
+    fn clip(&self) -> &'static str {
+        match self {
+            Choice::Pause(_) | Choice::PauseIn(_) => "paused",
+            Choice::Resume | Choice::ResumeIn(_) => "resumed",
+            Choice::LogIn(_) => "logged_in",
+            Choice::LogOut(_) => "logged_out",
+        }
+    }
+}
+
 impl Switch {
+    /// `*46` and its like: the choice is stored, then confirmed by voice.
+    pub(super) fn on_feature_code(&mut self, now: Now, arrival: Arrival, agent: &Name, code: &FeatureCode) {
+        let Some(choice) = self.meant_by(agent, code) else {
+            self.ua.refuse(now.tick, arrival.leg, 404, Vec::new());
+            return;
+        };
+        let Some(call) = self.take_in(now, &arrival, Kind::Service) else { return };
+        let clip = choice.clip();
+        self.choose(now, agent, choice);
+        self.announce_and_end(now, call, arrival.leg, vec![clip.into()]);
+    }
+
+    /// What a code means to this agent: digits after it are the number of one of his queues, or else, where a pause
+    /// begins, its reason. `None`: of no queue of his.
+    fn meant_by(&self, agent: &Name, code: &FeatureCode) -> Option<Choice> {
+        let desk = self.agents.get(agent)?;
+        let by_number = |digits: &String| self.settings.queues.iter().find(|queue| *queue.number == **digits);
+        let own = |digits: &String| {
+            let queue = by_number(digits)?;
+            queue.members.iter().any(|member| member.agent == *agent).then(|| queue.name.clone())
+        };
+        let (FeatureCode::TogglePause(digits)
+        | FeatureCode::NotReady(digits)
+        | FeatureCode::Ready(digits)
+        | FeatureCode::ToggleLogin(digits)
+        | FeatureCode::LogIn(digits)
+        | FeatureCode::LogOut(digits)) = code;
+        let queue = digits.as_ref().and_then(own);
+        let is_a_reason = digits.as_ref().is_some_and(|digits| by_number(digits).is_none());
+        if digits.is_some() && queue.is_none() {
+            let is_paused = desk.chosen().paused.is_some();
+            return match code {
+                FeatureCode::TogglePause(_) if is_a_reason && is_paused => Some(Choice::Resume),
+                FeatureCode::TogglePause(_) | FeatureCode::NotReady(_) if is_a_reason => {
+                    Some(Choice::Pause(digits.clone()))
+                }
+                _ => None, // Everything else speaks of a queue, and this is none of his.
+            };
+        }
+        let is_paused = match &queue {
+            Some(queue) => desk.is_paused_in(queue),
+            None => desk.chosen().paused.is_some(),
+        };
+        let is_in = queue.as_ref().map_or(desk.chosen().logged_in, |queue| desk.is_in(queue));
+        Some(match (code, queue) {
+            (FeatureCode::Ready(_), None) => Choice::Resume,
+            (FeatureCode::Ready(_), Some(queue)) => Choice::ResumeIn(queue),
+            (FeatureCode::TogglePause(_), None) if is_paused => Choice::Resume,
+            (FeatureCode::TogglePause(_), Some(queue)) if is_paused => Choice::ResumeIn(queue),
+            (FeatureCode::TogglePause(_) | FeatureCode::NotReady(_), None) => Choice::Pause(None),
+            (FeatureCode::TogglePause(_) | FeatureCode::NotReady(_), Some(queue)) => Choice::PauseIn(queue),
+            (FeatureCode::LogIn(_), queue) => Choice::LogIn(queue),
+            (FeatureCode::LogOut(_), queue) => Choice::LogOut(queue),
+            (FeatureCode::ToggleLogin(_), queue) if is_in => Choice::LogOut(queue),
+            (FeatureCode::ToggleLogin(_), queue) => Choice::LogIn(queue),
+        })
+    }
+
     /// An agent chooses: stored, published, and perhaps somebody can be served now.
     pub(super) fn choose(&mut self, now: Now, agent: &Name, choice: Choice) {
         let Some(desk) = self.agents.get_mut(agent) else { return };
+        let before = desk.chosen().clone();
         match choice {
-            Choice::Pause(reason) => {
-                desk.pause(now, reason.as_deref());
-                let reason = desk.chosen().paused.as_deref().unwrap_or_default().to_owned();
-                self.publish(event::Event::AgentPaused { agent: agent.clone(), reason });
-            }
-            Choice::Resume => {
-                desk.resume(now);
-                self.publish(event::Event::AgentResumed { agent: agent.clone() });
-            }
+            Choice::Pause(reason) => desk.pause(now, reason.as_deref()),
+            Choice::PauseIn(queue) => desk.pause_in(now, &queue),
+            Choice::Resume => desk.resume(now),
+            Choice::ResumeIn(queue) => desk.resume_in(now, &queue),
             Choice::LogIn(queue) => desk.log_in(now, queue.as_ref()),
             Choice::LogOut(queue) => desk.log_out(now, queue.as_ref()),
         }
-        self.store_choice(agent);
+        self.chosen(agent, &before);
         self.serve_wanted = true;
+    }
+
+    /// What an agent has chosen is not what it was: stored, and a pause that began or ended is told.
+    fn chosen(&mut self, agent: &Name, before: &Chosen) {
+        let Some(after) = self.agents.get(agent).map(|desk| desk.chosen().clone()) else { return };
+        if after == *before {
+            return;
+        }
+        match (&before.paused, after.paused) {
+            (before, Some(reason)) if before.as_ref() != Some(&reason) => {
+                self.publish(event::Event::AgentPaused { agent: agent.clone(), reason: reason.to_string() });
+            }
+            (Some(_), None) => self.publish(event::Event::AgentResumed { agent: agent.clone() }),
+            (_, Some(_)) | (None, None) => {}
+        }
+        if let Some(record) = self.choice_of(agent) {
+            self.commit(vec![Change::PutAgent(record)], Pending::Told);
+        }
     }
 
     /// A phone that was not there before has registered.
@@ -49,9 +144,7 @@ impl Switch {
         let Some(desk) = self.agents.get_mut(agent) else { return };
         let before = desk.chosen().clone();
         desk.registered(now);
-        if *desk.chosen() != before {
-            self.store_choice(agent);
-        }
+        self.chosen(agent, &before);
     }
 
     /// Whether an agent's phones may ring: below `max_calls`, and not paused or logged out (law 5).
@@ -70,17 +163,9 @@ impl Switch {
     /// Nobody picked up at this agent's phones.
     pub(super) fn agent_let_ring(&mut self, now: Now, agent: &Name) {
         let Some(desk) = self.agents.get_mut(agent) else { return };
-        if desk.let_ring(now) {
-            let reason = desk.chosen().paused.as_deref().unwrap_or_default().to_owned();
-            self.publish(event::Event::AgentPaused { agent: agent.clone(), reason });
-            self.store_choice(agent);
-        }
-    }
-
-    fn store_choice(&mut self, agent: &Name) {
-        if let Some(record) = self.choice_of(agent) {
-            self.commit(vec![Change::PutAgent(record)], Pending::Told);
-        }
+        let before = desk.chosen().clone();
+        desk.let_ring(now);
+        self.chosen(agent, &before);
     }
 
     /// What an agent has chosen, as the disk knows it.

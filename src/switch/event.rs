@@ -16,6 +16,8 @@ pub enum Event {
         call: CallRef,
         queue: Name,
         position: usize,
+        /// 0 before 1 before 9.
+        priority: u8,
     },
     CallAbandoned {
         call: CallRef,

@@ -6,8 +6,8 @@ use super::legs::{NewLeg, Phase, Who};
 use super::outcome::Refusal;
 use crate::id::{CallRef, LegRef, Name};
 use crate::number::Party;
-use crate::settings::Codec;
-use crate::sip::user_agent::{Invite, Reach};
+use crate::settings::{AnswerMode, Codec};
+use crate::sip::user_agent::{Field, Invite, Reach};
 use crate::time::Now;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -138,6 +138,15 @@ pub(super) struct Shown {
     pub(super) user: String,
 }
 
+/// Asks a phone to pick up by itself. There is no standard: these two are what phones understand (Alert-Info of
+/// RFC 3261 §20.4, Call-Info of §20.9).
+fn auto_answer(host: &str) -> Vec<Field> {
+    vec![
+        ("Alert-Info", format!("<http://{host}>;info=alert-autoanswer")),
+        ("Call-Info", format!("<sip:{host}>;answer-after=0")),
+    ]
+}
+
 impl Switch {
     /// Rings all phones of `agent` for `call`; `None` when none is registered or no port is free.
     pub(super) fn ring_phones(
@@ -148,7 +157,11 @@ impl Switch {
         shown: &Shown,
         customer: Option<&Party>,
     ) -> Option<Ring> {
-        let extension = self.settings.agent(agent)?.extension.clone();
+        let settings = self.settings.clone();
+        let settings = settings.agent(agent)?;
+        let extension = settings.extension.clone();
+        // A call from another phone, or to a customer of ours, is never opened without its owner's doing.
+        let opens = customer.is_none() && settings.answer_mode == AnswerMode::AutoAnswer;
         let phones: Vec<_> =
             self.registrar.bindings(&extension).map(|binding| (binding.contact.clone(), binding.flow)).collect();
         let mut ring = Ring::default();
@@ -161,7 +174,7 @@ impl Switch {
                 to: Some(format!("sip:{extension}@{host}")),
                 from: (shown.display.clone(), format!("sip:{}@{host}", shown.user)),
                 contact_user: "ringback".to_owned(),
-                fields: Vec::new(),
+                fields: if opens { auto_answer(&host) } else { Vec::new() },
                 offer: Switch::offer_from(&mut seat, &PHONE_CODECS),
                 credentials: None,
                 reach: Reach::Flow,

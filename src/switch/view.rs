@@ -93,6 +93,10 @@ pub struct Agent {
     pub since: DateTime<Utc>,
     /// Queues.
     pub queues: Vec<Name>,
+    /// Those of them it has logged out of, while it is logged in.
+    pub not_in: Vec<Name>,
+    /// Those of them it takes no calls of for now; a pause of all is `reason`.
+    pub not_ready_in: Vec<Name>,
     /// Phones: contact, where it is reached, until when.
     pub contacts: Vec<Contact>,
 }

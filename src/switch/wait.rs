@@ -92,7 +92,7 @@ impl Switch {
             self.timers.set(Timer::Call(call, CallTimer::MaxWait), now.tick + longest);
         }
         self.plan_announcement(now, call);
-        self.publish(event::Event::CallQueued { call, queue: queue.name.clone(), position });
+        self.publish(event::Event::CallQueued { call, queue: queue.name.clone(), position, priority });
         self.serve_wanted = true;
     }
 

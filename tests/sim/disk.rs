@@ -28,7 +28,7 @@ pub struct Disk {
     pub tasks: BTreeMap<TaskId, Task>,
     pub attempts: BTreeMap<AttemptId, Attempt>,
     bindings: BTreeMap<(Name, String), Binding>,
-    agents: BTreeMap<Name, AgentRecord>,
+    pub agents: BTreeMap<Name, AgentRecord>,
     pub recordings: BTreeMap<RecordingId, RecordingRecord>,
 }
 

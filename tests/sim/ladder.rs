@@ -150,12 +150,17 @@ fn facts(message: &Message) -> String {
         let from = message.header("From").unwrap_or("");
         words.push(format!("from {}", person(codec::address(from))));
     }
-    for name in ["P-Asserted-Identity", "Contact", "Expires", "Min-Expires", "Reason", "Retry-After", "Alert-Info"] {
+    for name in
+        ["P-Asserted-Identity", "Contact", "Expires", "Min-Expires", "Reason", "Retry-After", "Alert-Info", "Call-Info"]
+    {
         let wanted = name != "Contact" || message.method() == "REGISTER";
         if let (Some(value), true) = (message.header(name), wanted) {
             let expires = codec::param(value, "expires").map(|it| format!(";expires={it}")).unwrap_or_default();
-            let shown =
-                if value.contains("sip:") { person(codec::address(value)) + &expires } else { value.to_owned() };
+            let shown = if value.contains("sip:") && !name.ends_with("-Info") {
+                person(codec::address(value)) + &expires
+            } else {
+                value.to_owned()
+            };
             words.push(format!("{name}: {shown}"));
         }
     }

@@ -72,6 +72,8 @@ pub struct Laws {
     attempts_max: u32,
     extensions: BTreeMap<String, String>,
     order: Order,
+    /// Lines of each extension that has more than one.
+    max_calls: BTreeMap<String, usize>,
     /// Customers' legs whose agent has gone, and until when they may still be there.
     orphans: BTreeMap<String, Tick>,
 }
@@ -89,8 +91,13 @@ impl Laws {
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
             attempts_max: settings.profiles.first().map_or(0, |profile| profile.attempts_max),
-            order: Order::new(settings.profiles.iter().any(|profile| profile.priority_boost)),
+            order: Order::new(settings),
             orphans: BTreeMap::new(),
+            max_calls: settings
+                .agents
+                .iter()
+                .map(|agent| (agent.extension.to_string(), usize::from(agent.max_calls)))
+                .collect(),
             extensions: PHONES
                 .iter()
                 .map(|(name, extension, ..)| ((*name).to_owned(), (*extension).to_owned()))
@@ -215,11 +222,13 @@ impl Laws {
     /// Laws 1 and 5, at the instant an INVITE leaves for an agent (other than from another phone).
     fn before_agent(&self, now: Tick, extension: &str, shown: &str, invite: &Message, disk: &Disk) {
         let mine = Peer::Agent(extension.to_owned());
-        let busy = self.live(now).find(|(id, it)| {
+        let busy = self.live(now).filter(|(id, it)| {
             let on_the_phone = it.state == Stage::Up || !it.outgoing;
             it.peer == mine && id.as_str() != invite.call_id() && on_the_phone && !it.changing
         });
-        assert!(busy.is_none(), "law 5: {extension} is rung while on the phone: {busy:?}");
+        let busy: Vec<_> = busy.collect();
+        let most = self.max_calls.get(extension).copied().unwrap_or(1);
+        assert!(busy.len() < most, "law 5: {extension} is rung while on the phone: {busy:?}");
         assert!(!self.paused.contains(extension), "law 5: {extension} is rung while paused");
         let rests = self.rest_until.get(extension).is_some_and(|until| *until > now);
         assert!(!rests, "law 5: {extension} is rung in wrap-up");
@@ -349,8 +358,8 @@ impl Laws {
     }
 
     /// The switch says what happened.
-    pub fn on_event(&mut self, now: Tick, event: &Event) {
-        self.order.on_event(now, event);
+    pub fn on_event(&mut self, now: Tick, event: &Event, disk: &Disk) {
+        self.order.on_event(now, event, disk);
         let extension = |agent: &str| self.extensions.get(agent).cloned().unwrap_or_default();
         match event {
             Event::AgentPaused { agent, .. } => drop(self.paused.insert(extension(agent))),

@@ -2,29 +2,56 @@
 //! begins to ring, with what the switch has said of who waits.
 
 use super::disk::Disk;
-use ringback::id::{CallRef, TaskId};
-use ringback::switch::Change;
+use ringback::id::{CallRef, Name, TaskId};
+use ringback::settings::{Queue, Settings};
 use ringback::switch::event::Event;
+use ringback::switch::{AgentRecord, Change};
 use ringback::time::Tick;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who waits since when.
 #[derive(Default)]
 pub struct Order {
-    /// The site has more than one priority class; order holds within each of them, which is not told apart here.
-    has_classes: bool,
+    queues: BTreeMap<Name, Members>,
     callers: BTreeMap<CallRef, String>,
-    waiting: BTreeMap<CallRef, Tick>,
+    waiting: BTreeMap<CallRef, Place>,
     /// The place of those who were promised a call, and keep it.
-    promised: BTreeMap<String, Tick>,
+    promised: BTreeMap<String, Place>,
     tasks: BTreeMap<TaskId, String>,
     /// Agents who have let this caller ring or declined: the next one is asked.
     refused: BTreeSet<(String, String)>,
 }
 
+#[derive(Default)]
+struct Members {
+    weight: u8,
+    /// Name and extension.
+    agents: BTreeMap<Name, String>,
+}
+
+/// Where somebody stands: order holds within a class, and among the queues of one agent the heavier goes first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    class: u8,
+    weight: Reverse<u8>,
+    since: Tick,
+    queue: Name,
+}
+
 impl Order {
-    pub fn new(has_classes: bool) -> Order {
-        Order { has_classes, ..Order::default() }
+    pub fn new(settings: &Settings) -> Order {
+        let extension = |agent: &Name| settings.agent(agent).map(|agent| agent.extension.to_string());
+        let members = |queue: &Queue| Members {
+            weight: queue.weight,
+            agents: queue
+                .members
+                .iter()
+                .filter_map(|member| Some((member.agent.clone(), extension(&member.agent)?)))
+                .collect(),
+        };
+        let queues = settings.queues.iter().map(|queue| (queue.name.clone(), members(queue))).collect();
+        Order { queues, ..Order::default() }
     }
 
     /// Nobody waits any more; promises keep their places.
@@ -33,19 +60,23 @@ impl Order {
     }
 
     /// Somebody joins or leaves the line.
-    pub fn on_event(&mut self, now: Tick, event: &Event) {
+    pub fn on_event(&mut self, now: Tick, event: &Event, disk: &Disk) {
         match event {
             Event::CallArrived { call, from, .. } => drop(self.callers.insert(*call, from.clone())),
-            Event::CallQueued { call, .. } => drop(self.waiting.insert(*call, now)),
+            Event::CallQueued { call, queue, priority, .. } => {
+                let weight = Reverse(self.queues.get(queue).map_or(0, |queue| queue.weight));
+                self.waiting.insert(*call, Place { class: *priority, weight, since: now, queue: queue.clone() });
+            }
             Event::CallAnswered { call, .. } | Event::CallAbandoned { call, .. } | Event::CallEnded { call, .. } => {
                 self.waiting.remove(call);
             }
             Event::CallbackRequested { task, number, .. } => {
                 self.tasks.insert(*task, number.clone());
                 let asked = self.waiting.iter().find(|(call, _)| self.callers.get(call) == Some(number));
-                if let Some((call, since)) = asked.map(|(call, since)| (*call, *since)) {
+                if let Some((call, place)) = asked.map(|(call, place)| (*call, place.clone())) {
                     self.waiting.remove(&call);
-                    self.promised.entry(number.clone()).or_insert(since);
+                    let class = disk.tasks.get(task).map_or(place.class, |task| task.priority);
+                    self.promised.entry(number.clone()).or_insert(Place { class, ..place });
                 }
             }
             // A cancelled one may have given its place to a call of the same customer.
@@ -68,29 +99,41 @@ impl Order {
     /// `extension` is about to ring for `number`; for `rung` some phone rings already.
     pub fn before_agent(&self, extension: &str, number: &str, rung: &BTreeSet<&str>, disk: &Disk) {
         let of = |call: &CallRef| self.callers.get(call).map_or("", String::as_str);
-        let live = self.waiting.iter().filter(|(call, _)| of(call) == number).map(|(_, since)| *since);
-        let Some(place) = live.chain(self.promised.get(number).copied()).min() else { return };
-        let deciding: BTreeSet<CallRef> = disk
-            .pending
-            .iter()
-            .flat_map(|(_, changes)| changes)
+        let live = self.waiting.iter().filter(|(call, _)| of(call) == number).map(|(_, place)| place);
+        let Some(mine) = live.chain(self.promised.get(number)).min() else { return };
+        let deciding: BTreeSet<CallRef> = changes(disk)
             .filter_map(|change| match change {
                 Change::PutTask(task) => task.origin_call,
                 _ => None, // Only a task is a promise on its way.
             })
             .collect();
-        let earlier = self.waiting.iter().find(|(call, since)| {
+        let earlier = self.waiting.iter().find(|(call, place)| {
             let who = of(call);
-            **since < place
+            (place.class, place.weight, place.since) < (mine.class, mine.weight, mine.since)
+                && self.serves(extension, &place.queue, disk)
                 && who != number
                 && !rung.contains(who)
                 && !deciding.contains(call)
                 && !self.refused.contains(&(extension.to_owned(), who.to_owned()))
         });
-        let earlier = earlier.map(|(call, since)| (of(call), since));
-        assert!(
-            earlier.is_none() || self.has_classes,
-            "law 4: {extension} rings for {number} ({place:?}) before {earlier:?}"
-        );
+        let earlier = earlier.map(|(call, place)| (of(call), place));
+        assert!(earlier.is_none(), "law 4: {extension} rings for {number} ({mine:?}) before {earlier:?}");
     }
+
+    /// Whether an agent takes calls of this queue, as far as it has not chosen otherwise.
+    fn serves(&self, extension: &str, queue: &Name, disk: &Disk) -> bool {
+        let agents = self.queues.get(queue).map(|queue| &queue.agents);
+        let Some((agent, _)) = agents.into_iter().flatten().find(|(_, at)| at.as_str() == extension) else {
+            return false;
+        };
+        let out = |record: &AgentRecord| {
+            record.agent == *agent && (record.not_in.contains(queue) || record.not_ready_in.contains(queue))
+        };
+        let chosen_now = changes(disk).any(|change| matches!(change, Change::PutAgent(record) if out(record)));
+        !chosen_now && !disk.agents.get(agent).is_some_and(out)
+    }
+}
+
+fn changes(disk: &Disk) -> impl Iterator<Item = &Change> {
+    disk.pending.iter().flat_map(|(_, changes)| changes)
 }

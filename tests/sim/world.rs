@@ -273,7 +273,7 @@ impl World {
                 }
                 Output::Reply(to, reply) => drop(self.replies.insert(to, reply)),
                 Output::Publish(event) => {
-                    self.laws.on_event(self.now, &event);
+                    self.laws.on_event(self.now, &event, &self.disk);
                     self.published.push((self.now, event));
                 }
             }

@@ -1,5 +1,6 @@
 //! One story each, with its ladder.
 
+mod agents;
 mod attempt;
 mod calls;
 mod desk;

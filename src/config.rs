@@ -17,6 +17,7 @@ mod read;
 mod reference;
 mod report;
 pub mod schema;
+mod stored;
 pub mod tables;
 mod value;
 
@@ -24,10 +25,11 @@ use crate::limits;
 use crate::settings::{Settings, ShellSettings, Tz};
 pub use reference::reference;
 use report::Report;
-pub use report::{Problem, Severity};
+pub use report::{Place, Problem, Severity};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+pub use stored::{SiteObject, Stored, is_secret, object_to_toml};
 
 /// A file that was right.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub settings: Settings,
     /// What the shell needs besides.
     pub shell: ShellSettings,
+    /// Every object as values: what `export` writes and the API shows.
+    pub objects: Vec<SiteObject>,
     /// What the file asks for and does not get yet.
     pub warnings: Vec<Problem>,
 }
@@ -129,16 +133,32 @@ fn not_utf8(good: &[u8]) -> Vec<Problem> {
 
 /// Reads a configuration; on failure all errors and warnings, in the order of the text.
 pub fn parse(text: &str, files: &dyn Files) -> Result<Config, Vec<Problem>> {
+    parse_site(text, &[], files)
+}
+
+/// Reads a site: a file, and objects of the store besides. They are checked together, so that a reference may lead
+/// from one to the other and a name is unique among both; what is wrong with a stored object carries its `place`.
+pub fn parse_site(text: &str, stored: &[Stored<'_>], files: &dyn Files) -> Result<Config, Vec<Problem>> {
     let mut report = Report::default();
     if text.len() > limits::CONFIG_BYTES {
         report.error(0, format!("the file has {} bytes, its limit is {}", text.len(), limits::CONFIG_BYTES));
         return Err(report.into_problems(""));
     }
-    let objects = read::read(text, &mut report);
+    let mut rendered = stored::render(stored);
+    if let Some(message) = stored::too_much(text, &rendered) {
+        report.error(0, message);
+        return Err(report.into_problems(""));
+    }
+    let base = text.len() + 1;
+    for (range, _) in &mut rendered.places {
+        *range = range.start + base..range.end + base;
+    }
+    let objects = read::read(text, &rendered.text, base, &mut report);
     check::check(&objects, files, &mut report);
     if report.has_errors() {
-        return Err(report.into_problems(text));
+        return Err(report.into_problems_of(text, &rendered.places));
     }
     let (settings, shell) = build::build(&objects, files);
-    Ok(Config { settings, shell, warnings: report.into_problems(text) })
+    let objects = stored::site_objects(&objects, base);
+    Ok(Config { settings, shell, objects, warnings: report.into_problems_of(text, &rendered.places) })
 }

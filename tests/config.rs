@@ -6,6 +6,8 @@
 mod accepted;
 #[path = "config/refused.rs"]
 mod refused;
+#[path = "config/stored.rs"]
+mod stored;
 
 use ringback::config::{self, Config, Files, Problem};
 use ringback::settings::Tz;

@@ -17,7 +17,7 @@ pub(super) fn serve(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
     telemetry::init(if global.json { LogFormat::Json } else { LogFormat::Text });
     let (mut config, new_secrets) = site(global, args)?;
     overrule(&mut config, args).map_err(|sentence| Trouble::new(Exit::Usage, sentence))?;
-    let Config { settings, shell, warnings } = config;
+    let Config { settings, shell, warnings, .. } = config;
     let parts = Parts { settings: settings.clone(), shell, data: global.data.clone() };
     let mut noted = false;
     let served = run::serve(parts, |running| {

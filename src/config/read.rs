@@ -20,6 +20,18 @@ pub(super) struct Read {
     pub given: bool,
 }
 
+impl Read {
+    fn shift(&mut self, by: usize) {
+        self.at += by;
+        match &mut self.value {
+            Value::List(list) => list.iter_mut().for_each(|read| read.shift(by)),
+            Value::Map(map) => map.iter_mut().for_each(|(_, read)| read.shift(by)),
+            Value::Object(object) => object.shift(by),
+            _ => {} // values without places in them
+        }
+    }
+}
+
 /// A table of the file, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Object {
@@ -38,6 +50,12 @@ impl Object {
         self.values.get(name).map_or(self.at, |read| read.at)
     }
 
+    /// Moves it and all in it.
+    fn shift(&mut self, by: usize) {
+        self.at += by;
+        self.values.values_mut().for_each(|read| read.shift(by));
+    }
+
     pub(super) fn given(&self, name: &str) -> bool {
         self.values.get(name).is_some_and(|read| read.given)
     }
@@ -53,8 +71,23 @@ impl Object {
 /// All objects of a file, by table, in the order of the file.
 pub(super) type Objects = BTreeMap<&'static str, Vec<Object>>;
 
-/// Reads the whole file.
-pub(super) fn read(text: &str, report: &mut Report) -> Objects {
+/// Reads the whole file, and objects of the store as if they stood `base` octets further on.
+pub(super) fn read(text: &str, stored: &str, base: usize, report: &mut Report) -> Objects {
+    let mut objects = read_tables(text, report);
+    let mut found = Report::default();
+    for (table, mut more) in read_tables(stored, &mut found) {
+        more.iter_mut().for_each(|object| object.shift(base));
+        objects.entry(table).or_default().append(&mut more);
+    }
+    report.absorb(found, base);
+    for table in TABLES {
+        let empty = if table.many { Vec::new() } else { vec![defaults(table)] };
+        objects.entry(table.name).or_insert(empty);
+    }
+    objects
+}
+
+fn read_tables(text: &str, report: &mut Report) -> Objects {
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         report.error(error.span().map_or(0, |span| span.start), one_line(error.message()));
@@ -74,10 +107,6 @@ pub(super) fn read(text: &str, report: &mut Report) -> Objects {
             report.warn(first.at, format!("{} is not honoured yet: nothing in it has an effect", table.header()));
         }
         objects.insert(table.name, found);
-    }
-    for table in TABLES {
-        let empty = if table.many { Vec::new() } else { vec![defaults(table)] };
-        objects.entry(table.name).or_insert(empty);
     }
     objects
 }

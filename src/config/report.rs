@@ -19,25 +19,42 @@ pub enum Severity {
 pub struct Problem {
     /// Error or warning.
     pub severity: Severity,
-    /// From 1.
+    /// From 1; 0 when it is not of the file.
     pub line: usize,
-    /// In characters, from 1.
+    /// In characters, from 1; 0 when it is not of the file.
     pub column: usize,
+    /// Where, when it is not of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// The sentence.
     pub message: String,
 }
 
+/// A field of an object that is not of the file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Place {
+    /// The object's table.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The field; `None`: the object itself.
+    pub field: Option<String>,
+}
+
 impl Problem {
-    /// `file:line:column: message`, as editors jump to.
+    /// `file:line:column: message`, as editors jump to, or `kind/name.field: message`.
     pub fn show(&self, file: &str) -> String {
-        format!("{file}:{self}")
+        if self.place.is_some() { self.to_string() } else { format!("{file}:{self}") }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
-        write!(f, "{}:{}: {warning}{}", self.line, self.column, self.message)
+        match &self.place {
+            Some(place) => write!(f, "{place}: {warning}{}", self.message),
+            None => write!(f, "{}:{}: {warning}{}", self.line, self.column, self.message),
+        }
     }
 }
 
@@ -75,8 +92,20 @@ impl Report {
         self.has_errors
     }
 
+    /// Takes over what another has found `by` octets further on.
+    pub(super) fn absorb(&mut self, other: Report, by: usize) {
+        self.untold += other.untold;
+        self.has_errors |= other.has_errors;
+        other.found.into_iter().for_each(|(at, severity, message)| self.push(at + by, severity, message));
+    }
+
     /// In the order of the file.
-    pub(super) fn into_problems(mut self, text: &str) -> Vec<Problem> {
+    pub(super) fn into_problems(self, text: &str) -> Vec<Problem> {
+        self.into_problems_of(text, &[])
+    }
+
+    /// In the order of the file and of the stored objects behind it.
+    pub(super) fn into_problems_of(mut self, text: &str, stored: &[(Range<usize>, Place)]) -> Vec<Problem> {
         self.found.sort_by_key(|(at, ..)| *at);
         if self.untold > 0 {
             let message = format!("{} more problems are not told; mend these first", self.untold);
@@ -97,8 +126,12 @@ impl Report {
         self.found
             .into_iter()
             .map(|(at, severity, message)| {
+                let next = stored.partition_point(|(range, _)| range.start <= at);
+                if let Some((_, place)) = next.checked_sub(1).and_then(|last| stored.get(last)) {
+                    return Problem { severity, line: 0, column: 0, place: Some(place.clone()), message };
+                }
                 let (line, column) = place(at);
-                Problem { severity, line, column, message }
+                Problem { severity, line, column, place: None, message }
             })
             .collect()
     }

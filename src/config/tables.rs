@@ -84,7 +84,7 @@ const SERVER: &[Field] = &[
     optional(
         "speech_command",
         List(&Text(1, 1000), 1, 32),
-        "Program and arguments that speak a text: text comes in, WAV goes out; unset: espeak-ng or flite, if installed.",
+        "Program and arguments that turn text (stdin) into WAV (stdout); unset: espeak-ng or flite, if installed.",
     )
     .not_yet(),
 ];

@@ -40,6 +40,33 @@ pub(super) enum Value {
 }
 
 impl Value {
+    /// As text that would be read as the same value; of lists and tables and numbers, nothing.
+    pub(super) fn to_text(&self) -> String {
+        match self {
+            Value::Text(text) => text.clone(),
+            Value::Destination(Target::Object(kind, name)) => format!("{kind}:{name}"),
+            Value::Destination(Target::Hangup(status)) => format!("hangup:{status}"),
+            Value::ServedBy(Server::Same) => "same".to_owned(),
+            Value::ServedBy(Server::MissedBy) => "missed_by".to_owned(),
+            Value::ServedBy(Server::Object(kind, name)) => format!("{kind}:{name}"),
+            Value::Zone(zone) => zone.name().to_owned(),
+            Value::Ip(address) => address.to_string(),
+            Value::Socket(address) => address.to_string(),
+            Value::Ports(low, high) => format!("{low}-{high}"),
+            Value::Cidr(block) => format!("{}/{}", block.address, block.bits),
+            Value::Time(_, End::Yes) => "24:00".to_owned(),
+            Value::Time(time, End::No) => time.format("%H:%M").to_string(),
+            Value::Date(date) => date.to_string(),
+            Value::Instant(at) => at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+            Value::Days(days) => {
+                let name = |day: &Weekday| DAYS.iter().find(|(_, known)| known == day).map_or("", |(name, _)| name);
+                days.iter().map(name).collect::<Vec<_>>().join(",")
+            }
+            Value::Wrong | Value::None | Value::Bool(_) | Value::Integer(_) | Value::Secs(_) => String::new(),
+            Value::List(_) | Value::Map(_) | Value::Object(_) => String::new(),
+        }
+    }
+
     /// As people would write it.
     pub(super) fn show(&self) -> String {
         match self {

@@ -72,6 +72,8 @@ pub const KEYS_PER_SECOND: u32 = 10;
 pub const QUEUE_ENTRIES: usize = 10_000;
 /// Agents that ring at once for one caller (`ring_all`); beyond it those who have been idle longest.
 pub const RUNG_AT_ONCE: usize = 50;
+/// Places of callers who have dropped and may come back to them; beyond it the oldest is forgotten.
+pub const LEFT_PLACES: usize = 10_000;
 /// Open callback tasks; beyond it the caller hears the apology and keeps the place.
 pub const OPEN_TASKS: usize = 1_000_000;
 /// Closed tasks and ended calls that are kept in memory for the API.

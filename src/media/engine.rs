@@ -219,8 +219,10 @@ impl Engine {
         }
     }
 
+    /// A clip of a language (`de/offer`) that the site does not have is played in English.
     fn clip(&mut self, name: &Name) -> Option<Arc<Clip>> {
-        let found = self.library.get(name).cloned();
+        let english = || self.library.get(name.split_once('/')?.1);
+        let found = self.library.get(name).or_else(english).cloned();
         self.counters.unknown_clips += u64::from(found.is_none());
         found
     }

@@ -35,7 +35,8 @@ pub enum Play {
     Hold(Name),
     /// Clips one after the other, once; then `Event::Played` and whatever `then` says.
     Clips {
-        /// Names of clips; an unknown one is skipped and counted.
+        /// Names of clips, `LANGUAGE/CLIP` for one of another language than English, which stands in for it; an unknown
+        /// one is skipped and counted.
         clips: Vec<Name>,
         /// A loop that follows without a gap; `None`: silence.
         then: Option<Name>,

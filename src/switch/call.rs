@@ -231,6 +231,8 @@ impl Switch {
 
     /// Says one thing to the party that is left, then hangs up.
     pub(super) fn say_and_end(&mut self, id: CallRef, leg: LegRef, clips: Vec<Name>, cause: EndCause) {
+        let queue = self.calls.get(&id).and_then(|call| self.settings.queue(call.queue.as_deref()?));
+        let clips = super::say::in_language(queue.map_or("en", |queue| &queue.language), clips);
         let play = self.play(leg, crate::media::Play::Clips { clips, then: None });
         if let Some(call) = self.calls.get_mut(&id) {
             call.story = Story::Announcing { leg, play, cause };

@@ -21,6 +21,8 @@ pub enum EndCause {
     Busy,
     /// The called party declined.
     Declined,
+    /// Left the line by the exit key.
+    LeftByKey,
     /// Waited as long as the queue allows.
     WaitedTooLong,
     /// The number leads nowhere, or may not be called.
@@ -52,6 +54,7 @@ impl EndCause {
             EndCause::NoAnswer => "no_answer",
             EndCause::Busy => "busy",
             EndCause::Declined => "declined",
+            EndCause::LeftByKey => "left_by_key",
             EndCause::WaitedTooLong => "waited_too_long",
             EndCause::NotReachable => "not_reachable",
             EndCause::Refused => "refused",

@@ -18,17 +18,20 @@ mod breaker;
 mod call;
 pub mod command;
 mod desk;
+mod dialogue;
 mod direct;
 mod durable;
 mod end;
 pub mod event;
 mod go;
 mod happen;
+mod leave;
 mod legs;
 mod menu;
 mod offer;
 mod outcome;
 mod peers;
+mod place;
 mod promise;
 mod record;
 mod restore;
@@ -63,6 +66,7 @@ use call::Call;
 use durable::{Owed, Pending};
 use legs::{Leg, OnLine, Ports};
 use peers::Peer;
+use place::LeftPlaces;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use timers::Timers;
@@ -78,6 +82,8 @@ enum CallTimer {
     Announce,
     /// `max_wait`.
     MaxWait,
+    /// Nobody is there to serve.
+    NoAgents,
 }
 
 /// What a deadline is for.
@@ -112,6 +118,10 @@ pub struct Switch {
     attempt_calls: BTreeMap<TaskId, CallRef>,
     /// Callers who hung up while their promise was on its way to the disk: it holds all the same.
     left_promising: BTreeSet<CallRef>,
+    /// Places of callers who have dropped (`resume_within`).
+    left_places: LeftPlaces,
+    /// Queues whose callers wait for somebody to come at all.
+    unstaffed: BTreeSet<Name>,
     closed: BTreeMap<TaskId, Task>,
     closed_order: VecDeque<TaskId>,
     recordings: BTreeMap<RecordingId, RecordingRecord>,
@@ -249,6 +259,7 @@ impl Switch {
                 break;
             }
             self.serve(now);
+            self.watch_all_staff(now);
         }
         self.early_ladder.clear();
         while let Some((flow, bytes)) = self.ua.poll_transmit() {
@@ -264,7 +275,8 @@ impl Switch {
     }
 
     fn cancel_call_timers(&mut self, id: CallRef) {
-        for timer in [CallTimer::Ring, CallTimer::Dialogue, CallTimer::Announce, CallTimer::MaxWait] {
+        let all = [CallTimer::Ring, CallTimer::Dialogue, CallTimer::Announce, CallTimer::MaxWait, CallTimer::NoAgents];
+        for timer in all {
             self.timers.cancel(&Timer::Call(id, timer));
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! `Closed → Open → Entering → Confirming → Promising → Made`. Keys count while any prompt plays. Only the commit
 //! that comes back from the disk leads from `Promising` to `Made`; a bad try, a pause or `*` leads back to hold with
-//! the place kept. The machine knows nothing of legs and clips: it says what should be heard.
+//! the place kept. Whoever rings in while he is promised a call may be asked about that first (`Pending`). The machine
+//! knows nothing of legs and clips: it says what should be heard.
 
 use crate::number::Party;
 use crate::settings::{CallbackRule, NumberCapture};
@@ -11,6 +12,10 @@ use std::time::Duration;
 
 /// How long the disk may take before the caller hears the apology (durability.md §2.2).
 pub(super) const PROMISE_WAIT: Duration = Duration::from_secs(3);
+
+/// A key pressed so shortly before a change belongs to what was before (model.md, DTMF map): nobody answers a prompt
+/// that fast.
+pub(super) const KEY_GRACE: Duration = Duration::from_millis(300);
 
 /// What a key or a moment leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +40,10 @@ pub(super) enum Step {
     ReadBack(Party),
     /// Back to hold, with the place kept.
     BackToHold,
+    /// What was promised stays promised: say so, then hang up.
+    Keep,
+    /// The customer does not want to be called any more.
+    Withdraw,
     /// Store it. Nothing is said before it is stored.
     Store(Wish),
     /// Stored: say so, then hang up.
@@ -52,6 +61,8 @@ impl Step {
             Step::AskAgain { .. } => Some("asks for the number again"),
             Step::ReadBack(_) => Some("reads the number back"),
             Step::BackToHold => Some("back to hold"),
+            Step::Keep => Some("keeps the callback"),
+            Step::Withdraw => Some("cancels the callback"),
             Step::Store(_) => Some("stores the promise"),
             Step::Promise => Some("stored: says that we will call back"),
             Step::Apologise => Some("not stored: apologises"),
@@ -108,6 +119,13 @@ pub(super) enum Offer {
     Closed,
     /// The offer is being announced.
     Open,
+    /// He rings in while he is promised a call, and is asked what shall become of it.
+    Pending {
+        /// Without a key he stays on the line: at the latest here.
+        give_up: Tick,
+        /// Or here, once the question has been heard.
+        idle: Option<Tick>,
+    },
     /// A number is asked for.
     Entering(Entry),
     /// It was read back.
@@ -151,7 +169,26 @@ impl Offer {
             Offer::Entering(entry) | Offer::Confirming { entry, .. } => {
                 Some(entry.idle.map_or(entry.give_up, |idle| idle.min(entry.give_up)))
             }
+            Offer::Pending { give_up, idle } => Some(idle.map_or(*give_up, |idle| idle.min(*give_up))),
             Offer::Promising { until } => Some(*until),
+        }
+    }
+
+    /// A customer who is promised a call is asked what shall become of it.
+    pub(super) fn ask_pending(now: Tick, rule: &CallbackRule) -> Offer {
+        Offer::Pending { give_up: now + rule.entry_total, idle: None }
+    }
+
+    /// A key that was pressed shortly before a pause ended the state in which it makes sense belongs to that state
+    /// (model.md, DTMF map). `None`: there it would have meant nothing either.
+    pub(super) fn late_key(before: &Offer, now: Tick, key: char, caller: &Caller<'_>) -> Option<(Offer, Step)> {
+        let mut then = before.clone();
+        let step = then.key(now, key, caller);
+        match step {
+            Step::Nothing if then == *before => None,
+            // What plays now belongs to the state that did not come.
+            Step::Nothing => Some((then, Step::Hush)),
+            step => Some((then, step)),
         }
     }
 
@@ -165,6 +202,19 @@ impl Offer {
                 *self = Offer::Open;
                 Step::Nothing
             }
+            Offer::Pending { give_up, idle } => match key {
+                '1' => Step::Keep,
+                '2' => Step::BackToHold,
+                '3' => {
+                    *self = Offer::Entering(Entry::begin(now, rule, 0));
+                    Step::AskNumber { known: caller.ani.is_some() }
+                }
+                '9' => Step::Withdraw,
+                _ => {
+                    *self = Offer::Pending { give_up, idle };
+                    Step::Nothing
+                }
+            },
             Offer::Entering(_) | Offer::Confirming { .. } if key == rule.cancel_key => Step::BackToHold,
             Offer::Entering(entry) if key == rule.confirm_key => self.end_of_entry(now, entry, caller),
             Offer::Entering(entry) => self.typed(now, entry, key, caller),
@@ -192,6 +242,7 @@ impl Offer {
         match self {
             Offer::Open => *self = Offer::Closed,
             Offer::Entering(entry) | Offer::Confirming { entry, .. } => entry.idle = Some(now + rule.interdigit),
+            Offer::Pending { idle, .. } => *idle = Some(now + rule.interdigit),
             Offer::Closed | Offer::Promising { .. } | Offer::Made => {}
         }
     }
@@ -209,6 +260,7 @@ impl Offer {
                 *self = Offer::Confirming { wish, entry: Entry::begin(now, caller.rule, entry.bad_tries) };
                 Step::ReadBack(party)
             }
+            Offer::Pending { .. } => Step::BackToHold,
             Offer::Promising { .. } => Step::Apologise,
             quiet @ (Offer::Closed | Offer::Open | Offer::Made) => {
                 *self = quiet;
@@ -229,9 +281,15 @@ impl Offer {
                 Step::Apologise
             }
             // Too late: the apology has been said.
-            (Offer::Closed | Offer::Open | Offer::Entering(_) | Offer::Confirming { .. } | Offer::Made, _) => {
-                Step::Nothing
-            }
+            (
+                Offer::Closed
+                | Offer::Open
+                | Offer::Pending { .. }
+                | Offer::Entering(_)
+                | Offer::Confirming { .. }
+                | Offer::Made,
+                _,
+            ) => Step::Nothing,
         }
     }
 
@@ -246,15 +304,13 @@ impl Offer {
         }
     }
 
+    /// What is too long for a number is typed to its end before that is said: the next digits are not the next number.
     fn typed(&mut self, now: Tick, mut entry: Entry, key: char, caller: &Caller<'_>) -> Step {
         let first = entry.digits.is_empty();
-        if key.is_ascii_digit() {
+        if key.is_ascii_digit() && entry.digits.len() <= usize::from(caller.rule.max_digits) {
             entry.digits.push(key);
         }
         entry.idle = Some(now + caller.rule.interdigit);
-        if entry.digits.len() > usize::from(caller.rule.max_digits) {
-            return self.bad_try(now, entry, BadTry::NotANumber, caller);
-        }
         *self = Offer::Entering(entry);
         if first { Step::Hush } else { Step::Nothing }
     }
@@ -265,6 +321,9 @@ impl Offer {
                 Some(wish) => self.store(now, wish),
                 None => self.bad_try(now, entry, BadTry::NotANumber, caller),
             };
+        }
+        if entry.digits.len() > usize::from(caller.rule.max_digits) {
+            return self.bad_try(now, entry, BadTry::NotANumber, caller);
         }
         match (caller.read)(&entry.digits) {
             Ok(party) => {

@@ -23,6 +23,8 @@ pub(super) struct Promise {
     pub(super) queue: Name,
     pub(super) ticket: Ticket,
     pub(super) task: Box<Task>,
+    /// It is open already and gets another number.
+    pub(super) is_change: bool,
     /// Older open tasks of the same number in the same queue that this one takes the place of (S3.B4).
     pub(super) older: Vec<TaskId>,
 }
@@ -68,24 +70,29 @@ impl Switch {
             super::legs::Who::Agent(_) => None,
         });
         task.origin_call = Some(id);
-        task.number_origin = self.origin_of(id, &task.number, task.in_trunk.as_deref());
         task.requested_by = task.ani.clone();
+        self.settle_origin(now, id, &mut task);
+        let older = self.merge(&mut task);
+        self.keep_standing(id);
+        let full = self.planner.len() >= limits::OPEN_TASKS;
+        let change = Change::PutTask(Box::new(task.clone()));
+        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, is_change: false };
+        if full {
+            self.promise_committed(now, promise, Err(NotStored::Reserve));
+            return;
+        }
+        self.commit(vec![change], Pending::Promise(Box::new(promise)));
+    }
+
+    /// Says how the number of a task is known; one that was typed is counted to who has typed it.
+    pub(super) fn settle_origin(&mut self, now: Now, id: CallRef, task: &mut Task) {
+        task.number_origin = self.origin_of(id, &task.number, task.in_trunk.as_deref());
         if task.number_origin == NumberOrigin::Typed {
             // Withheld callers are many people: what they name is confirmed by key, not counted.
             if let Some(source) = self.calls.get(&id).and_then(|call| call.customer.as_ref()) {
                 self.planner.ledger_mut().named(now.utc, source.as_str());
             }
         }
-        let older = self.merge(&mut task);
-        self.keep_standing(id);
-        let full = self.planner.len() >= limits::OPEN_TASKS;
-        let change = Change::PutTask(Box::new(task.clone()));
-        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older };
-        if full {
-            self.promise_committed(now, promise, Err(NotStored::Reserve));
-            return;
-        }
-        self.commit(vec![change], Pending::Promise(Box::new(promise)));
     }
 
     /// How the number of a wish is known: the caller's own, or one that he typed (security.md T33).
@@ -160,6 +167,14 @@ impl Switch {
         let is_waiting =
             self.waiting_mut(promise.call).is_some_and(|waiting| matches!(waiting.offer, Offer::Promising { .. }));
         let has_left = self.left_promising.remove(&promise.call);
+        if promise.is_change && self.planner.get(promise.task.id).is_none() {
+            // It was closed meanwhile, and that is what the disk was told last.
+            if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
+                line.leave(promise.ticket);
+            }
+            self.step_stored(now, promise.call, false);
+            return;
+        }
         let is_here_otherwise = self
             .on_line
             .has_other(&promise.task.number, |leg| self.legs.get(&leg).is_some_and(|leg| leg.call == promise.call));
@@ -172,8 +187,8 @@ impl Switch {
                 self.withdraw_promise(now, promise, has_left);
             }
             Err(_) => {
-                if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
-                    line.leave(promise.ticket);
+                if has_left {
+                    self.give_up_place(&promise);
                 }
                 self.step_stored(now, promise.call, false);
                 self.keep_standing(promise.call);
@@ -183,10 +198,10 @@ impl Switch {
 
     /// It came to the disk although it is not promised: taken back there.
     fn withdraw_promise(&mut self, now: Now, promise: Promise, has_left: bool) {
-        self.take_back(now, promise.task);
-        if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
-            line.leave(promise.ticket);
+        if has_left {
+            self.give_up_place(&promise);
         }
+        self.take_back(now, promise.task);
         self.step_stored(now, promise.call, false);
         self.keep_standing(promise.call);
     }
@@ -203,7 +218,23 @@ impl Switch {
         })
     }
 
+    /// Its caller has gone, and it does not hold: the place is nobody's, or that of the promise that was to change.
+    fn give_up_place(&mut self, promise: &Promise) {
+        if let Some(line) = self.lines.get_mut(&promise.queue) {
+            line.leave(promise.ticket);
+        }
+        if let Some(task) = self.planner.get(promise.task.id).cloned() {
+            self.line_up(&task);
+        }
+    }
+
+    /// What is on the disk and does not hold is cancelled there; one that was to change is what it was.
     fn take_back(&mut self, now: Now, mut task: Box<Task>) {
+        if let Some(before) = self.planner.get(task.id) {
+            let before = Box::new(before.clone());
+            self.commit(vec![Change::PutTask(before)], Pending::Told);
+            return;
+        }
         task.state = TaskState::Cancelled;
         task.close_reason = Some(CloseReason::NotPromised);
         task.closed_at = Some(now.utc);

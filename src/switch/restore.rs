@@ -64,6 +64,8 @@ impl Switch {
             on_line: OnLine::default(),
             trunk_load: BTreeMap::new(),
             left_promising: BTreeSet::new(),
+            left_places: super::place::LeftPlaces::default(),
+            unstaffed: BTreeSet::new(),
             ports: Ports::new(&settings.server.media_ports),
             plays: Counter::default(),
             shard_turn: Counter::default(),

@@ -5,6 +5,7 @@ use crate::callback::task::Outcome;
 use crate::id::Name;
 use crate::number::Party;
 use crate::settings::{CallbackProfile, CallbackRule, Ivr, Queue, Sound};
+use std::time::Duration;
 
 /// The clip of the built-in hold music.
 pub const HOLD: &str = "hold";
@@ -46,6 +47,70 @@ pub(super) fn offer(rule: &CallbackRule) -> Vec<Name> {
     }
 }
 
+/// The first words to a caller in line.
+pub(super) fn welcome(queue: &Queue) -> Vec<Name> {
+    sound(&queue.welcome, &["welcome"])
+}
+
+/// A comforting word between the music.
+pub(super) fn comfort(queue: &Queue) -> Vec<Name> {
+    sound(&queue.periodic_prompt, &["all_busy"])
+}
+
+/// "Your place in line is", and which, from 1.
+pub(super) fn position(position: usize) -> Vec<Name> {
+    let mut clips = vec![Name::from("position"), Name::from(PAUSE)];
+    clips.extend(number(position));
+    clips
+}
+
+/// "The expected wait is about", and how many minutes, rounded up to `round` first.
+pub(super) fn expected_wait(expected: Duration, round: Duration) -> Vec<Name> {
+    let round = round.as_secs().max(1);
+    let minutes = (expected.as_secs().div_ceil(round) * round).div_ceil(60).max(1);
+    let mut clips = vec![Name::from("expected_wait"), Name::from(PAUSE)];
+    clips.extend(number(usize::try_from(minutes).unwrap_or(usize::MAX)));
+    clips.push(if minutes == 1 { "minute".into() } else { "minutes".into() });
+    clips
+}
+
+/// A cardinal as it is spoken, "two hundred forty five"; from 1000 on digit by digit.
+pub(super) fn number(n: usize) -> Vec<Name> {
+    let clip = |n: usize| match n {
+        0..=9 => Name::from(format!("digit_{n}")),
+        _ => Name::from(format!("number_{n}")),
+    };
+    if n >= 1000 {
+        let digits = n.to_string();
+        return digits.chars().flat_map(|digit| [format!("digit_{digit}").into(), PAUSE.into()]).collect();
+    }
+    let mut clips = Vec::new();
+    if n >= 100 {
+        clips.extend([clip(n / 100), "hundred".into()]);
+    }
+    match n % 100 {
+        0 if n > 0 => {}
+        rest @ 0..=19 => clips.push(clip(rest)),
+        rest => {
+            clips.push(clip(rest / 10 * 10));
+            if rest % 10 > 0 {
+                clips.push(clip(rest % 10));
+            }
+        }
+    }
+    clips
+}
+
+/// The clips in a queue's own language: `de/offer` instead of `offer`. Where a site has none, the media plane plays
+/// the English one.
+pub(super) fn in_language(language: &str, clips: Vec<Name>) -> Vec<Name> {
+    let primary = language.split('-').next().unwrap_or(language);
+    if primary.eq_ignore_ascii_case("en") {
+        return clips;
+    }
+    clips.into_iter().map(|clip| if &*clip == PAUSE { clip } else { format!("{language}/{clip}").into() }).collect()
+}
+
 /// Asks for a number; without a `known` one `#` alone cannot do.
 pub(super) fn ask_number(rule: &CallbackRule, known: bool) -> Vec<Name> {
     sound(&rule.prompt_confirm, &[if known { "confirm_number" } else { "enter_number" }])
@@ -71,6 +136,20 @@ pub(super) fn read_back(party: &Party) -> Vec<Name> {
 /// The promise, and goodbye.
 pub(super) fn promise(rule: &CallbackRule) -> Vec<Name> {
     let mut clips = sound(&rule.prompt_accepted, &[ACCEPTED]);
+    clips.extend(sound(&rule.prompt_goodbye, &["goodbye"]));
+    clips
+}
+
+/// What was promised before stands, and goodbye. Nothing is promised by it.
+pub(super) fn pending_kept(rule: &CallbackRule) -> Vec<Name> {
+    let mut clips = vec![Name::from("pending_kept")];
+    clips.extend(sound(&rule.prompt_goodbye, &["goodbye"]));
+    clips
+}
+
+/// The number of a promise is another now, and goodbye.
+pub(super) fn pending_changed(rule: &CallbackRule) -> Vec<Name> {
+    let mut clips = vec![Name::from("pending_changed")];
     clips.extend(sound(&rule.prompt_goodbye, &["goodbye"]));
     clips
 }
@@ -132,5 +211,55 @@ pub(super) fn failed_attempt(outcome: Outcome) -> Vec<Name> {
         | Outcome::VoicemailAgent
         | Outcome::AgentLeftEarly
         | Outcome::SystemRestart => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spoken(clips: Vec<Name>) -> String {
+        clips.iter().filter(|clip| &***clip != PAUSE).map(|clip| &**clip).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn numbers_are_spoken_as_people_say_them() {
+        for (n, clips) in [
+            (0, "digit_0"),
+            (3, "digit_3"),
+            (10, "number_10"),
+            (19, "number_19"),
+            (20, "number_20"),
+            (42, "number_40 digit_2"),
+            (100, "digit_1 hundred"),
+            (107, "digit_1 hundred digit_7"),
+            (999, "digit_9 hundred number_90 digit_9"),
+            (1204, "digit_1 digit_2 digit_0 digit_4"),
+        ] {
+            assert_eq!(spoken(number(n)), clips);
+        }
+    }
+
+    #[test]
+    fn the_expected_wait_is_rounded_up_and_said_in_minutes() {
+        for (secs, round, clips) in [
+            (0, 60, "digit_1 minute"),
+            (60, 60, "digit_1 minute"),
+            (61, 60, "digit_2 minutes"),
+            (200, 300, "digit_5 minutes"),
+            (301, 300, "number_10 minutes"),
+        ] {
+            let said = expected_wait(Duration::from_secs(secs), Duration::from_secs(round));
+            assert_eq!(spoken(said), format!("expected_wait {clips}"));
+        }
+    }
+
+    #[test]
+    fn another_language_is_asked_for_by_name_and_silence_has_none() {
+        let clips = || vec![Name::from("offer"), Name::from(PAUSE)];
+
+        assert_eq!(in_language("en", clips()), clips());
+        assert_eq!(in_language("en-GB", clips()), clips());
+        assert_eq!(in_language("de", clips()), [Name::from("de/offer"), PAUSE.into()]);
     }
 }

@@ -339,7 +339,7 @@ fn a_queue_has_hours_of_its_own() {
         site.schedules.push(Schedule { name: "late".into(), ..office(13, 20) });
         site.queues[0].schedule = Some("late".into());
     });
-    world.promised("alice", super::ALICE);
+    asked(&mut world, super::ALICE, None);
     world.register(&[ANNA]);
     assert_eq!(next_ring(&mut world, DAY), "Mon 13:00:00");
 }

@@ -3,7 +3,8 @@
 //!
 //! `tables.rs` says what the file may hold, in the words of `schema.rs`. `read.rs` turns TOML into objects whose
 //! fields are of their kind and within their limits (`value.rs`), defaults included. `check.rs` looks at what one
-//! field cannot tell alone. `build.rs` makes the settings. A field this version does not honour yet is accepted and
+//! field cannot tell alone. `build.rs` makes the settings, and `hours.rs` looks
+//! whether anything can ever be open. A field this version does not honour yet is accepted and
 //! warned about, never ignored in silence.
 //!
 //! The text is not trusted: it may come over the network one day. Nothing here panics on any text, and one of more
@@ -13,6 +14,7 @@ mod build;
 mod check;
 pub mod embedded;
 pub mod host;
+mod hours;
 mod read;
 mod reference;
 mod report;
@@ -159,6 +161,7 @@ pub fn parse_site(text: &str, stored: &[Stored<'_>], files: &dyn Files) -> Resul
         return Err(report.into_problems_of(text, &rendered.places));
     }
     let (settings, shell) = build::build(&objects, files);
+    hours::check(&objects, &settings, &mut report);
     let objects = stored::site_objects(&objects, base);
     Ok(Config { settings, shell, objects, warnings: report.into_problems_of(text, &rendered.places) })
 }

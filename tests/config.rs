@@ -4,6 +4,8 @@
 
 #[path = "config/accepted.rs"]
 mod accepted;
+#[path = "config/hours.rs"]
+mod hours;
 #[path = "config/refused.rs"]
 mod refused;
 #[path = "config/stored.rs"]

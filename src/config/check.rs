@@ -237,7 +237,15 @@ fn schedule(schedule: &Object, report: &mut Report) {
     for range in objects("weekly") {
         hours(range, "schedule.weekly", report);
     }
+    let mut dates = Vec::new();
     for exception in objects("exceptions") {
+        if let Some(Value::Date(date)) = exception.get("date").map(|read| &read.value) {
+            if dates.contains(date) {
+                let message = format!("schedule.exceptions names {date} twice; keep one, with all its ranges");
+                report.error(exception.at("date"), message);
+            }
+            dates.push(*date);
+        }
         let ranges = list(exception, "ranges");
         let closed = exception.get("closed").is_some_and(|read| read.value == Value::Bool(true));
         if closed && !ranges.is_empty() {

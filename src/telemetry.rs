@@ -177,9 +177,13 @@ pub fn observe(event: &Event) {
         | Event::AttemptEnded { .. }
         | Event::CallbackCompleted { .. }
         | Event::CallbackFailed { .. }
+        | Event::CallbackUnreached { .. }
         | Event::CallbackExpired { .. }
         | Event::CallbackCancelled { .. } => log_callback(event),
-        Event::BreakerOpened { .. }
+        Event::SiteFrozen
+        | Event::SiteUnfrozen
+        | Event::RuleActivated { .. }
+        | Event::BreakerOpened { .. }
         | Event::BreakerClosed
         | Event::AgentRegistered { .. }
         | Event::AgentUnregistered { .. }
@@ -232,6 +236,9 @@ fn log_callback(event: &Event) {
         }
         Event::CallbackCompleted { task, wait_secs } => tracing::info!(%task, wait_secs, "callback.completed"),
         Event::CallbackFailed { task, reason } => tracing::info!(%task, ?reason, "callback.failed"),
+        Event::CallbackUnreached { task, queue, number } => {
+            tracing::warn!(%task, %queue, number = ?masked(number), "callback.unreached: somebody should take it up");
+        }
         Event::CallbackExpired { task } => tracing::info!(%task, "callback.expired"),
         Event::CallbackCancelled { task, reason } => tracing::info!(%task, ?reason, "callback.cancelled"),
         _ => {} // `observe` sends only callbacks here.
@@ -240,6 +247,9 @@ fn log_callback(event: &Event) {
 
 fn log_site(event: &Event) {
     match event {
+        Event::SiteFrozen => tracing::warn!("site.frozen: no callback is offered or dialled"),
+        Event::SiteUnfrozen => tracing::warn!("site.unfrozen: each rule is to be activated by hand"),
+        Event::RuleActivated { rule } => tracing::info!(%rule, "rule.activated"),
         Event::BreakerOpened { why } => {
             tracing::error!(
                 why,

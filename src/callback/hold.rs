@@ -49,6 +49,8 @@ pub enum Hold {
     Lines(u32),
     /// The profile's `max_lines`.
     ProfileLines(Name, u32),
+    /// The queue's `max_callbacks`.
+    QueueLines(Name, u32),
     /// `system.max_originates_per_min`.
     Rate(u32),
     /// A cap against abuse of the number.
@@ -90,6 +92,10 @@ impl fmt::Display for Hold {
             Hold::CustomerInCall => f.write_str("the customer is in a call with us"),
             Hold::Lines(max) => write!(f, "all {max} callback lines are in use (system.max_callback_lines)"),
             Hold::ProfileLines(profile, max) => write!(f, "all {max} lines of the profile {profile} are in use"),
+            Hold::QueueLines(queue, 0) => write!(f, "the queue {queue} makes no callbacks (max_callbacks = 0)"),
+            Hold::QueueLines(queue, max) => {
+                write!(f, "{max} callbacks of the queue {queue} are under way (max_callbacks)")
+            }
             Hold::Rate(max) => write!(f, "{max} callbacks a minute are reached (system.max_originates_per_min)"),
             Hold::Capped(Cap::Daily(max, until)) => {
                 write!(f, "the number was dialled {max} times in a day (daily_max); again at {}", at(until))

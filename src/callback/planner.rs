@@ -7,14 +7,16 @@
 
 mod gates;
 
+pub use gates::yields_to_live;
+
 use super::hold::{Hold, Undialable};
 use super::ledger::Ledger;
 use super::retry::{By, Next, Verdict};
 use super::task::{AttemptKind, CloseReason, Task, TaskState};
-use super::window::{Shut, Whom, Window};
+use super::window::{Shut, Whom, Window, expires_at};
 use crate::id::{Name, TaskId};
 use crate::number::Party;
-use crate::settings::Settings;
+use crate::settings::{AfterCutoff, Settings};
 use crate::time::{DateTime, Utc};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -33,6 +35,8 @@ pub enum Step {
     Moved(TaskId, TaskState),
     /// It has expired and is no longer held here: to be stored, and out of its line.
     Expired(Box<Task>),
+    /// Its day has ended and people decide (S4.B3): to be stored, and out of its line.
+    LeftOver(Box<Task>),
 }
 
 /// Who could serve a task, as far as `held_by` tells.
@@ -77,6 +81,7 @@ pub struct Planner {
     rules: BTreeMap<Name, usize>,
     live: usize,
     live_of: BTreeMap<Name, usize>,
+    live_in: BTreeMap<Name, usize>,
     starts: VecDeque<DateTime<Utc>>,
     ledger: Ledger,
     /// Automated offers to customers that may be made now, by the time they waited for.
@@ -112,6 +117,7 @@ impl Planner {
             assert!(other.is_none(), "one live attempt per number (law 2)");
             self.live += 1;
             *self.live_of.entry(task.profile.clone()).or_default() += 1;
+            *self.live_in.entry(task.queue.clone()).or_default() += 1;
         }
         if task.state == TaskState::ClientOffer && undialable.is_none() && task.not_before <= now {
             let is_open = window_of(settings, &task, now).is_some_and(|window| window.is_open(now));
@@ -232,6 +238,7 @@ impl Planner {
             self.active.remove(&task.number);
             self.live -= 1;
             less(&mut self.live_of, &task.profile);
+            less(&mut self.live_in, &task.queue);
         }
         Some(planned)
     }
@@ -303,13 +310,24 @@ impl Planner {
             // Without a profile nothing is dialled either: `begin` says why. `not_before` stays what it was, so that
             // other hours apply as soon as the site has them.
             match opens {
+                Some(Ok(opens)) if opens > now && is_left_over(settings, &task, now) => TaskState::Overflow,
                 Some(Ok(opens)) if opens > now => TaskState::Deferred,
                 Some(_) | None => TaskState::Due,
             }
         };
+        task.due_since = match task.state {
+            TaskState::Due => task.due_since.or(Some(now)),
+            // An agent's failure puts it back for a moment; it goes on having waited.
+            TaskState::Pending => task.due_since,
+            _ => None, // It waits for something else than its turn.
+        };
         let (id, state) = (task.id, task.state);
+        let left_over = (state == TaskState::Overflow && before != state).then(|| Box::new(task.clone()));
         self.insert(now, settings, task, blocked);
-        (state != before).then_some(Step::Moved(id, state))
+        match left_over {
+            Some(task) => Some(Step::LeftOver(task)),
+            None => (state != before).then_some(Step::Moved(id, state)),
+        }
     }
 
     /// The next instant at which a task deserves a look; none while it is under way (S1.21: what rings or talks is
@@ -437,11 +455,16 @@ impl Planner {
             Next::ClientOffer(not_before) => {
                 task.state = TaskState::ClientOffer;
                 task.not_before = not_before;
+                task.due_since = None;
             }
-            Next::Overflow => task.state = TaskState::Overflow,
+            Next::Overflow => {
+                task.state = TaskState::Overflow;
+                task.due_since = None;
+            }
             Next::Retry(not_before) => {
                 task.state = TaskState::WaitingRetry;
                 task.not_before = not_before;
+                task.due_since = None;
             }
             Next::Again(not_before) => {
                 task.state = TaskState::Pending;
@@ -474,8 +497,25 @@ impl Planner {
     pub fn hasten(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Option<Task> {
         let mut task = self.get(id).filter(|task| !task.state.is_live())?.clone();
         task.not_before = now;
-        if task.state != TaskState::Due {
-            task.state = TaskState::Pending;
+        task.state = match task.state {
+            TaskState::Due => TaskState::Due,
+            // Everything is used: what can be done now is to ask the customer.
+            TaskState::ClientOffer => TaskState::ClientOffer,
+            TaskState::Overflow => return self.keep(now, settings, id),
+            _ => TaskState::Pending, // Whatever else it waits for.
+        };
+        self.put(now, settings, task.clone());
+        Some(task)
+    }
+
+    /// A task left over at the end of its day is wanted after all (S4.B3): it waits again, and its life begins anew.
+    /// Returns the task as it is to be stored; `None` when it is not left over.
+    pub fn keep(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Option<Task> {
+        let mut task = self.get(id).filter(|task| task.state == TaskState::Overflow)?.clone();
+        task.state = TaskState::Pending;
+        task.not_before = now;
+        if let Some(profile) = settings.profile(&task.profile) {
+            task.expires_at = expires_at(settings, &Whom::of(profile, &task), now);
         }
         self.put(now, settings, task.clone());
         Some(task)
@@ -501,6 +541,17 @@ fn closed(task: &mut Task, state: TaskState, reason: CloseReason, now: DateTime<
     task.state = state;
     task.close_reason = Some(reason);
     task.closed_at = Some(now);
+}
+
+/// Whether the day of a task that is not open now has ended without it: it was due, or its next try falls after
+/// closing, and its profile hands such tasks to people. What was asked for after hours waits for the morning (S1.19).
+fn is_left_over(settings: &Settings, task: &Task, now: DateTime<Utc>) -> bool {
+    let was_of_today = matches!(task.state, TaskState::Due | TaskState::WaitingRetry);
+    settings.profile(&task.profile).is_some_and(|profile| {
+        was_of_today
+            && profile.after_cutoff == AfterCutoff::Overflow
+            && !Window::business(settings, profile, Some(&task.queue)).is_open(now)
+    })
 }
 
 /// The state in which a task waits for `not_before`.

@@ -102,6 +102,8 @@ pub struct Crowd {
     pub agent_free: bool,
     /// How many are ahead of this caller.
     pub ahead: usize,
+    /// How long this caller will still wait; `None`: nothing to estimate it by.
+    pub ewt: Option<Duration>,
 }
 
 /// When the offer is announced.
@@ -120,20 +122,30 @@ pub fn announcement(rule: &CallbackRule, waited: Duration, last: Option<Duration
     if !rule.enabled || !rule.accept || !announces(rule) {
         return Announcement::Never;
     }
+    let has = |trigger| rule.triggers.contains(&trigger);
+    let is_timed = has(Trigger::AfterWait) || has(Trigger::Announced);
+    // A long expected wait makes the first offer at once; the later ones follow like any other's.
+    let by_ewt = has(Trigger::Ewt) && last.is_none() && crowd.ewt.is_some_and(|ewt| ewt >= rule.min_ewt);
     let due = match (last, rule.offer_repeat) {
-        (None, _) => rule.offer_after,
+        (None, _) if by_ewt => Duration::ZERO,
+        (None, _) if is_timed => rule.offer_after,
+        (None, _) => waited + LOOK_AGAIN,
         (Some(last), Some(repeat)) => last + repeat,
         (Some(_), None) => return Announcement::Never,
     };
     if waited < due {
-        return Announcement::At(due);
+        let look = if has(Trigger::Ewt) && last.is_none() { due.min(waited + LOOK_AGAIN) } else { due };
+        return Announcement::At(look);
     }
-    let busy = !rule.only_when_all_busy || !crowd.agent_free;
-    if busy && crowd.ahead >= rule.min_ahead as usize {
-        Announcement::Now
-    } else {
-        Announcement::At(waited + LOOK_AGAIN)
-    }
+    if gates(rule, crowd) { Announcement::Now } else { Announcement::At(waited + LOOK_AGAIN) }
+}
+
+/// The gates of an announcement. An expected wait that nobody can tell is not a long one, and not too long.
+fn gates(rule: &CallbackRule, crowd: Crowd) -> bool {
+    let is_busy = !rule.only_when_all_busy || !crowd.agent_free;
+    let is_long = rule.min_ewt.is_zero() || crowd.ewt.is_some_and(|ewt| ewt >= rule.min_ewt);
+    let is_too_long = rule.max_ewt.is_some_and(|max| crowd.ewt.is_some_and(|ewt| ewt > max));
+    is_busy && crowd.ahead >= rule.min_ahead as usize && is_long && !is_too_long
 }
 
 fn announces(rule: &CallbackRule) -> bool {

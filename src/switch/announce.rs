@@ -170,9 +170,11 @@ impl Switch {
 
     fn crowd(&self, now: Now, queue: Name, ticket: crate::id::Ticket) -> Crowd {
         let members = self.settings.queue(&queue).map_or(&[][..], |queue| &queue.members);
+        let position = self.lines.get(&queue).and_then(|line| line.position(ticket)).unwrap_or(1);
         Crowd {
             agent_free: !self.ready_in(&queue, members, now).is_empty(),
-            ahead: self.lines.get(&queue).and_then(|line| line.position(ticket)).unwrap_or(1) - 1,
+            ahead: position - 1,
+            ewt: self.paces.get(&queue).and_then(|pace| pace.expected_wait(position, now.tick)),
         }
     }
 

@@ -56,6 +56,12 @@ pub enum Event {
         task: TaskId,
         reason: CloseReason,
     },
+    /// Given up, and people are asked to take it up (`no_answer_action = notify`).
+    CallbackUnreached {
+        task: TaskId,
+        queue: Name,
+        number: String,
+    },
     CallbackExpired {
         task: TaskId,
     },
@@ -68,6 +74,14 @@ pub enum Event {
         why: &'static str,
     },
     BreakerClosed,
+    /// Rules rest and nothing is dialled (S5.12).
+    SiteFrozen,
+    /// Dialling is possible again; rules rest until somebody activates them.
+    SiteUnfrozen,
+    /// A rule that a freeze had disabled works again.
+    RuleActivated {
+        rule: Name,
+    },
     AgentRegistered {
         agent: Name,
         contact: String,

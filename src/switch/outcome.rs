@@ -5,8 +5,8 @@ use super::attempt::Stage;
 use super::durable::Pending;
 use super::end::EndCause;
 use super::{Change, Switch, Timer, event, say};
-use crate::callback::retry::{self, History};
-use crate::callback::task::{Outcome, Task};
+use crate::callback::retry::{self, History, Next};
+use crate::callback::task::{Outcome, Task, TaskState};
 use crate::id::{CallRef, Name, TaskId};
 use crate::media::Play;
 use crate::time::{Now, Tick};
@@ -109,6 +109,10 @@ impl Switch {
             let history = History::of(&history[..before]);
             let verdict = retry::after(&settings, profile, &held, history, outcome, now.utc);
             if let Some(task) = self.planner.conclude(now.utc, &settings, task, verdict) {
+                if verdict.next == Next::Unreached {
+                    let (queue, number) = (task.queue.clone(), task.number.to_string());
+                    self.publish(event::Event::CallbackUnreached { task: task.id, queue, number });
+                }
                 changes.push(Change::PutTask(Box::new(task.clone())));
                 self.reopen_place(&task);
                 if task.state.is_final() {
@@ -119,8 +123,13 @@ impl Switch {
         self.commit(changes, Pending::Told);
     }
 
-    /// The task waits again, at its old place.
+    /// The task waits again, at its old place; or for something else than its turn, and then not in line.
     pub(super) fn reopen_place(&mut self, task: &Task) {
+        if let TaskState::Overflow | TaskState::ClientOffer = task.state {
+            self.leave_line(task);
+        } else if !task.state.is_final() {
+            self.line_up(task);
+        }
         if let Some(line) = self.lines.get_mut(&task.queue)
             && let Some(ticket) = line.ticket_of(task.id)
         {

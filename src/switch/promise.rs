@@ -282,8 +282,20 @@ impl Switch {
         self.serve_wanted = true;
     }
 
+    /// Takes a task out of its queue's line: it is closed, or waits for something that no agent can give.
+    pub(super) fn leave_line(&mut self, task: &Task) {
+        if let Some(line) = self.lines.get_mut(&task.queue)
+            && let Some(ticket) = line.ticket_of(task.id)
+        {
+            line.leave(ticket);
+        }
+    }
+
     /// Gives a task its place in its queue's line, if it has none yet.
     pub(super) fn line_up(&mut self, task: &Task) {
+        if let TaskState::Overflow | TaskState::ClientOffer = task.state {
+            return; // It waits for people, or for the customer's own word.
+        }
         let Some(line) = self.lines.get_mut(&task.queue) else { return };
         let joining = Joining {
             kind: EntryKind::Promise(task.id),
@@ -297,11 +309,7 @@ impl Switch {
 
     /// A task is closed: out of the line, into memory, onto the disk.
     pub(super) fn task_closed(&mut self, task: Task) {
-        if let Some(line) = self.lines.get_mut(&task.queue)
-            && let Some(ticket) = line.ticket_of(task.id)
-        {
-            line.leave(ticket);
-        }
+        self.leave_line(&task);
         let reason = task.close_reason.unwrap_or(CloseReason::ByAdmin);
         let wait = task.closed_at.unwrap_or(task.created_at).signed_duration_since(task.virtual_start);
         let wait_secs = u64::try_from(wait.num_seconds()).unwrap_or(0);
@@ -373,6 +381,10 @@ impl Switch {
         for step in self.planner.wake(now.utc, &settings, undialable) {
             match step {
                 Look::Moved(_, _) => self.serve_wanted = true,
+                Look::LeftOver(task) => {
+                    self.leave_line(&task);
+                    self.commit(vec![Change::PutTask(task)], Pending::Told);
+                }
                 Look::Expired(task) => {
                     self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
                     self.task_closed(*task);

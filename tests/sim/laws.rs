@@ -324,7 +324,7 @@ impl Laws {
                             task.state
                         );
                     }
-                    let bound = task.attempts_used <= self.attempts_max;
+                    let bound = task.attempts_used <= self.attempts_max + task.reschedules.client;
                     assert!(bound, "law 6: {} attempts of {}", task.attempts_used, self.attempts_max);
                     if task.source == Source::QueueRequest {
                         self.promised.insert(task.id);

@@ -4,7 +4,7 @@ use crate::site::{name, new_york, profile, rule, secs, site};
 use ringback::callback::rule::{Announcement, Crowd, Moment, NotTaken, announcement, announcing, by_key, takes};
 use ringback::settings::{CallbackRule, Settings, Trigger};
 
-const BUSY: Crowd = Crowd { agent_free: false, ahead: 0 };
+const BUSY: Crowd = Crowd { agent_free: false, ahead: 0, ewt: None };
 
 fn moment() -> Moment {
     Moment { utc: new_york("2026-11-02T12:00:00"), offered: false, pending: 0 }
@@ -105,7 +105,7 @@ fn an_announcement_repeats_and_only_while_all_are_busy() {
         rule.offer_repeat = Some(secs(60));
         rule.min_ahead = 1;
     });
-    let crowd = Crowd { agent_free: false, ahead: 1 };
+    let crowd = Crowd { agent_free: false, ahead: 1, ewt: None };
     assert_eq!(announcement(&rule, secs(30), None, crowd), Announcement::Now);
     assert_eq!(announcement(&rule, secs(31), Some(secs(30)), crowd), Announcement::At(secs(90)));
     assert_eq!(announcement(&rule, secs(90), Some(secs(30)), crowd), Announcement::Now);

@@ -89,6 +89,12 @@ impl Planner {
         }
         let policy = settings.policy_of_rule(task.rule.as_deref());
         self.ledger.allows(now, policy, task).map_err(Hold::Capped)?;
+        let queue = settings.queue(&task.queue);
+        if let Some(max) = queue.and_then(|queue| queue.max_callbacks)
+            && self.live_in.get(&task.queue).copied().unwrap_or(0) >= max as usize
+        {
+            return Err(Hold::QueueLines(task.queue.clone(), max));
+        }
         match profile.max_lines {
             Some(max) if self.live_of.get(&profile.name).copied().unwrap_or(0) >= max as usize => {
                 Err(Hold::ProfileLines(profile.name.clone(), max))
@@ -121,4 +127,11 @@ impl Planner {
             None => Err(shut(&window, now)),
         }
     }
+}
+
+/// Whether a task waits until no live caller of its queue does (S5.6, C11): nobody asked for it, or its profile says
+/// so; and not for longer than `yield_max`.
+pub fn yields_to_live(profile: &CallbackProfile, task: &Task, now: DateTime<Utc>) -> bool {
+    let yields = profile.yield_to_live.unwrap_or(task.source.is_missed());
+    yields && task.due_since.is_none_or(|since| now < since + profile.yield_max)
 }

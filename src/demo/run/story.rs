@@ -382,6 +382,10 @@ impl Story {
             | Event::CallAnswered { .. }
             | Event::CallEnded { .. }
             | Event::AttemptStarted { .. }
+            | Event::CallbackUnreached { .. }
+            | Event::SiteFrozen
+            | Event::SiteUnfrozen
+            | Event::RuleActivated { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed
             | Event::AgentRegistered { .. }

@@ -139,9 +139,14 @@ fn answer(command: &Command) -> Reply {
         Command::ShowQueue(name) => Reply::Refused(Refused::NotFound { kind: "queue", name: name.clone() }),
         Command::PauseAgent { .. } => Reply::Refused(Refused::Conflict { detail: "not logged in".into() }),
         Command::HangUpCall(_) => Reply::Refused(Refused::NotStored),
-        Command::Status | Command::Drain => {
-            Reply::Status(Status { draining: false, calls: 0, store_ok: true, breaker: None })
-        }
+        Command::Status | Command::Drain => Reply::Status(Status {
+            draining: false,
+            calls: 0,
+            store_ok: true,
+            breaker: None,
+            frozen: false,
+            resting_rules: Vec::new(),
+        }),
         Command::Gauges => {
             Reply::Gauges(Box::new(Gauges { queues: vec![("support".into(), 3, 60)], ..Gauges::default() }))
         }

@@ -16,6 +16,10 @@ fn patience(command: &Command) -> Duration {
         Command::AddCallback(_)
         | Command::CancelCallback(_)
         | Command::CallbackNow(_)
+        | Command::KeepCallback(_)
+        | Command::Freeze
+        | Command::Unfreeze
+        | Command::ActivateRule(_)
         | Command::PauseAgent { .. }
         | Command::ResumeAgent(_) => PATIENCE_WITH_DISK,
         Command::ListCallbacks { .. }

@@ -19,6 +19,8 @@ pub const BINDING: &str = "binding/";
 pub const AGENT: &str = "agent/";
 /// Prefix of `RecordingRecord`s.
 pub const RECORDING: &str = "recording/";
+/// The only `SystemRecord`.
+pub const SYSTEM: &str = "system/site";
 /// The number of the last commit.
 pub const REVISION: &str = "meta/revision";
 

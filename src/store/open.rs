@@ -221,6 +221,7 @@ impl Reader<'_> {
             bindings: self.all(keys::BINDING)?,
             agents: self.all(keys::AGENT)?,
             recordings: self.all(keys::RECORDING)?,
+            system: self.all(keys::SYSTEM)?.pop().unwrap_or_default(),
         })
     }
 

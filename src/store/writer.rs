@@ -241,6 +241,7 @@ impl Disk {
             | Change::PutBinding(_)
             | Change::RemoveBinding { .. }
             | Change::PutAgent(_)
+            | Change::PutSystem(_)
             | Change::PutRecording(_) => false,
         })
     }
@@ -301,6 +302,7 @@ fn apply(tx: &TransactionalTree, change: &Change) -> Write {
         Change::RemoveBinding { extension, contact } => remove(tx, &keys::binding(extension, contact)),
         Change::PutAgent(agent) => put(tx, keys::agent(&agent.agent), agent),
         Change::PutRecording(recording) => put(tx, keys::recording(recording.id), recording),
+        Change::PutSystem(system) => put(tx, keys::SYSTEM.to_owned(), system),
     }
 }
 
@@ -311,6 +313,7 @@ fn ends_an_attempt(change: &Change) -> bool {
         | Change::PutBinding(_)
         | Change::RemoveBinding { .. }
         | Change::PutAgent(_)
+        | Change::PutSystem(_)
         | Change::PutRecording(_) => false,
     }
 }

@@ -48,6 +48,16 @@ impl Switch {
                 Ok(()) => return,
                 Err(refused) => Err(refused),
             },
+            Command::KeepCallback(id) => match self.keep_callback(now, id, to) {
+                Ok(()) => return,
+                Err(refused) => Err(refused),
+            },
+            Command::Freeze => return self.freeze(now, to),
+            Command::Unfreeze => return self.unfreeze(now, to),
+            Command::ActivateRule(rule) => match self.activate_rule(&rule, to) {
+                Ok(()) => return,
+                Err(refused) => Err(refused),
+            },
             Command::ListQueues => Ok(Reply::Queues(self.queues(now))),
             Command::ShowQueue(name) => self.show_queue(now, &name),
             Command::ListAgents => Ok(Reply::Agents(self.agent_views())),
@@ -191,6 +201,7 @@ impl Switch {
                 Pending::Reply { task, is_new: true, .. } => task.idempotency_key.as_deref() == key,
                 Pending::Reply { .. }
                 | Pending::Told
+                | Pending::System(_)
                 | Pending::Promise(_)
                 | Pending::Attempt { .. }
                 | Pending::Dial { .. }
@@ -229,6 +240,23 @@ impl Switch {
             .planner
             .hasten(now.utc, &settings, id)
             .ok_or_else(|| Refused::Conflict { detail: "an attempt is under way".to_owned() })?;
+        self.line_up(&task); // It may have been left over.
+        self.serve_wanted = true;
+        let change = Change::PutTask(Box::new(task.clone()));
+        self.commit(vec![change], Pending::Reply { to, task: Box::new(task), is_new: false, older: Vec::new() });
+        Ok(())
+    }
+
+    /// A callback left over at the end of its day waits again (S4.B3).
+    fn keep_callback(&mut self, now: Now, id: TaskId, to: ReplyTo) -> Result<(), Refused> {
+        let settings = self.settings.clone();
+        if self.planner.get(id).is_none() {
+            return Err(not_found("callback", id));
+        }
+        let Some(task) = self.planner.keep(now.utc, &settings, id) else {
+            return Err(Refused::Conflict { detail: "the callback is not left over".to_owned() });
+        };
+        self.line_up(&task);
         self.serve_wanted = true;
         let change = Change::PutTask(Box::new(task.clone()));
         self.commit(vec![change], Pending::Reply { to, task: Box::new(task), is_new: false, older: Vec::new() });
@@ -472,9 +500,16 @@ impl Switch {
         view::Page { items: page.items.into_iter().cloned().collect(), next: page.next }
     }
 
-    fn status(&self) -> view::Status {
+    pub(super) fn status(&self) -> view::Status {
         let breaker = self.planner.ledger().tripped().map(Tripped::word);
-        view::Status { draining: self.draining, calls: self.calls.len(), store_ok: self.store_ok, breaker }
+        view::Status {
+            draining: self.draining,
+            calls: self.calls.len(),
+            store_ok: self.store_ok,
+            breaker,
+            frozen: self.settings.system.frozen,
+            resting_rules: self.system.resting.iter().cloned().collect(),
+        }
     }
 
     fn gauges(&self, now: Now) -> view::Gauges {

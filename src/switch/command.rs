@@ -55,6 +55,14 @@ pub enum Command {
     CancelCallback(TaskId),
     /// `POST /callbacks/{id}/now`
     CallbackNow(TaskId),
+    /// `POST /callbacks/{id}/keep`: one that is left over waits again.
+    KeepCallback(TaskId),
+    /// `POST /system/freeze`: rules rest and nothing is dialled.
+    Freeze,
+    /// `POST /system/unfreeze`: dialling is possible again; the rules rest on.
+    Unfreeze,
+    /// `POST /rules/{name}/activate`: a rule that a freeze has disabled works again.
+    ActivateRule(String),
     /// `GET /queues`
     ListQueues,
     /// `GET /queues/{name}`

@@ -20,6 +20,8 @@ pub(super) enum Pending {
     Attempt { call: CallRef, task: TaskId },
     /// The customer may be dialled once the dialog is stored.
     Dial { call: CallRef },
+    /// Whoever has frozen the site, or has taken it back.
+    System(ReplyTo),
     /// The 200 of a REGISTER.
     Bindings { transaction: TransactionRef, status: u16, fields: Vec<Field>, changes: Vec<BindingChange> },
     /// The reply to a command that made or changed a task.
@@ -54,6 +56,7 @@ pub(super) enum Owed {
     Attempt(TaskId, AttemptId),
     Recording(RecordingId),
     Agent(Name),
+    System,
 }
 
 impl Owed {
@@ -63,6 +66,7 @@ impl Owed {
             Change::PutAttempt(attempt) => Some(Owed::Attempt(attempt.task, attempt.id)),
             Change::PutRecording(recording) => Some(Owed::Recording(recording.id)),
             Change::PutAgent(record) => Some(Owed::Agent(record.agent.clone())),
+            Change::PutSystem(_) => Some(Owed::System),
             // A phone whose binding is not stored was told 503; one that is not removed has expired.
             Change::PutBinding(_) | Change::RemoveBinding { .. } => None,
         }
@@ -85,6 +89,7 @@ impl Switch {
         }
         match pending {
             Pending::Told => {}
+            Pending::System(to) => self.system_committed(to, stored),
             Pending::Promise(promise) => self.promise_committed(now, *promise, stored),
             Pending::Attempt { call, task } => self.attempt_committed(now, call, task, stored.is_ok()),
             Pending::Dial { call } => self.dial_committed(now, call, stored.is_ok()),
@@ -126,6 +131,7 @@ impl Switch {
                 Some(Change::PutAttempt(Box::new(attempt.clone())))
             }
             Owed::Recording(id) => Some(Change::PutRecording(Box::new(self.recordings.get(id)?.clone()))),
+            Owed::System => Some(Change::PutSystem(self.system.clone())),
             Owed::Agent(agent) => self.choice_of(agent).map(Change::PutAgent),
         }
     }

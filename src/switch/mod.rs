@@ -23,6 +23,7 @@ mod direct;
 mod durable;
 mod end;
 pub mod event;
+mod freeze;
 mod go;
 mod happen;
 mod leave;
@@ -100,7 +101,12 @@ enum Timer {
 
 /// The control plane.
 pub struct Switch {
+    /// As they hold now.
     settings: Arc<Settings>,
+    /// As the site gave them.
+    configured: Arc<Settings>,
+    /// What lies between the two.
+    system: SystemRecord,
     entropy: Entropy,
     ua: UserAgent,
     registrar: Registrar,

@@ -211,6 +211,7 @@ impl Switch {
         self.commits.values().any(|(pending, _)| match pending {
             Pending::Promise(later) => later.call == promise.call,
             Pending::Told
+            | Pending::System(_)
             | Pending::Attempt { .. }
             | Pending::Dial { .. }
             | Pending::Bindings { .. }

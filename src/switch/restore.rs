@@ -10,7 +10,7 @@ use super::{Change, Restored, Switch};
 use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::retry;
-use crate::callback::task::{Attempt, CloseReason, Outcome, Task, TaskState};
+use crate::callback::task::{Attempt, AttemptKind, CloseReason, Outcome, Task, TaskState};
 use crate::entropy::Entropy;
 use crate::id::{Counter, Name};
 use crate::policy::Policy;
@@ -31,6 +31,8 @@ const SESSION_EXPIRES: Duration = Duration::from_secs(1_800);
 impl Switch {
     /// A switch with its settings, what the store handed back, and its only source of randomness.
     pub fn new(now: Now, settings: Settings, restored: Restored, mut entropy: Entropy) -> Switch {
+        let (configured, mut system) = (settings.clone(), restored.system.clone());
+        let settings = system.over(settings);
         let identity = Identity {
             public_address: settings.server.public_address,
             product: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -83,6 +85,8 @@ impl Switch {
             early_ladder: Vec::new(),
             seen: now,
             out: VecDeque::new(),
+            configured: Arc::new(configured),
+            system,
             settings: Arc::new(settings),
             entropy,
         };
@@ -101,6 +105,9 @@ impl Switch {
         switch.recount();
         switch.close_orphans(now);
         switch.restore_presence(now, &stored);
+        if switch.system != restored.system {
+            switch.commit(vec![Change::PutSystem(switch.system.clone())], Pending::Told);
+        }
         switch.settle(now);
         switch
     }
@@ -119,6 +126,9 @@ impl Switch {
             attempt.ended_at = Some(now.utc);
             let attempt = attempt.clone();
             task.not_before = self.settle_interrupted(now, &attempt);
+            if attempt.kind == AttemptKind::ClientOffer {
+                task.state = TaskState::ClientOffer; // Everything else is used: it is the customer who is asked again.
+            }
             changes.push(Change::PutAttempt(Box::new(attempt)));
         }
         if task.state.is_live() {
@@ -129,7 +139,12 @@ impl Switch {
         let is_disabled = task.rule.as_deref().and_then(|rule| settings.rule(rule)).is_some_and(|rule| !rule.enabled);
         if !source_is_there || is_disabled {
             task.state = TaskState::Cancelled;
-            let reason = if is_disabled { CloseReason::RuleDisabled } else { CloseReason::SourceDeleted };
+            let rests = task.rule.as_ref().is_some_and(|rule| self.system.resting.contains(rule));
+            let reason = match (source_is_there, rests) {
+                (false, _) => CloseReason::SourceDeleted,
+                (true, true) => CloseReason::Frozen,
+                (true, false) => CloseReason::RuleDisabled,
+            };
             task.close_reason = Some(reason);
             task.closed_at = Some(now.utc);
         }

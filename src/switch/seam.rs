@@ -9,6 +9,7 @@ use crate::sip::flow::{Flow, Received};
 use crate::time::{DateTime, Utc};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What reaches the switch.
 #[derive(Debug)]
@@ -92,6 +93,17 @@ pub enum Change {
     PutAgent(AgentRecord),
     /// A recording and its consent.
     PutRecording(Box<RecordingRecord>),
+    /// What lies over the site's settings.
+    PutSystem(SystemRecord),
+}
+
+/// What operators have switched, over the site's settings, and a restart must not forget (S5.12).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemRecord {
+    /// Nothing is offered or dialled.
+    pub frozen: bool,
+    /// Rules that a freeze has disabled and nobody has activated since.
+    pub resting: BTreeSet<Name>,
 }
 
 /// What an agent has chosen and a restart must not forget.
@@ -175,6 +187,8 @@ pub struct Restored {
     pub agents: Vec<AgentRecord>,
     /// Recordings.
     pub recordings: Vec<RecordingRecord>,
+    /// What lies over the settings.
+    pub system: SystemRecord,
 }
 
 /// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.

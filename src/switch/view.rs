@@ -179,7 +179,7 @@ pub struct LadderStep {
 }
 
 /// Whether calls are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// SIGTERM or `drain` was given.
     pub draining: bool,
@@ -189,6 +189,10 @@ pub struct Status {
     pub store_ok: bool,
     /// Why automatic dialling has stopped and waits for a person; `null` when it has not.
     pub breaker: Option<&'static str>,
+    /// Nothing is offered or dialled (S5.12).
+    pub frozen: bool,
+    /// Rules that a freeze has disabled; each is to be activated by hand.
+    pub resting_rules: Vec<Name>,
 }
 
 /// Numbers for `/metrics`.

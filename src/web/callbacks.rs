@@ -69,3 +69,7 @@ pub(super) async fn cancel(State(site): Shared, Path(task): Path<String>) -> Res
 pub(super) async fn now(State(site): Shared, Path(task): Path<String>) -> Result<Response, Problem> {
     ask(&site, Command::CallbackNow(id(&task)?)).await
 }
+
+pub(super) async fn keep(State(site): Shared, Path(task): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::KeepCallback(id(&task)?)).await
+}

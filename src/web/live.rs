@@ -87,6 +87,18 @@ pub(super) async fn resume_dialling(State(site): Shared) -> Result<Response, Pro
     ask(&site, Command::ResumeDialling).await
 }
 
+pub(super) async fn freeze(State(site): Shared) -> Result<Response, Problem> {
+    ask(&site, Command::Freeze).await
+}
+
+pub(super) async fn unfreeze(State(site): Shared) -> Result<Response, Problem> {
+    ask(&site, Command::Unfreeze).await
+}
+
+pub(super) async fn activate_rule(State(site): Shared, Path(rule): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::ActivateRule(rule)).await
+}
+
 /// Whether the process is alive: the switch's thread answers.
 pub(super) async fn healthy(State(site): Shared) -> Result<Response, Problem> {
     site.commands.ask(Command::Status).await?;

@@ -115,6 +115,10 @@ pub fn router(site: Site) -> Router {
         .route("/recordings", get(live::recordings))
         .route("/recordings/{id}", get(live::recording))
         .route("/recordings/{id}/audio", get(audio::play))
+        .route("/callbacks/{id}/keep", post(callbacks::keep))
+        .route("/rules/{name}/activate", post(live::activate_rule))
+        .route("/system/freeze", post(live::freeze))
+        .route("/system/unfreeze", post(live::unfreeze))
         .route("/system/drain", post(live::drain))
         .route("/system/breaker/resume", post(live::resume_dialling));
     Router::new()

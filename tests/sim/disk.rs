@@ -3,7 +3,7 @@
 use ringback::callback::task::{Attempt, Task};
 use ringback::id::{AttemptId, CommitRef, Name, RecordingId, TaskId};
 use ringback::registrar::Binding;
-use ringback::switch::{AgentRecord, Change, NotStored, RecordingRecord, Restored};
+use ringback::switch::{AgentRecord, Change, NotStored, RecordingRecord, Restored, SystemRecord};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ pub struct Disk {
     bindings: BTreeMap<(Name, String), Binding>,
     pub agents: BTreeMap<Name, AgentRecord>,
     pub recordings: BTreeMap<RecordingId, RecordingRecord>,
+    pub system: SystemRecord,
 }
 
 impl Disk {
@@ -44,6 +45,7 @@ impl Disk {
             bindings: BTreeMap::new(),
             agents: BTreeMap::new(),
             recordings: BTreeMap::new(),
+            system: SystemRecord::default(),
         }
     }
 
@@ -64,6 +66,7 @@ impl Disk {
             }
             Change::RemoveBinding { extension, contact } => drop(self.bindings.remove(&(extension, contact))),
             Change::PutAgent(agent) => drop(self.agents.insert(agent.agent.clone(), agent)),
+            Change::PutSystem(system) => self.system = system,
             Change::PutRecording(recording) => drop(self.recordings.insert(recording.id, *recording)),
         }
     }
@@ -91,6 +94,7 @@ impl Disk {
             bindings: self.bindings.values().cloned().collect(),
             agents: self.agents.values().cloned().collect(),
             recordings: self.recordings.values().cloned().collect(),
+            system: self.system.clone(),
         }
     }
 }

@@ -254,7 +254,7 @@ impl Switch {
 mod tests {
     use super::*;
 
-    const BUSY: Crowd = Crowd { agent_free: false, ahead: 2 };
+    const BUSY: Crowd = Crowd { agent_free: false, ahead: 2, ewt: None };
 
     fn secs(secs: u64) -> Duration {
         Duration::from_secs(secs)
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn the_comfort_is_for_callers_whom_nobody_can_take() {
         let mut queue = Queue { announce_position: AnnouncePosition::Off, ..queue() };
-        let free = Crowd { agent_free: true, ahead: 0 };
+        let free = Crowd { agent_free: true, ahead: 0, ewt: None };
 
         assert_eq!(next(&queue, None, Told::default(), secs(60), free), Next::At(secs(65)));
         queue.periodic_only_when_all_busy = false;

@@ -284,7 +284,7 @@ impl Switch {
     }
 
     /// Takes a task out of its queue's line: it is closed, or waits for something that no agent can give.
-    pub(super) fn leave_line(&mut self, task: &Task) {
+    pub(super) fn out_of_line(&mut self, task: &Task) {
         if let Some(line) = self.lines.get_mut(&task.queue)
             && let Some(ticket) = line.ticket_of(task.id)
         {
@@ -310,7 +310,7 @@ impl Switch {
 
     /// A task is closed: out of the line, into memory, onto the disk.
     pub(super) fn task_closed(&mut self, task: Task) {
-        self.leave_line(&task);
+        self.out_of_line(&task);
         let reason = task.close_reason.unwrap_or(CloseReason::ByAdmin);
         let wait = task.closed_at.unwrap_or(task.created_at).signed_duration_since(task.virtual_start);
         let wait_secs = u64::try_from(wait.num_seconds()).unwrap_or(0);
@@ -383,7 +383,7 @@ impl Switch {
             match step {
                 Look::Moved(_, _) => self.serve_wanted = true,
                 Look::LeftOver(task) => {
-                    self.leave_line(&task);
+                    self.out_of_line(&task);
                     self.commit(vec![Change::PutTask(task)], Pending::Told);
                 }
                 Look::Expired(task) => {

@@ -191,6 +191,9 @@ pub fn observe(event: &Event) {
         | Event::AgentResumed { .. }
         | Event::RecordingStored { .. }
         | Event::RecordingFailed { .. }
+        | Event::RecordingDeleted { .. }
+        | Event::RecordingNotDeleted { .. }
+        | Event::NoticeFailed { .. }
         | Event::TrunkUp { .. }
         | Event::TrunkDown { .. } => log_site(event),
     }
@@ -263,6 +266,13 @@ fn log_site(event: &Event) {
         Event::AgentResumed { agent } => tracing::info!(%agent, "agent.resumed"),
         Event::RecordingStored { recording } => tracing::info!(%recording, "recording.stored"),
         Event::RecordingFailed { recording } => tracing::error!(%recording, "recording.failed"),
+        Event::RecordingDeleted { recording } => tracing::info!(%recording, "recording.deleted"),
+        Event::RecordingNotDeleted { recording } => {
+            tracing::error!(%recording, "recording.not_deleted: its time is over and its file is still there");
+        }
+        Event::NoticeFailed { call } => {
+            tracing::error!(%call, "notice.failed: the recording notice could not be played, the call is not recorded");
+        }
         Event::TrunkUp { trunk } => tracing::info!(%trunk, "trunk.up"),
         Event::TrunkDown { trunk, reason } => tracing::warn!(%trunk, ?reason, "trunk.down"),
         _ => {} // `observe` sends only the site's events here.

@@ -33,6 +33,8 @@ fn patience(command: &Command) -> Duration {
         | Command::HangUpCall(_)
         | Command::ListRecordings(_)
         | Command::ShowRecording(_)
+        | Command::DeleteRecording(_)
+        | Command::HoldRecording { .. }
         | Command::Status
         | Command::ResumeDialling
         | Command::Drain

@@ -6,9 +6,9 @@
 use super::Ended;
 use super::clock::Clock;
 use super::commands::Asked;
-use super::recorder::Recorder;
+use super::recorder::{self, Recorder};
 use crate::entropy::Entropy;
-use crate::id::{LookupRef, ReplyTo, Shard};
+use crate::id::{LookupRef, RecordingId, ReplyTo, Shard};
 use crate::limits::LOOKUPS;
 use crate::media;
 use crate::net::admission::Found;
@@ -19,11 +19,12 @@ use crate::sip::flow::Received;
 use crate::store::Store;
 use crate::switch::command::Reply;
 use crate::switch::event::Event;
-use crate::switch::{Input, Output, Recorded, Restored, Switch, Wanted};
+use crate::switch::{Input, Output, Recorded, RecordingFailed, Restored, Switch, Wanted};
 use crate::telemetry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
@@ -44,6 +45,8 @@ pub(super) struct Inboxes {
 /// What the thread carries things out with.
 pub(super) struct World {
     pub clock: Clock,
+    /// The data directory.
+    pub data: PathBuf,
     pub socket: SipSocket,
     pub shards: Vec<rtp::Running>,
     pub recorder: Recorder,
@@ -59,6 +62,7 @@ pub(super) struct World {
 struct Host {
     switch: Switch,
     clock: Clock,
+    data: PathBuf,
     socket: SipSocket,
     shards: Vec<mpsc::Sender<media::Command>>,
     store: Store,
@@ -108,11 +112,12 @@ async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
     let Beginning { settings, restored, repaired, entropy } = beginning;
     let trunks = settings.trunks.iter().map(|trunk| trunk.host.to_string()).collect();
     let switch = Switch::new(world.clock.now(), settings, restored, entropy);
-    let World { clock, socket, shards, recorder, store, events, found, runtime, news } = world;
+    let World { clock, data, socket, shards, recorder, store, events, found, runtime, news } = world;
     let (shards, threads): (Vec<_>, Vec<_>) = shards.into_iter().map(|shard| (shard.commands, shard.thread)).unzip();
     let mut host = Host {
         switch,
         clock,
+        data,
         socket,
         shards,
         store,
@@ -205,6 +210,7 @@ impl Host {
                     self.at_once.push_back(Input::Committed(reference, Err(why)));
                 }
             }
+            Output::Erase(recording) => self.erase(recording),
             Output::Reply(to, reply) => {
                 if let Some(answer) = self.waiting.remove(&to) {
                     drop(answer.send(reply)); // Whoever asked may have lost patience.
@@ -225,6 +231,18 @@ impl Host {
             // A shard ends only by a fault of ours, and calls without media are no calls.
             panic!("media shard {} has ended by itself", shard.0);
         }
+    }
+
+    /// Off this thread: a disk may take its time.
+    fn erase(&self, recording: RecordingId) {
+        let (data, news) = (self.data.clone(), self.news.clone());
+        self.runtime.spawn_blocking(move || {
+            let erased = recorder::erase(&data, recording).map_err(|error| {
+                tracing::warn!(%recording, %error, "a recording could not be deleted");
+                RecordingFailed
+            });
+            drop(news.blocking_send(Input::Erased(recording, erased))); // Only a switch that has ended is deaf.
+        });
     }
 
     fn locate(&mut self, reference: LookupRef, wanted: Wanted) {

@@ -159,6 +159,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let sip_address = socket.bound();
     let world = World {
         clock,
+        data: data.clone(),
         socket,
         shards,
         recorder,

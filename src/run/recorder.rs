@@ -247,6 +247,24 @@ fn finish(data: &Path, id: RecordingId, running: Running) -> io::Result<Recorded
     settle(data, id, samples)
 }
 
+/// Deletes what there is of a recording: audio, its JSON, a tape that was never finished. Gone already is gone.
+pub(super) fn erase(data: &Path, id: RecordingId) -> io::Result<()> {
+    let path = relative_path(id);
+    let whole = data.join(&path);
+    for file in [whole.clone(), whole.with_extension("json"), data.join(part_of(&path))] {
+        match fs::remove_file(&file) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    match File::open(whole.parent().expect("a tape lies four directories deep")) {
+        Ok(directory) => directory.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Syncs a whole `.part` file, writes the JSON beside it, and gives it its name.
 pub(super) fn settle(data: &Path, id: RecordingId, samples: u64) -> io::Result<RecordedFile> {
     let path = relative_path(id);

@@ -76,6 +76,8 @@ impl Switch {
                 .get(&id)
                 .map(|record| Reply::Recording(Box::new(record.clone())))
                 .ok_or_else(|| not_found("recording", id)),
+            Command::DeleteRecording(id) => self.delete_recording(id),
+            Command::HoldRecording { id, legal_hold } => self.hold_recording(id, legal_hold),
             Command::Status => Ok(Reply::Status(self.status())),
             Command::ResumeDialling => {
                 self.resume_dialling(now);

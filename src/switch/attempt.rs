@@ -420,9 +420,12 @@ impl Switch {
         }
         self.advance(now, task_id, TaskState::Talking);
         let profile = self.planner.get(task_id).and_then(|task| settings.profile(&task.profile));
-        let (greeting, record) =
-            profile.map_or((Vec::new(), false), |profile| (say::customer_greeting(profile), profile.record));
-        let talk = Talk { a: agent, b: leg, purpose: Purpose::Callback, stage: TalkStage::Notice(None), record };
+        let (greeting, record) = profile.map_or((Vec::new(), None), |profile| {
+            let record = profile.record.then(|| super::Consent::by(&say::notice_of(profile)));
+            (say::customer_greeting(profile), record)
+        });
+        let talk =
+            Talk { a: agent, b: leg, purpose: Purpose::Callback, stage: TalkStage::Notice(None), record, star: None };
         self.begin_talk(now, id, talk, greeting);
     }
 

@@ -90,6 +90,15 @@ pub enum Command {
     ListRecordings(PageOf),
     /// `GET /recordings/{id}`
     ShowRecording(RecordingId),
+    /// `DELETE /recordings/{id}`
+    DeleteRecording(RecordingId),
+    /// `POST /recordings/{id}/hold|release`
+    HoldRecording {
+        /// Which.
+        id: RecordingId,
+        /// Kept whatever its age, or no longer.
+        legal_hold: bool,
+    },
     /// Whether new calls are taken and how many run: `/readyz`, and the shell's drain.
     Status,
     /// The breaker was looked at, dialling goes on: `POST /system/breaker/resume`

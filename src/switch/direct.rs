@@ -234,7 +234,7 @@ impl Switch {
         {
             call.agent = Some(agent);
         }
-        let talk = Talk { a, b, purpose: Purpose::Direct, stage: Stage::Notice(None), record: false };
+        let talk = Talk { a, b, purpose: Purpose::Direct, stage: Stage::Notice(None), record: None, star: None };
         self.begin_talk(now, id, talk, Vec::new());
     }
 

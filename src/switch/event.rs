@@ -103,6 +103,16 @@ pub enum Event {
     RecordingFailed {
         recording: RecordingId,
     },
+    RecordingDeleted {
+        recording: RecordingId,
+    },
+    RecordingNotDeleted {
+        recording: RecordingId,
+    },
+    /// The notice could not be played to its end, so the call is not recorded.
+    NoticeFailed {
+        call: CallRef,
+    },
     TrunkUp {
         trunk: Name,
     },

@@ -195,6 +195,7 @@ impl Switch {
         match self.call_and_role(leg) {
             Some((call, Role::WaitingCaller)) => self.waiting_key(now, call, digit),
             Some((call, Role::MenuCaller)) => self.menu_key(now, call, digit),
+            Some((call, Role::Talker)) => self.talker_key(now, call, leg, digit),
             Some(_) | None => {}
         }
         // Keys of everybody else belong to the one they talk to; the media plane passes them on.
@@ -204,13 +205,13 @@ impl Switch {
     pub(super) fn on_media(&mut self, now: Now, event: media::Event) {
         match event {
             media::Event::Digit { leg, digit } => self.on_key(now, leg, digit),
-            media::Event::Played { leg, play, whole: _ } => {
+            media::Event::Played { leg, play, whole } => {
                 let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return };
                 match self.calls.get(&call).map(|call| &call.story) {
                     Some(Story::Waiting(_)) => self.waiting_played(now, call, play),
                     Some(Story::Menu(_)) => self.menu_played(now, call, play),
                     Some(Story::Attempt(_)) => self.attempt_played(now, call, play),
-                    Some(Story::Talking(_)) => self.talk_played(now, call, play),
+                    Some(Story::Talking(_)) => self.talk_played(now, call, play, whole),
                     Some(Story::Announcing { leg: listener, play: Some(awaited), cause }) if *awaited == play => {
                         let (listener, cause) = (*listener, *cause);
                         self.hang_up(now, listener, None);

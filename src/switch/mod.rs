@@ -61,7 +61,7 @@ use crate::queue::line::Line;
 use crate::registrar::Registrar;
 use crate::settings::Settings;
 use crate::sip::user_agent::UserAgent;
-use crate::time::{Now, Tick};
+use crate::time::{DateTime, Now, Tick, Utc};
 use crate::trunk::{self, Trunks};
 use call::Call;
 use durable::{Owed, Pending};
@@ -131,6 +131,8 @@ pub struct Switch {
     closed: BTreeMap<TaskId, Task>,
     closed_order: VecDeque<TaskId>,
     recordings: BTreeMap<RecordingId, RecordingRecord>,
+    /// When the next recording is to be deleted.
+    retention_at: Option<DateTime<Utc>>,
 
     calls: BTreeMap<CallRef, Call>,
     past: VecDeque<Call>,
@@ -182,6 +184,7 @@ impl Switch {
             Input::Media(_, event) => self.on_media(now, event),
             Input::Committed(commit, result) => self.on_committed(now, commit, result.map(|_| ())),
             Input::Recorded(recorded) => self.on_recorded(now, recorded),
+            Input::Erased(recording, erased) => self.on_erased(now, recording, erased),
             Input::Command(command, to) => self.on_command(now, command, to),
         }
         self.on_time(now);
@@ -197,6 +200,7 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<(Tick, Reason)> {
         let planner = self.planner.next_wake(&self.settings).map(|at| self.tick_of(at));
         let bindings = self.registrar.next_expiry().map(|at| self.tick_of(at));
+        let retention = self.retention_at.map(|at| self.tick_of(at));
         [
             (self.ua.poll_timeout(), Reason::Sip),
             (self.trunks.next_timeout(), Reason::Registration),
@@ -204,6 +208,7 @@ impl Switch {
             (self.timers.next(), Reason::Call),
             (self.next_desk_wake(), Reason::Call),
             (planner, Reason::Callback),
+            (retention, Reason::Retention),
         ]
         .into_iter()
         .filter_map(|(tick, reason)| Some((tick?, reason)))
@@ -240,6 +245,9 @@ impl Switch {
             self.on_timer(now, timer);
         }
         self.wake_desks(now);
+        if self.retention_at.is_some_and(|at| at <= now.utc) {
+            self.retention_ends(now);
+        }
         if self.planner.next_wake(&self.settings).is_some_and(|at| at <= now.utc) {
             self.look_at_tasks(now);
             self.serve_wanted = true;
@@ -275,7 +283,7 @@ impl Switch {
 
     /// A wall-clock instant as a tick, by the two clocks as they stood at the last input. A microsecond is added so
     /// that the wall clock has reached the instant when the tick has.
-    fn tick_of(&self, at: crate::time::DateTime<crate::time::Utc>) -> Tick {
+    fn tick_of(&self, at: DateTime<Utc>) -> Tick {
         let ahead = at.signed_duration_since(self.seen.utc).to_std().unwrap_or_default();
         self.seen.tick + ahead + std::time::Duration::from_micros(1)
     }

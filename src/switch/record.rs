@@ -1,12 +1,19 @@
 //! Recordings: a tape runs from the moment two parties are joined (agent left, customer right) until they part. The
 //! shell writes the file; here is what is known of it.
 
+use super::command::{Refused, Reply};
 use super::durable::Pending;
-use super::{Change, Recorded, RecordingRecord, Switch, event, media};
+use super::{Change, Consent, Output, Pause, Recorded, RecordingFailed, RecordingRecord, Switch, event, media};
 use crate::id::{CallRef, LegRef, RecordingId};
 use crate::limits;
-use crate::settings::Sound;
 use crate::time::Now;
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// How long recordings are kept that no profile speaks of: those of live calls.
+const RETENTION: Duration = Duration::from_secs(90 * 86_400);
+/// Files that could not be deleted are tried again after so long.
+const ERASE_AGAIN: Duration = Duration::from_secs(3_600);
 
 /// Who is on which side.
 pub(super) struct Tape {
@@ -15,21 +22,16 @@ pub(super) struct Tape {
 }
 
 impl Switch {
-    /// A tape begins.
-    pub(super) fn begin_tape(&mut self, now: Now, id: CallRef, tape: Tape) {
+    /// A tape begins. `consent` says how the other party knows of it.
+    pub(super) fn begin_tape(&mut self, now: Now, id: CallRef, tape: Tape, consent: Consent) {
         let recording = RecordingId(self.entropy.ulid(now.utc));
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.recording = Some(recording);
-        let (shard, agent, task, queue) = (call.shard, call.agent.clone(), call.task, call.queue.clone());
+        let (shard, agent, task) = (call.shard, call.agent.clone(), call.task);
         let number = call.customer.as_ref().map_or_else(|| call.from.clone(), ToString::to_string);
-        let notice_played = match task.and_then(|task| self.planner.get(task)) {
-            Some(task) => {
-                self.settings.profile(&task.profile).is_some_and(|profile| profile.record_notice != Sound::Silent)
-            }
-            None => queue
-                .and_then(|queue| self.settings.queue(&queue))
-                .is_some_and(|queue| queue.record_notice != Sound::Silent),
-        };
+        let profile =
+            task.and_then(|task| self.planner.get(task)).and_then(|task| self.settings.profile(&task.profile));
+        let kept = profile.map_or(RETENTION, |profile| profile.retention);
         let record = RecordingRecord {
             id: recording,
             call: id,
@@ -39,17 +41,46 @@ impl Switch {
             started_at: now.utc,
             ended_at: None,
             samples: 0,
-            notice_played,
+            notice_played: consent.complete,
+            consent,
+            pauses: Vec::new(),
+            retain_until: TimeDelta::from_std(kept).ok().and_then(|kept| now.utc.checked_add_signed(kept)),
+            legal_hold: false,
+            deleted_at: None,
             path: None,
             bytes: 0,
         };
-        // Known to the next life, too, which finds the file and closes it.
-        self.commit(vec![Change::PutRecording(Box::new(record.clone()))], Pending::Told);
-        self.recordings.insert(recording, record);
+        self.keep_recording(record);
         if self.recordings.len() > limits::RECORDINGS {
             self.recordings.pop_first();
         }
         self.media(shard, media::Command::Record { recording, left: tape.left, right: tape.right });
+        self.plan_retention();
+    }
+
+    /// Holds a record as it is now, and tells the disk: the next life finds the file and closes or deletes it.
+    fn keep_recording(&mut self, record: RecordingRecord) {
+        self.commit(vec![Change::PutRecording(Box::new(record.clone()))], Pending::Told);
+        self.recordings.insert(record.id, record);
+    }
+
+    /// The agent pauses the tape, or lets it go on.
+    pub(super) fn pause_tape(&mut self, now: Now, id: CallRef, paused: bool) {
+        let Some((shard, recording)) = self.calls.get(&id).and_then(|call| Some((call.shard, call.recording?))) else {
+            return;
+        };
+        let Some(mut record) = self.recordings.get(&recording).filter(|record| record.ended_at.is_none()).cloned()
+        else {
+            return;
+        };
+        match (record.pauses.last_mut().filter(|pause| pause.until.is_none()), paused) {
+            (None, true) => record.pauses.push(Pause { from: now.utc, until: None }),
+            (Some(pause), false) => pause.until = Some(now.utc),
+            (Some(_), true) | (None, false) => return, // It is so already.
+        }
+        self.media(shard, media::Command::PauseRecord { recording, paused });
+        self.note(now, id, if paused { "recording paused" } else { "recording goes on" });
+        self.keep_recording(record);
     }
 
     /// The tape of a call ends, if one runs.
@@ -71,10 +102,83 @@ impl Switch {
                 record.bytes = file.bytes;
                 event::Event::RecordingStored { recording: recorded.id }
             }
-            Err(super::RecordingFailed) => event::Event::RecordingFailed { recording: recorded.id },
+            Err(RecordingFailed) => event::Event::RecordingFailed { recording: recorded.id },
         };
         let record = Box::new(record.clone());
         self.commit(vec![Change::PutRecording(record)], Pending::Told);
         self.publish(happened);
     }
+
+    /// The next recording whose time will be over.
+    pub(super) fn plan_retention(&mut self) {
+        let due = |record: &RecordingRecord| record.retain_until.filter(|_| is_kept(record) && !record.legal_hold);
+        self.retention_at = self.recordings.values().filter_map(due).min();
+    }
+
+    /// Recordings whose time is over are deleted (S5.25, S1.B15).
+    pub(super) fn retention_ends(&mut self, now: Now) {
+        let over = |record: &&RecordingRecord| {
+            is_kept(record) && !record.legal_hold && record.retain_until.is_some_and(|until| until <= now.utc)
+        };
+        let over: Vec<RecordingId> = self.recordings.values().filter(over).map(|record| record.id).collect();
+        for id in &over {
+            self.out.push_back(Output::Erase(*id));
+        }
+        if over.is_empty() {
+            self.plan_retention();
+        } else {
+            // What the shell cannot delete is asked for again; what it has deleted is planned around.
+            self.retention_at = Some(now.utc + ERASE_AGAIN);
+        }
+    }
+
+    /// The shell has deleted the files of a recording, or could not.
+    pub(super) fn on_erased(&mut self, now: Now, id: RecordingId, erased: Result<(), RecordingFailed>) {
+        let Some(mut record) = self.recordings.get(&id).filter(|record| is_kept(record)).cloned() else { return };
+        match erased {
+            Ok(()) => {
+                record.deleted_at = Some(now.utc);
+                record.path = None;
+                self.keep_recording(record);
+                self.publish(event::Event::RecordingDeleted { recording: id });
+                self.plan_retention();
+            }
+            Err(RecordingFailed) => {
+                self.publish(event::Event::RecordingNotDeleted { recording: id });
+            }
+        }
+    }
+
+    /// A person deletes a recording.
+    pub(super) fn delete_recording(&mut self, id: RecordingId) -> Result<Reply, Refused> {
+        let record = self.kept_recording(id)?;
+        let conflict = |detail: &str| Err(Refused::Conflict { detail: detail.to_owned() });
+        if record.legal_hold {
+            return conflict("the recording is under legal hold");
+        }
+        if record.ended_at.is_none() {
+            return conflict("the recording still runs");
+        }
+        self.out.push_back(Output::Erase(id));
+        Ok(Reply::Recording(Box::new(record)))
+    }
+
+    /// A recording is kept whatever its age, or no longer.
+    pub(super) fn hold_recording(&mut self, id: RecordingId, legal_hold: bool) -> Result<Reply, Refused> {
+        let mut record = self.kept_recording(id)?;
+        record.legal_hold = legal_hold;
+        self.keep_recording(record.clone());
+        self.plan_retention();
+        Ok(Reply::Recording(Box::new(record)))
+    }
+
+    fn kept_recording(&self, id: RecordingId) -> Result<RecordingRecord, Refused> {
+        let record = self.recordings.get(&id).filter(|record| is_kept(record)).cloned();
+        record.ok_or_else(|| Refused::NotFound { kind: "recording", name: id.to_string() })
+    }
+}
+
+/// Whether there is, or will be, audio.
+fn is_kept(record: &RecordingRecord) -> bool {
+    record.deleted_at.is_none()
 }

@@ -58,6 +58,7 @@ impl Switch {
             closed: BTreeMap::new(),
             closed_order: VecDeque::new(),
             recordings: restored.recordings.into_iter().map(|recording| (recording.id, recording)).collect(),
+            retention_at: None,
             calls: BTreeMap::new(),
             past: VecDeque::new(),
             legs: BTreeMap::new(),
@@ -103,6 +104,7 @@ impl Switch {
             switch.restore_task(now, task);
         }
         switch.recount();
+        switch.plan_retention();
         switch.close_orphans(now);
         switch.restore_presence(now, &stored);
         if switch.system != restored.system {

@@ -174,10 +174,13 @@ pub(super) fn agent_prompt(profile: &CallbackProfile, party: &Party) -> Vec<Name
 /// What the customer of a callback hears on answering: who calls, and that it is recorded.
 pub(super) fn customer_greeting(profile: &CallbackProfile) -> Vec<Name> {
     let mut clips = sound(&profile.customer_prompt, &["welcome_callback"]);
-    if profile.record {
-        clips.extend(sound(&profile.record_notice, &["recorded_notice"]));
-    }
+    clips.extend(notice_of(profile));
     clips
+}
+
+/// What says that a callback is recorded; nothing when it is not, or when none is due.
+pub(super) fn notice_of(profile: &CallbackProfile) -> Vec<Name> {
+    if profile.record { sound(&profile.record_notice, &["recorded_notice"]) } else { Vec::new() }
 }
 
 /// The choice of a menu; without a prompt of its own it only listens.

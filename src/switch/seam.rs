@@ -28,6 +28,8 @@ pub enum Input {
     Committed(CommitRef, Result<Revision, NotStored>),
     /// A recording's file is closed, or is not.
     Recorded(Recorded),
+    /// A recording's files are gone, or could not be deleted.
+    Erased(RecordingId, Result<(), RecordingFailed>),
     /// A person or a program asks.
     Command(command::Command, ReplyTo),
 }
@@ -43,6 +45,8 @@ pub enum Output {
     Media(Shard, media::Command),
     /// All or nothing, and on the disk before it is answered.
     Commit(CommitRef, Vec<Change>),
+    /// A recording's files are to be deleted: its time is over, or a person says so.
+    Erase(RecordingId),
     /// To whoever gave the command.
     Reply(ReplyTo, command::Reply),
     /// Something happened: logs, metrics, event streams.
@@ -144,10 +148,52 @@ pub struct RecordingRecord {
     pub samples: u64,
     /// Whether the notice was played to its end before the first sample.
     pub notice_played: bool,
+    /// How the other party was told that it is recorded.
+    #[serde(default)]
+    pub consent: Consent,
+    /// Stretches in which silence was taped.
+    #[serde(default)]
+    pub pauses: Vec<Pause>,
+    /// Deleted then; `None`: never (older records, until they are looked at).
+    #[serde(default)]
+    pub retain_until: Option<DateTime<Utc>>,
+    /// Kept whatever its age.
+    #[serde(default)]
+    pub legal_hold: bool,
+    /// When the audio was deleted; the record stays.
+    #[serde(default)]
+    pub deleted_at: Option<DateTime<Utc>>,
     /// Relative to the data directory; `None` while it is being written or when it failed.
     pub path: Option<String>,
     /// Octets of the file.
     pub bytes: u64,
+}
+
+/// How somebody was told that the call is recorded (model.md, recording.consent).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// The prompt that said so; `None`: the admin has acknowledged that none is due.
+    pub prompt: Option<String>,
+    /// When it began.
+    pub played_at: Option<DateTime<Utc>>,
+    /// Whether it was played to its end.
+    pub complete: bool,
+}
+
+impl Consent {
+    /// What these clips, if any, will have said.
+    pub(super) fn by(notice: &[Name]) -> Consent {
+        Consent { prompt: notice.last().map(ToString::to_string), ..Consent::default() }
+    }
+}
+
+/// A stretch of a recording that is silent because the agent wanted it so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since.
+    pub from: DateTime<Utc>,
+    /// Until; `None`: to the end.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// A recording's file is closed.
@@ -202,4 +248,6 @@ pub enum Reason {
     Call,
     /// A callback becomes due, expires, or its window opens.
     Callback,
+    /// A recording's time is over.
+    Retention,
 }

@@ -3,11 +3,14 @@
 use super::call::{Kind, Story};
 use super::end::EndCause;
 use super::record::Tape;
-use super::{Switch, say};
+use super::{Consent, Switch, event, say};
 use crate::id::{CallRef, LegRef, Name, PlayRef};
 use crate::media::Play;
 use crate::time::{Now, Tick};
 use std::time::Duration;
+
+/// How soon the second key of a command follows its `*`.
+const STAR: Duration = Duration::from_secs(3);
 
 /// What brought the two together, and what follows when they part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +32,10 @@ pub(super) struct Talk {
     pub(super) b: LegRef,
     pub(super) purpose: Purpose,
     pub(super) stage: Stage,
-    /// Whether the talk is recorded once it begins.
-    pub(super) record: bool,
+    /// How the customer knows that the talk is recorded once it begins; `None`: it is not.
+    pub(super) record: Option<Consent>,
+    /// When the agent has pressed `*`: the next key is a command.
+    pub(super) star: Option<Tick>,
 }
 
 /// How far a talk is.
@@ -56,12 +61,15 @@ impl Switch {
     /// An agent has answered a waiting caller.
     pub(super) fn begin_queue_talk(&mut self, now: Now, id: CallRef, agent: LegRef, caller: LegRef, queue: &Name) {
         let settings = self.settings.clone();
-        let (notice, record) =
-            settings.queue(queue).map_or((Vec::new(), false), |queue| (say::queue_notice(queue), queue.record));
+        let (notice, record) = settings.queue(queue).map_or((Vec::new(), None), |queue| {
+            let notice = say::queue_notice(queue);
+            let record = queue.record.then(|| Consent::by(&notice));
+            (notice, record)
+        });
         self.begin_talk(
             now,
             id,
-            Talk { a: agent, b: caller, purpose: Purpose::Queue, stage: Stage::Notice(None), record },
+            Talk { a: agent, b: caller, purpose: Purpose::Queue, stage: Stage::Notice(None), record, star: None },
             notice,
         );
     }
@@ -73,6 +81,9 @@ impl Switch {
             // Early media has let `a` hear `b`: not while `b` is told that he will be recorded.
             self.unbridge(talk.a);
             self.hush(talk.a);
+            if let Some(consent) = &mut talk.record {
+                consent.played_at = Some(now.utc);
+            }
             talk.stage = Stage::Notice(self.play(talk.b, Play::Clips { clips: notice, then: None }));
         }
         if let Some(call) = self.calls.get_mut(&id) {
@@ -85,24 +96,49 @@ impl Switch {
     }
 
     /// The notice has been heard to its end.
-    pub(super) fn talk_played(&mut self, now: Now, id: CallRef, play: PlayRef) {
-        let Some(Story::Talking(talk)) = self.calls.get(&id).map(|call| &call.story) else { return };
-        if talk.stage == Stage::Notice(Some(play)) {
-            self.join(now, id);
+    pub(super) fn talk_played(&mut self, now: Now, id: CallRef, play: PlayRef, whole: bool) {
+        let Some(Story::Talking(talk)) = self.calls.get_mut(&id).map(|call| &mut call.story) else { return };
+        if talk.stage != Stage::Notice(Some(play)) {
+            return;
         }
+        // Fail closed: who was not told to the end is not recorded (S5.27).
+        let refused = !whole && talk.record.take().is_some();
+        if let Some(consent) = &mut talk.record {
+            consent.complete = consent.prompt.is_some();
+        }
+        if refused {
+            self.note(now, id, "the notice could not be played: not recorded");
+            self.publish(event::Event::NoticeFailed { call: id });
+        }
+        self.join(now, id);
     }
 
     fn join(&mut self, now: Now, id: CallRef) {
         let Some(Story::Talking(talk)) = self.calls.get_mut(&id).map(|call| &mut call.story) else { return };
         talk.stage = Stage::Joined(now.tick);
-        let (a, b, purpose, record) = (talk.a, talk.b, talk.purpose, talk.record);
+        let (a, b, purpose, record) = (talk.a, talk.b, talk.purpose, talk.record.take());
         self.bridge(a, b);
-        if record {
-            self.begin_tape(now, id, Tape { left: a, right: b });
+        if let Some(consent) = record {
+            self.begin_tape(now, id, Tape { left: a, right: b }, consent);
         }
         self.note(now, id, "joined");
         if purpose == Purpose::Callback {
             self.attempt_joined(now, id);
+        }
+    }
+
+    /// A key of somebody who talks. The agent's `*1` pauses the tape, `*2` lets it go on (DTMF map of model.md).
+    pub(super) fn talker_key(&mut self, now: Now, id: CallRef, leg: LegRef, key: char) {
+        let Some(Story::Talking(talk)) = self.calls.get_mut(&id).map(|call| &mut call.story) else { return };
+        if talk.a != leg {
+            return;
+        }
+        let was_star = talk.star.take().is_some_and(|at| now.tick.since(at) <= STAR);
+        match (was_star, key) {
+            (true, '1') => self.pause_tape(now, id, true),
+            (true, '2') => self.pause_tape(now, id, false),
+            (_, '*') => talk.star = Some(now.tick),
+            (_, _) => {} // meant for the other party, who hears it
         }
     }
 

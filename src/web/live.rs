@@ -79,6 +79,18 @@ pub(super) async fn recording(State(site): Shared, Path(id): Path<String>) -> Re
     ask(&site, Command::ShowRecording(recording_id(&id)?)).await
 }
 
+pub(super) async fn delete_recording(State(site): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::DeleteRecording(recording_id(&id)?)).await
+}
+
+pub(super) async fn hold_recording(State(site): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::HoldRecording { id: recording_id(&id)?, legal_hold: true }).await
+}
+
+pub(super) async fn release_recording(State(site): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::HoldRecording { id: recording_id(&id)?, legal_hold: false }).await
+}
+
 pub(super) async fn drain(State(site): Shared) -> Result<Response, Problem> {
     ask(&site, Command::Drain).await
 }

@@ -15,13 +15,13 @@ use ringback::demo::endpoint::{CallId, Config};
 use ringback::demo::person::Person;
 use ringback::demo::station::{Station, Told};
 use ringback::entropy::Entropy;
-use ringback::id::{LegRef, ReplyTo, Shard as ShardId};
+use ringback::id::{LegRef, RecordingId, ReplyTo, Shard as ShardId};
 use ringback::media::{self, Play};
 use ringback::settings::Settings;
 use ringback::sip::flow::{Flow, Received, Transport};
 use ringback::sip::message::Message as SwitchMessage;
 use ringback::switch::command::{Command, Reply};
-use ringback::switch::{Change, Input, Output, Recorded, RecordedFile, Switch, event};
+use ringback::switch::{Change, Input, Output, Recorded, RecordedFile, RecordingFailed, Switch, event};
 use ringback::time::{DateTime, Now, Tick, Utc};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -63,6 +63,9 @@ pub struct World {
     spins: (Tick, u32),
     keys_pressed: usize,
     keys_heard: usize,
+    /// Recordings whose files were deleted, and how such deletions end.
+    pub erased: Vec<RecordingId>,
+    pub erases: Result<(), RecordingFailed>,
 }
 
 /// Index of the carrier among the stations; the phones follow.
@@ -110,6 +113,8 @@ impl World {
             spins: (Tick::ZERO, 0),
             keys_pressed: 0,
             keys_heard: 0,
+            erased: Vec::new(),
+            erases: Ok(()),
             entropy,
         };
         world.start();
@@ -270,6 +275,10 @@ impl World {
                     changes.iter().for_each(|change| self.note_change(change));
                     self.disk.pending.push_back((commit, changes));
                     self.later(self.disk.delay, Happening::Written { life: self.life });
+                }
+                Output::Erase(recording) => {
+                    self.erased.push(recording);
+                    self.tell_switch(Duration::from_millis(1), Input::Erased(recording, self.erases));
                 }
                 Output::Reply(to, reply) => drop(self.replies.insert(to, reply)),
                 Output::Publish(event) => {

@@ -388,6 +388,9 @@ impl Story {
             | Event::RuleActivated { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed
+            | Event::RecordingDeleted { .. }
+            | Event::RecordingNotDeleted { .. }
+            | Event::NoticeFailed { .. }
             | Event::AgentRegistered { .. }
             | Event::AgentUnregistered { .. }
             | Event::TrunkUp { .. }

@@ -9,6 +9,7 @@ mod hours;
 mod line;
 mod offer;
 mod races;
+mod recording;
 mod registration;
 mod restart;
 mod sounds;

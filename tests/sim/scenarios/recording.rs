@@ -1,0 +1,194 @@
+//! Recordings: who is told, what is taped, and how long it is kept.
+
+use crate::drive::ANNA;
+use crate::site::secs;
+use crate::world::{TRUNK, World};
+use ringback::id::RecordingId;
+use ringback::settings::{Settings, Sound};
+use ringback::switch::command::{Command, Refused, Reply};
+use ringback::switch::{RecordingFailed, RecordingRecord, event};
+use std::time::Duration;
+
+const DAY: Duration = secs(86_400);
+
+/// alice was called back and talks to anna; both calls.
+fn talking(
+    change: impl FnOnce(&mut Settings),
+) -> (World, ringback::demo::endpoint::CallId, ringback::demo::endpoint::CallId) {
+    let mut world = World::with(1, |site| {
+        site.profiles[0].record = true;
+        change(site);
+    });
+    let alice = world.promised("alice", super::ALICE);
+    world.register(&[ANNA]);
+    let (agent, customer) = world.called_back(alice);
+    world.answer(TRUNK, customer);
+    world.run_for(secs(8));
+    (world, agent, customer)
+}
+
+fn recordings(world: &mut World) -> Vec<RecordingRecord> {
+    match world.ask(Command::ListRecordings(Default::default())) {
+        Reply::Recordings(page) => page.items,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn recorded(change: impl FnOnce(&mut Settings)) -> (World, RecordingId) {
+    let (mut world, agent, _) = talking(change);
+    world.run_for(secs(10));
+    world.hang_up(ANNA, agent);
+    world.run_for(secs(2));
+    let id = recordings(&mut world)[0].id;
+    (world, id)
+}
+
+// S5.24: a recording exists exactly when the switch is on.
+#[test]
+fn a_callback_is_recorded_when_its_profile_says_so_and_not_otherwise() {
+    for record in [true, false] {
+        let (mut world, agent, _) = talking(|site| site.profiles[0].record = record);
+        assert_eq!(world.shard.tapes.len(), usize::from(record));
+        world.hang_up(ANNA, agent);
+        world.run_for(secs(1));
+
+        assert_eq!(recordings(&mut world).len(), usize::from(record));
+    }
+}
+
+// S5.26, S5.27: the notice is heard to its end before the two are joined, and the consent says which and when.
+#[test]
+fn the_consent_names_the_notice_that_was_heard_before_the_first_sample() {
+    let (mut world, _, _) = talking(|_| {});
+
+    let record = recordings(&mut world).remove(0);
+
+    assert_eq!(record.consent.prompt.as_deref(), Some("recorded_notice"));
+    assert!(record.consent.complete && record.notice_played);
+    assert!(record.consent.played_at.is_some_and(|played| played < record.started_at));
+}
+
+// S5.27: without a notice, which the file must acknowledge, the consent says that nobody was told.
+#[test]
+fn without_a_notice_the_consent_is_empty() {
+    let (mut world, _, _) = talking(|site| {
+        site.profiles[0].record_notice = Sound::Silent;
+        site.profiles[0].customer_prompt = Sound::Silent;
+    });
+
+    let record = recordings(&mut world).remove(0);
+
+    assert_eq!((record.consent.prompt.as_deref(), record.notice_played), (None, false));
+}
+
+// S5.27: fail closed.
+#[test]
+fn a_notice_that_cannot_be_played_means_no_recording_and_the_two_still_talk() {
+    let mut world = World::with(1, |site| site.profiles[0].record = true);
+    world.shard.missing.insert("recorded_notice".to_owned());
+    let alice = world.promised("alice", super::ALICE);
+    world.register(&[ANNA]);
+    let (agent, customer) = world.called_back(alice);
+    world.answer(TRUNK, customer);
+    world.run_for(secs(8));
+
+    assert!(world.is_up(ANNA, agent) && world.is_up(TRUNK, customer));
+    assert!(world.shard.tapes.is_empty() && recordings(&mut world).is_empty());
+    assert!(world.published.iter().any(|(_, event)| matches!(event, event::Event::NoticeFailed { .. })));
+}
+
+#[test]
+fn the_agent_pauses_the_tape_with_star_one_and_lets_it_go_on_with_star_two() {
+    let (mut world, agent, customer) = talking(|_| {});
+
+    world.press(TRUNK, customer, "*1");
+    assert!(world.shard.paused_tapes.is_empty(), "the customer's keys are his own");
+    world.press(ANNA, agent, "*1");
+    assert_eq!(world.shard.paused_tapes.len(), 1);
+    world.run_for(secs(20));
+    world.press(ANNA, agent, "2");
+    assert_eq!(world.shard.paused_tapes.len(), 1, "2 alone is no command");
+    world.press(ANNA, agent, "*2");
+    assert!(world.shard.paused_tapes.is_empty());
+
+    let pauses = recordings(&mut world).remove(0).pauses;
+    let [pause] = pauses[..] else { panic!("{pauses:?}") };
+    let lasted = pause.until.expect("it has ended") - pause.from;
+    assert!((21..=23).contains(&lasted.num_seconds()), "{lasted}");
+}
+
+// S5.25, S1.B15: past the storage period the audio is gone from disk, and the record says so.
+#[test]
+fn a_recording_is_deleted_when_its_time_is_over_and_not_a_second_before() {
+    let (mut world, id) = recorded(|site| site.profiles[0].retention = 2 * DAY);
+    let began = recordings(&mut world)[0].started_at;
+
+    let left = began + 2 * DAY - world.clock().utc;
+    world.run_for(left.to_std().expect("ahead") - secs(1));
+    assert!(world.erased.is_empty());
+    world.run_for(secs(2));
+
+    assert_eq!(world.erased, [id]);
+    let record = recordings(&mut world).remove(0);
+    assert!(record.deleted_at.is_some() && record.path.is_none());
+    world.run_for(5 * DAY);
+    assert_eq!(world.erased, [id], "once");
+}
+
+// S5.25: nothing is forgotten because a disk stumbled.
+#[test]
+fn what_the_disk_cannot_delete_is_tried_again_each_hour() {
+    let (mut world, id) = recorded(|site| site.profiles[0].retention = 2 * DAY);
+    world.erases = Err(RecordingFailed);
+    world.run_for(2 * DAY);
+    let tries = world.erased.len();
+    assert!(tries >= 1 && recordings(&mut world)[0].deleted_at.is_none());
+
+    world.run_for(secs(3_600));
+    assert_eq!(world.erased.len(), tries + 1);
+    world.erases = Ok(());
+    world.run_for(secs(3_600));
+
+    assert!(recordings(&mut world)[0].deleted_at.is_some());
+    assert!(world.erased.iter().all(|erased| *erased == id));
+}
+
+#[test]
+fn legal_hold_keeps_a_recording_whatever_its_age_until_it_is_released() {
+    let (mut world, id) = recorded(|site| site.profiles[0].retention = 2 * DAY);
+    world.ask(Command::HoldRecording { id, legal_hold: true });
+    world.run_for(4 * DAY);
+    assert!(world.erased.is_empty());
+    assert!(matches!(world.ask(Command::DeleteRecording(id)), Reply::Refused(Refused::Conflict { .. })));
+
+    world.ask(Command::HoldRecording { id, legal_hold: false });
+    world.run_for(secs(2));
+
+    assert_eq!(world.erased, [id]);
+}
+
+#[test]
+fn a_person_deletes_a_recording_once_it_has_ended() {
+    let (mut world, agent, _) = talking(|_| {});
+    let id = recordings(&mut world)[0].id;
+    assert!(matches!(world.ask(Command::DeleteRecording(id)), Reply::Refused(Refused::Conflict { .. })));
+    world.hang_up(ANNA, agent);
+    world.run_for(secs(2));
+
+    assert!(matches!(world.ask(Command::DeleteRecording(id)), Reply::Recording(_)));
+    world.run_for(secs(1));
+
+    assert_eq!(world.erased, [id]);
+    assert!(matches!(world.ask(Command::DeleteRecording(id)), Reply::Refused(Refused::NotFound { .. })));
+}
+
+#[test]
+fn a_restart_knows_what_is_to_be_deleted() {
+    let (mut world, id) = recorded(|site| site.profiles[0].retention = 2 * DAY);
+    world.crash();
+    world.run_for(secs(2));
+    world.start();
+    world.run_for(3 * DAY);
+
+    assert_eq!(world.erased, [id]);
+}

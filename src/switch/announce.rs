@@ -21,9 +21,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Nothing else is begun so shortly before an offer, or it would be late.
 const CLEAR: Duration = Duration::from_secs(10);
 
+/// So much music is between two words; the offer waits for none.
+const MUSIC: Duration = Duration::from_secs(3);
+
 /// What a caller has been told, each after so long of waiting.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Told {
+    /// Since when he has heard music.
+    music: Duration,
     pub(super) offer: Option<Duration>,
     place: Option<Duration>,
     comfort: Option<Duration>,
@@ -89,29 +94,29 @@ fn offer_due(rule: Option<&CallbackRule>, last: Option<Duration>) -> Option<Dura
 }
 
 fn place(queue: &Queue, told: Told, waited: Duration) -> Next {
-    let is_said = match queue.announce_position {
-        AnnouncePosition::Periodic => true,
-        AnnouncePosition::Off => queue.announce_ewt,
-        AnnouncePosition::OnJoin => false,
-    };
-    due(is_said, Word::Place, told.place, queue.announce_interval, waited)
+    match queue.announce_position {
+        AnnouncePosition::OnJoin => Next::Never,
+        AnnouncePosition::Off if !queue.announce_ewt => Next::Never,
+        AnnouncePosition::Off | AnnouncePosition::Periodic => {
+            due(Word::Place, told.place, queue.announce_interval, told, waited)
+        }
+    }
 }
 
 fn comfort(queue: &Queue, told: Told, waited: Duration, crowd: Crowd) -> Next {
-    let is_said = queue.periodic_prompt != Sound::Silent;
-    match due(is_said, Word::Comfort, told.comfort, queue.periodic_interval, waited) {
+    if queue.periodic_prompt == Sound::Silent {
+        return Next::Never;
+    }
+    match due(Word::Comfort, told.comfort, queue.periodic_interval, told, waited) {
         Next::Say(_) if queue.periodic_only_when_all_busy && crowd.agent_free => Next::At(waited + LOOK_AGAIN),
         next => next,
     }
 }
 
-fn due(is_said: bool, word: Word, last: Option<Duration>, interval: Duration, waited: Duration) -> Next {
-    let due = last.unwrap_or_default() + interval;
-    match (is_said, waited >= due) {
-        (false, _) => Next::Never,
-        (true, true) => Next::Say(word),
-        (true, false) => Next::At(due),
-    }
+fn due(word: Word, last: Option<Duration>, interval: Duration, told: Told, waited: Duration) -> Next {
+    let music = if told.music.is_zero() { Duration::ZERO } else { told.music + MUSIC };
+    let due = (last.unwrap_or_default() + interval).max(music);
+    if waited >= due { Next::Say(word) } else { Next::At(due) }
 }
 
 impl Waiting {
@@ -136,6 +141,14 @@ impl Switch {
             self.play(caller, Play::Hold(say::hold(queue)));
         } else {
             self.tell(id, queue, clips);
+        }
+        self.plan_announcement(now, id);
+    }
+
+    /// The music goes on: what is to be said next, and when.
+    pub(super) fn music_goes_on(&mut self, now: Now, id: CallRef) {
+        if let Some(waiting) = self.waiting_mut(id) {
+            waiting.told.music = now.tick.since(waiting.joined);
         }
         self.plan_announcement(now, id);
     }
@@ -285,11 +298,13 @@ mod tests {
 
         assert_eq!(next(&queue, Some(&rule), told, secs(60), BUSY), Next::Say(Word::Offer));
         told.offer = Some(secs(60));
-        assert_eq!(next(&queue, Some(&rule), told, secs(63), BUSY), Next::Say(Word::Place));
-        told.place = Some(secs(63));
+        told.music = secs(62);
+        assert_eq!(next(&queue, Some(&rule), told, secs(62), BUSY), Next::At(secs(65)), "some music first");
+        assert_eq!(next(&queue, Some(&rule), told, secs(65), BUSY), Next::Say(Word::Place));
+        told.place = Some(secs(65));
         assert_eq!(next(&queue, Some(&rule), told, secs(66), BUSY), Next::Say(Word::Comfort));
         told.comfort = Some(secs(66));
-        assert_eq!(next(&queue, Some(&rule), told, secs(70), BUSY), Next::At(secs(93)));
+        assert_eq!(next(&queue, Some(&rule), told, secs(70), BUSY), Next::At(secs(95)));
     }
 
     #[test]

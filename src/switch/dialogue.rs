@@ -99,7 +99,7 @@ impl Switch {
             waiting.offer.played(now.tick, rule);
         }
         self.set_dialogue_timer(id);
-        self.plan_announcement(now, id);
+        self.music_goes_on(now, id);
     }
 
     /// Runs the offer of a waiting call beside the switch, so that it may ask the switch while it decides.
@@ -159,6 +159,9 @@ impl Switch {
             Step::Nothing => return None,
             Step::Hush => {
                 self.hush(caller);
+                if let Some(waiting) = self.waiting_mut(id) {
+                    waiting.play = None;
+                }
                 return None;
             }
             Step::Store(wish) => {

@@ -275,11 +275,13 @@ impl Switch {
             }
         }
         self.line_up(task);
-        self.publish(event::Event::CallbackRequested {
-            task: task.id,
-            queue: task.queue.clone(),
-            number: task.number.to_string(),
-        });
+        if !promise.is_change {
+            self.publish(event::Event::CallbackRequested {
+                task: task.id,
+                queue: task.queue.clone(),
+                number: task.number.to_string(),
+            });
+        }
         self.serve_wanted = true;
     }
 

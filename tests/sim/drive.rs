@@ -7,6 +7,8 @@ use ringback::callback::task::{Attempt, Task};
 use ringback::demo::endpoint::{CallId, CallState, Event};
 use ringback::demo::person::Person;
 use ringback::demo::station::Station;
+use ringback::id::{LegRef, Name};
+use ringback::media::Play;
 use ringback::switch::command::{Command, PageOf, Reply};
 use ringback::switch::{Switch, view};
 use ringback::time::Tick;
@@ -142,6 +144,25 @@ impl World {
     /// Whether a phone has a call.
     pub fn is_busy(&self, station: usize, person: usize) -> bool {
         self.stations[station].call_of(person).is_some()
+    }
+
+    /// The clips a leg was played, and after how many seconds since its first sound each run of them began.
+    pub fn words(&self, leg: LegRef) -> Vec<(f64, String)> {
+        let heard = || self.shard.heard.iter().filter(|(_, to, _)| *to == leg);
+        let Some(first) = heard().map(|(at, ..)| *at).next() else { return Vec::new() };
+        let runs = heard().filter_map(|(at, _, play)| match play {
+            Play::Clips { clips, .. } => Some((at.since(first).as_secs_f64(), clips)),
+            Play::Hold(_) | Play::Ringback => None,
+        });
+        let spoken = |clips: &[Name]| {
+            clips.iter().filter(|clip| &***clip != "pause").map(|clip| &**clip).collect::<Vec<_>>().join(" ")
+        };
+        runs.map(|(at, clips)| (at, spoken(clips))).collect()
+    }
+
+    /// The words alone.
+    pub fn spoken(&self, leg: LegRef) -> Vec<String> {
+        self.words(leg).into_iter().map(|(_, words)| words).collect()
     }
 
     /// Waits until a phone rings.

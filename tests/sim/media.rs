@@ -39,6 +39,8 @@ pub struct Shard {
     pub tapes: BTreeMap<RecordingId, Tape>,
     /// Tapes that were ended, and how many samples they have.
     pub ended_tapes: Vec<(RecordingId, u64)>,
+    /// Everything that was ever played, to whom and when.
+    pub heard: Vec<(Tick, LegRef, Play)>,
     /// Legs opened and closed so far.
     pub opened: u64,
     pub closed: u64,
@@ -79,6 +81,7 @@ impl Shard {
             Command::Play { leg, play, what } => {
                 let Some(it) = self.legs.get_mut(leg) else { return };
                 it.play = Some((*play, what.clone()));
+                self.heard.push((now, *leg, what.clone()));
                 if let Play::Clips { clips, .. } = what {
                     let length = clips.iter().map(|clip| length_of(clip)).sum();
                     out.push((

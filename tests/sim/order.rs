@@ -9,6 +9,7 @@ use ringback::switch::{AgentRecord, Change};
 use ringback::time::Tick;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Who waits since when.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub struct Order {
     /// The place of those who were promised a call, and keep it.
     promised: BTreeMap<String, Place>,
     tasks: BTreeMap<TaskId, String>,
+    /// Since when those have waited who have dropped, and until when they may come back to their place.
+    left: BTreeMap<(Name, String), (Tick, Tick)>,
     /// Agents who have let this caller ring or declined: the next one is asked.
     refused: BTreeSet<(String, String)>,
 }
@@ -26,6 +29,7 @@ pub struct Order {
 #[derive(Default)]
 struct Members {
     weight: u8,
+    resume_within: Duration,
     /// Name and extension.
     agents: BTreeMap<Name, String>,
 }
@@ -44,6 +48,7 @@ impl Order {
         let extension = |agent: &Name| settings.agent(agent).map(|agent| agent.extension.to_string());
         let members = |queue: &Queue| Members {
             weight: queue.weight,
+            resume_within: queue.resume_within,
             agents: queue
                 .members
                 .iter()
@@ -65,9 +70,19 @@ impl Order {
             Event::CallArrived { call, from, .. } => drop(self.callers.insert(*call, from.clone())),
             Event::CallQueued { call, queue, priority, .. } => {
                 let weight = Reverse(self.queues.get(queue).map_or(0, |queue| queue.weight));
-                self.waiting.insert(*call, Place { class: *priority, weight, since: now, queue: queue.clone() });
+                let number = self.callers.get(call).cloned().unwrap_or_default();
+                let left = self.left.remove(&(queue.clone(), number)).filter(|(_, until)| now < *until);
+                let since = left.map_or(now, |(since, _)| since);
+                self.waiting.insert(*call, Place { class: *priority, weight, since, queue: queue.clone() });
             }
-            Event::CallAnswered { call, .. } | Event::CallAbandoned { call, .. } | Event::CallEnded { call, .. } => {
+            Event::CallAbandoned { call, queue, .. } => {
+                let within = self.queues.get(queue).map_or(Duration::ZERO, |queue| queue.resume_within);
+                let number = self.callers.get(call).cloned().unwrap_or_default();
+                if let Some(place) = self.waiting.remove(call) {
+                    self.left.insert((queue.clone(), number), (place.since, now + within));
+                }
+            }
+            Event::CallAnswered { call, .. } | Event::CallEnded { call, .. } => {
                 self.waiting.remove(call);
             }
             Event::CallbackRequested { task, number, .. } => {

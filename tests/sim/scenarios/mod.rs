@@ -1,6 +1,7 @@
 //! One story each, with its ladder.
 
 mod agents;
+mod announce;
 mod attempt;
 mod calls;
 mod desk;

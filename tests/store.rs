@@ -141,6 +141,11 @@ fn everything_that_was_acknowledged_comes_back() {
         ended_at: None,
         samples: 0,
         notice_played: true,
+        consent: Default::default(),
+        pauses: Vec::new(),
+        retain_until: None,
+        legal_hold: false,
+        deleted_at: None,
         path: None,
         bytes: 0,
     };

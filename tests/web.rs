@@ -168,6 +168,11 @@ fn record(id: RecordingId) -> RecordingRecord {
         ended_at: Some(now),
         samples: 3,
         notice_played: true,
+        consent: Default::default(),
+        pauses: Vec::new(),
+        retain_until: None,
+        legal_hold: false,
+        deleted_at: None,
         path: Some(recorder::relative_path(id)),
         bytes: 100,
     }

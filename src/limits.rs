@@ -76,6 +76,10 @@ pub const RUNG_AT_ONCE: usize = 50;
 pub const LEFT_PLACES: usize = 10_000;
 /// Open callback tasks; beyond it the caller hears the apology and keeps the place.
 pub const OPEN_TASKS: usize = 1_000_000;
+/// INVITEs to the customer in one attempt, by other trunks and with other caller IDs; beyond it the attempt has failed.
+pub const INVITES_PER_ATTEMPT: usize = 8;
+/// Caller IDs that are tried on one trunk.
+pub const IDENTITIES_PER_TRUNK: usize = 3;
 /// Closed tasks and ended calls that are kept in memory for the API.
 pub const REMEMBERED: usize = 10_000;
 

@@ -31,7 +31,7 @@ pub enum Refusal {
     Satellite,
     /// Not a line a person has: toll-free, pager, personal, company-wide, voicemail access.
     NotAPersonsLine,
-    /// On a deny list, or of a denied pattern.
+    /// On a deny list, of a denied pattern, or its customer wants no more callbacks.
     Denied,
     /// One of our own numbers.
     Own,
@@ -68,6 +68,8 @@ pub struct Policy {
     usual: NumberPolicy,
     named: BTreeMap<Box<str>, NumberPolicy>,
     lists: Vec<NumberEntry>,
+    /// Customers who want no more callbacks.
+    never: BTreeSet<Box<str>>,
 }
 
 impl Policy {
@@ -84,6 +86,7 @@ impl Policy {
             usual: NumberPolicy::named("default"),
             named: settings.number_policies.iter().map(|named| (Box::from(&*named.name), named.clone())).collect(),
             lists: settings.number_lists.iter().filter(listed).cloned().collect(),
+            never: BTreeSet::new(),
         };
         let dids = settings.inbound_routes.iter().map(|route| &route.did);
         let exact = dids.clone().filter_map(|did| match did {
@@ -105,6 +108,13 @@ impl Policy {
             }
         }
         policy
+    }
+
+    /// This customer wants no more callbacks; an allow list says otherwise.
+    pub fn never_again(&mut self, party: &Party) {
+        if let Party::Number(number) = party {
+            self.never.insert(number.clone());
+        }
     }
 
     /// The `[[number_policy]]` of this name; what holds for rules that name none.
@@ -147,7 +157,7 @@ impl Policy {
             Some(ListKind::Allow) => return Ok(()),
             Some(ListKind::Vip | ListKind::Exclusive(_)) | None => {}
         }
-        if policy.deny_patterns.iter().any(|pattern| matches(pattern, number)) {
+        if self.never.contains(number) || policy.deny_patterns.iter().any(|pattern| matches(pattern, number)) {
             return Err(Refusal::Denied);
         }
         of_a_kind(policy, facts.kind)?;

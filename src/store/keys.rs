@@ -21,6 +21,8 @@ pub const AGENT: &str = "agent/";
 pub const RECORDING: &str = "recording/";
 /// The only `SystemRecord`.
 pub const SYSTEM: &str = "system/site";
+/// Prefix of `DoNotCall`s.
+pub const DO_NOT_CALL: &str = "do_not_call/";
 /// The number of the last commit.
 pub const REVISION: &str = "meta/revision";
 
@@ -75,4 +77,9 @@ pub fn agent(name: &str) -> String {
 /// `recording/ID`
 pub fn recording(id: RecordingId) -> String {
     format!("{RECORDING}{id}")
+}
+
+/// `do_not_call/NUMBER`
+pub fn do_not_call(number: &Party) -> String {
+    format!("{DO_NOT_CALL}{number}")
 }

@@ -222,6 +222,7 @@ impl Reader<'_> {
             agents: self.all(keys::AGENT)?,
             recordings: self.all(keys::RECORDING)?,
             system: self.all(keys::SYSTEM)?.pop().unwrap_or_default(),
+            do_not_call: self.all(keys::DO_NOT_CALL)?,
         })
     }
 

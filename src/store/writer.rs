@@ -242,7 +242,8 @@ impl Disk {
             | Change::RemoveBinding { .. }
             | Change::PutAgent(_)
             | Change::PutSystem(_)
-            | Change::PutRecording(_) => false,
+            | Change::PutRecording(_)
+            | Change::PutDoNotCall(_) => false,
         })
     }
 
@@ -303,6 +304,7 @@ fn apply(tx: &TransactionalTree, change: &Change) -> Write {
         Change::PutAgent(agent) => put(tx, keys::agent(&agent.agent), agent),
         Change::PutRecording(recording) => put(tx, keys::recording(recording.id), recording),
         Change::PutSystem(system) => put(tx, keys::SYSTEM.to_owned(), system),
+        Change::PutDoNotCall(said) => put(tx, keys::do_not_call(&said.number), said),
     }
 }
 
@@ -314,7 +316,8 @@ fn ends_an_attempt(change: &Change) -> bool {
         | Change::RemoveBinding { .. }
         | Change::PutAgent(_)
         | Change::PutSystem(_)
-        | Change::PutRecording(_) => false,
+        | Change::PutRecording(_)
+        | Change::PutDoNotCall(_) => false,
     }
 }
 

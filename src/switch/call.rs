@@ -1,7 +1,7 @@
 //! Calls: one party's story, with all legs made for it. The story is an enum, and what only one chapter needs lives
 //! in that chapter; a leg's role follows from where the story names it.
 
-use super::attempt::Attempting;
+use super::attempt::{Attempting, Loaded};
 use super::direct::Direct;
 use super::end::EndCause;
 use super::menu::Menu;
@@ -90,6 +90,8 @@ pub(super) struct Call {
     pub(super) queue: Option<Name>,
     pub(super) agent: Option<Name>,
     pub(super) task: Option<TaskId>,
+    /// What its attempt goes by.
+    pub(super) loaded: Option<Loaded>,
     pub(super) started_at: DateTime<Utc>,
     pub(super) answered_at: Option<DateTime<Utc>>,
     pub(super) ended: Option<(DateTime<Utc>, EndCause)>,
@@ -184,6 +186,7 @@ impl Switch {
             queue: None,
             agent: None,
             task: None,
+            loaded: None,
             started_at: now.utc,
             answered_at: None,
             ended: None,

@@ -200,10 +200,8 @@ impl Switch {
             }
         }
         for call in self.calls.values() {
-            if let Story::Attempt(attempt) = &call.story
-                && attempt.is_reserving()
-            {
-                for agent in &attempt.agents {
+            if let Story::Attempt(attempt) = &call.story {
+                for agent in attempt.reserves() {
                     facts.entry(agent.clone()).or_default().reserved = true;
                 }
             }

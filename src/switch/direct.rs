@@ -182,6 +182,7 @@ impl Switch {
             identity,
         };
         let leg = self.ua.invite(now.tick, invite);
+        self.trunk_starts_call(&way.trunk, now.tick);
         let who = Who::Trunk(way.trunk.clone());
         let customer = Some(party.clone());
         self.seat(leg, seat, NewLeg { call, who, customer, flow, phase: Phase::Inviting, codecs });

@@ -4,6 +4,7 @@
 use super::promise::Promise;
 use super::{Change, CommitRef, NotStored, Output, Switch, Timer};
 use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, TransactionRef};
+use crate::number::Party;
 use crate::registrar::BindingChange;
 use crate::sip::user_agent::Field;
 use crate::time::Now;
@@ -57,6 +58,7 @@ pub(super) enum Owed {
     Recording(RecordingId),
     Agent(Name),
     System,
+    DoNotCall(Party),
 }
 
 impl Owed {
@@ -67,6 +69,7 @@ impl Owed {
             Change::PutRecording(recording) => Some(Owed::Recording(recording.id)),
             Change::PutAgent(record) => Some(Owed::Agent(record.agent.clone())),
             Change::PutSystem(_) => Some(Owed::System),
+            Change::PutDoNotCall(said) => Some(Owed::DoNotCall(said.number.clone())),
             // A phone whose binding is not stored was told 503; one that is not removed has expired.
             Change::PutBinding(_) | Change::RemoveBinding { .. } => None,
         }
@@ -133,6 +136,7 @@ impl Switch {
             Owed::Recording(id) => Some(Change::PutRecording(Box::new(self.recordings.get(id)?.clone()))),
             Owed::System => Some(Change::PutSystem(self.system.clone())),
             Owed::Agent(agent) => self.choice_of(agent).map(Change::PutAgent),
+            Owed::DoNotCall(number) => self.do_not_call.get(number).cloned().map(Change::PutDoNotCall),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What happens to calls: each event of the user agent, the media and the timers finds the leg's role, and the role
 //! says what it means.
 
+use super::attempt::Stage;
 use super::call::{Role, Story};
 use super::end::EndCause;
 use super::legs::Phase;
@@ -107,7 +108,7 @@ impl Switch {
     fn on_answered(&mut self, now: Now, leg: LegRef, body: &Bytes) {
         let Some((call, role)) = self.call_and_role(leg) else {
             // We had hung up in the same moment: the user agent has sent its BYE, and nothing rings any more.
-            self.rings_no_more(leg);
+            self.rings_no_more(now, leg);
             self.hang_up(now, leg, None);
             return;
         };
@@ -132,7 +133,7 @@ impl Switch {
     }
 
     fn on_refused(&mut self, now: Now, leg: LegRef, refusal: Refusal) {
-        self.rings_no_more(leg);
+        self.rings_no_more(now, leg);
         let found = self.call_and_role(leg);
         self.let_go(leg, false);
         if let Some((call, role)) = found {
@@ -195,10 +196,15 @@ impl Switch {
         match self.call_and_role(leg) {
             Some((call, Role::WaitingCaller)) => self.waiting_key(now, call, digit),
             Some((call, Role::MenuCaller)) => self.menu_key(now, call, digit),
-            Some((call, Role::Talker)) => self.talker_key(now, call, leg, digit),
-            Some(_) | None => {}
+            Some((call, Role::AttemptAgent)) => self.attempt_agent_key(now, call, digit),
+            Some((call, Role::AttemptCustomer)) => self.attempt_customer_key(now, call, digit),
+            // Of these, most keys belong to the one they talk to; the media plane passes them on.
+            Some((call, Role::Talker)) => {
+                self.talk_key(now, call, leg, digit);
+                self.talker_key(now, call, leg, digit);
+            }
+            Some((_, Role::RungAgent | Role::DirectCaller | Role::DirectCallee | Role::Listener)) | None => {}
         }
-        // Keys of everybody else belong to the one they talk to; the media plane passes them on.
     }
 
     /// What a media shard has to say.
@@ -295,6 +301,8 @@ impl Switch {
             Timer::Call(call, CallTimer::Announce) => self.plan_announcement(now, call),
             Timer::Call(call, CallTimer::MaxWait) => self.waited_too_long(now, call),
             Timer::Call(call, CallTimer::NoAgents) => self.nobody_there(now, call),
+            Timer::Call(call, CallTimer::Key) => self.attempt_key_missing(now, call),
+            Timer::Call(call, CallTimer::Dial) => self.dial_when_ready(now, call),
             Timer::Probe(leg) => self.end_leg(now, leg, EndCause::MediaLost),
             Timer::Look => self.serve_wanted = true,
             Timer::TellAgain => self.tell_again(),
@@ -307,11 +315,9 @@ impl Switch {
             Some(Story::Waiting(_)) => self.rung_agent_refused(now, id, None, timeout),
             Some(Story::Direct(_)) => self.direct_refused(now, id, None, timeout.status),
             Some(Story::Attempt(attempt)) => match attempt.stage {
-                super::attempt::Stage::AgentRinging(_) => self.attempt_agent_refused(now, id, None, timeout),
-                super::attempt::Stage::CustomerRinging { .. } => self.attempt_rung_out(now, id),
-                super::attempt::Stage::Reserving
-                | super::attempt::Stage::AgentReady { .. }
-                | super::attempt::Stage::Telling { .. } => {}
+                Stage::AgentRinging(_) | Stage::Holds { .. } => self.attempt_agent_refused(now, id, None, timeout),
+                Stage::CustomerRinging { .. } => self.attempt_rung_out(now, id),
+                Stage::Reserving | Stage::Dialling { .. } | Stage::Asking { .. } | Stage::Telling { .. } => {}
             },
             Some(Story::Menu(_) | Story::Talking(_) | Story::Announcing { .. } | Story::Over) | None => {}
         }

@@ -450,10 +450,11 @@ impl Switch {
     }
 
     /// A CANCELled INVITE has had its final response: the customer's phone is quiet.
-    pub(super) fn rings_no_more(&mut self, leg: LegRef) {
+    pub(super) fn rings_no_more(&mut self, now: Now, leg: LegRef) {
         if let Some(customer) = self.ringing_on.remove(&leg) {
             self.on_line.leave(&customer, leg);
             self.serve_wanted = true;
+            self.customer_is_quiet(now, &customer);
         }
     }
 

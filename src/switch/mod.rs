@@ -85,6 +85,10 @@ enum CallTimer {
     MaxWait,
     /// Nobody is there to serve.
     NoAgents,
+    /// A key is waited for.
+    Key,
+    /// A trunk takes another call then.
+    Dial,
 }
 
 /// What a deadline is for.
@@ -133,6 +137,8 @@ pub struct Switch {
     recordings: BTreeMap<RecordingId, RecordingRecord>,
     /// When the next recording is to be deleted.
     retention_at: Option<DateTime<Utc>>,
+    /// Customers who want no more callbacks.
+    do_not_call: BTreeMap<Party, DoNotCall>,
 
     calls: BTreeMap<CallRef, Call>,
     past: VecDeque<Call>,
@@ -145,6 +151,8 @@ pub struct Switch {
     ports: Ports,
     /// Legs by trunk: `max_calls`.
     trunk_load: BTreeMap<Name, usize>,
+    /// When calls have begun there within the last second: `max_cps`.
+    trunk_starts: BTreeMap<Name, VecDeque<Tick>>,
     plays: Counter,
     shard_turn: Counter,
 
@@ -289,8 +297,8 @@ impl Switch {
     }
 
     fn cancel_call_timers(&mut self, id: CallRef) {
-        let all = [CallTimer::Ring, CallTimer::Dialogue, CallTimer::Announce, CallTimer::MaxWait, CallTimer::NoAgents];
-        for timer in all {
+        use CallTimer::{Announce, Dial, Dialogue, Key, MaxWait, NoAgents, Ring};
+        for timer in [Ring, Dialogue, Announce, MaxWait, NoAgents, Key, Dial] {
             self.timers.cancel(&Timer::Call(id, timer));
         }
     }

@@ -1,7 +1,7 @@
 //! How an attempt ends: what a refusal means, what the agent hears of it, and what follows for the task. Each attempt
 //! gets exactly one outcome, here.
 
-use super::attempt::Stage;
+use super::attempt::{Coming, Stage};
 use super::durable::Pending;
 use super::end::EndCause;
 use super::{Change, Switch, Timer, event, say};
@@ -50,22 +50,50 @@ impl Switch {
         }
         let stage = std::mem::replace(&mut attempt.stage, Stage::Reserving);
         self.cancel_call_timers(id);
+        let mut left = None;
         let agent = match stage {
             Stage::Reserving => None,
             Stage::AgentRinging(ring) => {
                 self.stop_ring(now, ring, None, None);
                 None
             }
-            Stage::AgentReady { agent, .. } | Stage::Telling { agent, .. } => Some(agent),
+            Stage::Dialling { agent, .. } => agent,
+            Stage::Telling { agent, .. } => Some(agent),
             Stage::CustomerRinging { agent, customers, .. } => {
                 for customer in customers {
                     self.hang_up(now, customer, None);
                 }
-                Some(agent)
+                agent
+            }
+            Stage::Asking { agent, customer, .. } => {
+                // An agent who has hung up leaves nobody behind (law 3).
+                if agent.is_some() {
+                    self.hang_up(now, customer, None);
+                } else {
+                    left = Some(customer);
+                }
+                agent
+            }
+            Stage::Holds { customer, agent } => {
+                left = Some(customer);
+                match agent {
+                    Coming::Rings(ring) => self.stop_ring(now, ring, None, None),
+                    Coming::Accepts { agent, .. } => self.hang_up(now, agent, None),
+                }
+                None
             }
         };
         self.conclude(now, id, task, outcome, talked);
         let agent = agent.filter(|agent| self.legs.contains_key(agent));
+        if let Some(customer) = left.filter(|customer| self.legs.contains_key(customer)) {
+            let clips = say::to_customer(outcome);
+            if !clips.is_empty() {
+                // Nobody is left in silence (security.md T36).
+                self.say_and_end(id, customer, clips, EndCause::AttemptOver);
+                return;
+            }
+            self.hang_up(now, customer, None);
+        }
         let clips = say::failed_attempt(outcome);
         match agent {
             Some(agent) if !clips.is_empty() => {

@@ -30,7 +30,7 @@ const SESSION_EXPIRES: Duration = Duration::from_secs(1_800);
 
 impl Switch {
     /// A switch with its settings, what the store handed back, and its only source of randomness.
-    pub fn new(now: Now, settings: Settings, restored: Restored, mut entropy: Entropy) -> Switch {
+    pub fn new(now: Now, settings: Settings, mut restored: Restored, mut entropy: Entropy) -> Switch {
         let (configured, mut system) = (settings.clone(), restored.system.clone());
         let settings = system.over(settings);
         let identity = Identity {
@@ -40,7 +40,7 @@ impl Switch {
         };
         let mut switch = Switch {
             ua: UserAgent::new(identity, entropy.fork()),
-            registrar: Registrar::new(&settings, restored.bindings, entropy.fork()),
+            registrar: Registrar::new(&settings, std::mem::take(&mut restored.bindings), entropy.fork()),
             trunks: Trunks::new(&settings, now, entropy.fork()),
             policy: Policy::new(&settings),
             agents: settings
@@ -57,7 +57,11 @@ impl Switch {
             attempt_calls: BTreeMap::new(),
             closed: BTreeMap::new(),
             closed_order: VecDeque::new(),
-            recordings: restored.recordings.into_iter().map(|recording| (recording.id, recording)).collect(),
+            recordings: std::mem::take(&mut restored.recordings)
+                .into_iter()
+                .map(|recording| (recording.id, recording))
+                .collect(),
+            do_not_call: BTreeMap::new(),
             retention_at: None,
             calls: BTreeMap::new(),
             past: VecDeque::new(),
@@ -66,6 +70,7 @@ impl Switch {
             ringing_on: BTreeMap::new(),
             on_line: OnLine::default(),
             trunk_load: BTreeMap::new(),
+            trunk_starts: BTreeMap::new(),
             left_promising: BTreeSet::new(),
             left_places: super::place::LeftPlaces::default(),
             unstaffed: BTreeSet::new(),
@@ -91,27 +96,35 @@ impl Switch {
             settings: Arc::new(settings),
             entropy,
         };
+        switch.take_up(now, restored);
+        switch
+    }
+
+    /// Goes on where the last life was torn away.
+    fn take_up(&mut self, now: Now, restored: Restored) {
         let stored: BTreeSet<Name> = restored.agents.iter().map(|record| record.agent.clone()).collect();
         for record in restored.agents {
-            if let Some(desk) = switch.agents.get_mut(&record.agent) {
+            if let Some(desk) = self.agents.get_mut(&record.agent) {
                 desk.restore(now, record.chosen());
             }
         }
+        for said in restored.do_not_call {
+            self.remember_never(said);
+        }
         for attempt in restored.attempts {
-            switch.attempts.entry(attempt.task).or_default().push(attempt);
+            self.attempts.entry(attempt.task).or_default().push(attempt);
         }
         for task in restored.tasks {
-            switch.restore_task(now, task);
+            self.restore_task(now, task);
         }
-        switch.recount();
-        switch.plan_retention();
-        switch.close_orphans(now);
-        switch.restore_presence(now, &stored);
-        if switch.system != restored.system {
-            switch.commit(vec![Change::PutSystem(switch.system.clone())], Pending::Told);
+        self.recount();
+        self.plan_retention();
+        self.close_orphans(now);
+        self.restore_presence(now, &stored);
+        if self.system != restored.system {
+            self.commit(vec![Change::PutSystem(self.system.clone())], Pending::Told);
         }
-        switch.settle(now);
-        switch
+        self.settle(now);
     }
 
     fn restore_task(&mut self, now: Now, mut task: Task) {

@@ -1,10 +1,11 @@
 //! What is said: names of clips in order. The words are in `media/prompts`; a site may replace or silence each.
 
 use super::offer::BadTry;
-use crate::callback::task::Outcome;
+use crate::callback::task::{Outcome, Task};
 use crate::id::Name;
 use crate::number::Party;
-use crate::settings::{CallbackProfile, CallbackRule, Ivr, Queue, Sound};
+use crate::settings::{AgentAccept, CallbackProfile, CallbackRule, Ivr, Queue, Sound};
+use crate::time::Now;
 use std::time::Duration;
 
 /// The clip of the built-in hold music.
@@ -159,21 +160,53 @@ pub(super) fn apology(rule: &CallbackRule) -> Vec<Name> {
     sound(&rule.prompt_unavailable, &["sorry"])
 }
 
-/// What the agent hears before the customer is dialled: "callback for", and for whom.
-pub(super) fn agent_prompt(profile: &CallbackProfile, party: &Party) -> Vec<Name> {
-    match &profile.agent_prompt {
+/// What the agent hears before the customer is dialled: "callback for", and for whom; which attempt it is when it is
+/// not the first, and how long he has waited when it is more than a moment; then the key that takes it.
+pub(super) fn agent_prompt(now: Now, profile: &CallbackProfile, task: &Task) -> Vec<Name> {
+    let mut clips = match &profile.agent_prompt {
         Sound::BuiltIn => {
             let mut clips = vec![Name::from("agent_callback"), Name::from(PAUSE)];
-            clips.extend(digits(party.spoken()));
+            clips.extend(digits(task.number.spoken()));
             clips
         }
         Sound::Silent | Sound::Prompt(_) => sound(&profile.agent_prompt, &[]),
+    };
+    if profile.agent_prompt == Sound::BuiltIn {
+        let waited = now.utc.signed_duration_since(task.virtual_start).num_minutes();
+        if task.attempts_used > 0 {
+            clips.push("attempt".into());
+            clips.extend(counted(task.attempts_used + 1));
+        }
+        if waited > 0 {
+            clips.push("waited".into());
+            clips.extend(counted(u32::try_from(waited).unwrap_or(u32::MAX)));
+            clips.push("minutes".into());
+        }
     }
+    if profile.agent_accept != AgentAccept::Auto {
+        clips.extend(agent_accept());
+    }
+    clips
+}
+
+/// A number, digit by digit.
+fn counted(number: u32) -> Vec<Name> {
+    number.to_string().chars().flat_map(|digit| [Name::from(format!("digit_{digit}")), Name::from(PAUSE)]).collect()
+}
+
+/// The key that takes the call.
+pub(super) fn agent_accept() -> Vec<Name> {
+    vec!["agent_accept".into()]
+}
+
+/// Who calls, and whether that is wanted (security.md T33).
+pub(super) fn confirm_call() -> Vec<Name> {
+    vec!["confirm_call".into()]
 }
 
 /// What the customer of a callback hears on answering: who calls, and that it is recorded.
 pub(super) fn customer_greeting(profile: &CallbackProfile) -> Vec<Name> {
-    let mut clips = sound(&profile.customer_prompt, &["welcome_callback"]);
+    let mut clips = customer_hello(profile);
     clips.extend(notice_of(profile));
     clips
 }
@@ -186,6 +219,35 @@ pub(super) fn notice_of(profile: &CallbackProfile) -> Vec<Name> {
 /// The choice of a menu; without a prompt of its own it only listens.
 pub(super) fn menu(ivr: &Ivr) -> Vec<Name> {
     sound(&ivr.prompt, &[])
+}
+
+/// Who calls.
+pub(super) fn customer_hello(profile: &CallbackProfile) -> Vec<Name> {
+    sound(&profile.customer_prompt, &["welcome_callback"])
+}
+
+/// What a customer hears who has answered when there is nobody to talk to him.
+pub(super) fn to_customer(outcome: Outcome) -> Vec<Name> {
+    match outcome {
+        Outcome::AgentNoAnswer | Outcome::AgentDeclined | Outcome::AgentNoAccept | Outcome::AgentLeftEarly => {
+            vec!["customer_sorry".into()]
+        }
+        Outcome::NotConfirmed => vec!["goodbye".into()],
+        // He has not answered, has gone, or talks otherwise.
+        Outcome::Success
+        | Outcome::ShortTalk
+        | Outcome::NoAnswer
+        | Outcome::Busy
+        | Outcome::Rejected
+        | Outcome::InvalidNumber
+        | Outcome::NetworkError
+        | Outcome::CallerIdRefused
+        | Outcome::VoicemailAgent
+        | Outcome::CustomerLeftBeforeBridge
+        | Outcome::Blocked
+        | Outcome::SystemRestart
+        | Outcome::Superseded => Vec::new(),
+    }
 }
 
 /// What a waiting caller hears before a recorded conversation.

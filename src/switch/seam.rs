@@ -4,6 +4,7 @@ use super::{command, event};
 use crate::callback::task::{Attempt, Task};
 use crate::id::{CallRef, CommitRef, LookupRef, Name, RecordingId, ReplyTo, Shard, TaskId};
 use crate::media;
+use crate::number::Party;
 use crate::registrar::Binding;
 use crate::sip::flow::{Flow, Received};
 use crate::time::{DateTime, Utc};
@@ -97,6 +98,8 @@ pub enum Change {
     PutAgent(AgentRecord),
     /// A recording and its consent.
     PutRecording(Box<RecordingRecord>),
+    /// A customer wants no more callbacks.
+    PutDoNotCall(DoNotCall),
     /// What lies over the site's settings.
     PutSystem(SystemRecord),
 }
@@ -125,6 +128,17 @@ pub struct AgentRecord {
     /// Queues of which no calls are taken for now.
     #[serde(default)]
     pub not_ready_in: Vec<Name>,
+}
+
+/// A customer has said that this number is never to be called again (S4.5, security.md T33).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DoNotCall {
+    /// Which number.
+    pub number: Party,
+    /// When he said so.
+    pub at: DateTime<Utc>,
+    /// In a call for this callback.
+    pub task: TaskId,
 }
 
 /// A recording on disk.
@@ -235,6 +249,8 @@ pub struct Restored {
     pub recordings: Vec<RecordingRecord>,
     /// What lies over the settings.
     pub system: SystemRecord,
+    /// Numbers that are never called.
+    pub do_not_call: Vec<DoNotCall>,
 }
 
 /// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.

@@ -2,8 +2,9 @@
 
 use ringback::callback::task::{Attempt, Task};
 use ringback::id::{AttemptId, CommitRef, Name, RecordingId, TaskId};
+use ringback::number::Party;
 use ringback::registrar::Binding;
-use ringback::switch::{AgentRecord, Change, NotStored, RecordingRecord, Restored, SystemRecord};
+use ringback::switch::{AgentRecord, Change, DoNotCall, NotStored, RecordingRecord, Restored, SystemRecord};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub struct Disk {
     pub agents: BTreeMap<Name, AgentRecord>,
     pub recordings: BTreeMap<RecordingId, RecordingRecord>,
     pub system: SystemRecord,
+    pub do_not_call: BTreeMap<Party, DoNotCall>,
 }
 
 impl Disk {
@@ -46,6 +48,7 @@ impl Disk {
             agents: BTreeMap::new(),
             recordings: BTreeMap::new(),
             system: SystemRecord::default(),
+            do_not_call: BTreeMap::new(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Disk {
             Change::PutAgent(agent) => drop(self.agents.insert(agent.agent.clone(), agent)),
             Change::PutSystem(system) => self.system = system,
             Change::PutRecording(recording) => drop(self.recordings.insert(recording.id, *recording)),
+            Change::PutDoNotCall(said) => drop(self.do_not_call.insert(said.number.clone(), said)),
         }
     }
 
@@ -95,6 +99,7 @@ impl Disk {
             agents: self.agents.values().cloned().collect(),
             recordings: self.recordings.values().cloned().collect(),
             system: self.system.clone(),
+            do_not_call: self.do_not_call.values().cloned().collect(),
         }
     }
 }

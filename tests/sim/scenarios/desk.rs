@@ -73,6 +73,7 @@ fn a_callback_asked_for_by_command_is_kept_once() {
     world.register(&[ANNA]);
     let (agent, call) = world.called_back(alice);
     world.answer(TRUNK, call);
+    world.press(TRUNK, call, "1"); // Nobody knows that the number is hers: she is asked first.
     world.run_for(secs(8));
     world.hang_up(ANNA, agent);
     world.run_for(secs(2));

@@ -51,6 +51,7 @@ fn served(world: &mut World, phone: usize, customer: usize) {
     world.answer(phone, agent);
     let call = world.rings_at(customer, secs(20));
     world.answer(TRUNK, call);
+    world.press(TRUNK, call, "1"); // Who has typed the number of somebody else makes us ask him first.
     world.run_for(secs(10));
     world.hang_up(phone, agent);
     world.run_for(secs(2));

@@ -1,0 +1,195 @@
+//! The customer's side of an attempt: his phone rings, he answers, is perhaps asked whether he wants the call, and is
+//! joined with the agent.
+
+use super::super::durable::Pending;
+use super::super::outcome::Refusal;
+use super::super::ring::ELSEWHERE;
+use super::super::talk::{Purpose, Stage as TalkStage, Talk};
+use super::super::{Change, Consent, Switch, event, say};
+use super::{Coming, Stage};
+use crate::callback::ledger;
+use crate::callback::task::{Outcome, Task, TaskState};
+use crate::id::{CallRef, LegRef, Name};
+use crate::media::Play;
+use crate::time::Now;
+use bytes::Bytes;
+use std::time::Duration;
+
+impl Switch {
+    /// 18x from the customer's side: its own sound takes the place of our ringback.
+    pub(in crate::switch) fn attempt_progress(&mut self, now: Now, id: CallRef, leg: LegRef, sound: Option<&Bytes>) {
+        let Some(attempt) = self.attempting(id) else { return };
+        let Stage::CustomerRinging { agent, play, customers, .. } = &attempt.stage else { return };
+        let (agent, is_prompted, alone, task) = (*agent, play.is_some(), customers.len() == 1, attempt.task);
+        self.on_customer_leg(task, |leg| leg.ringing_at = leg.ringing_at.or(Some(now.utc)));
+        if let Some(sound) = sound.filter(|sound| alone && !sound.is_empty())
+            && self.settle_answer(leg, sound)
+        {
+            if let Some(Stage::CustomerRinging { early, .. }) = self.attempting(id).map(|attempt| &mut attempt.stage) {
+                *early = true;
+            }
+            if let Some(agent) = agent.filter(|_| !is_prompted) {
+                self.listen(leg, agent);
+            }
+        }
+    }
+
+    /// The customer has answered.
+    pub(in crate::switch) fn attempt_customer_answered(&mut self, now: Now, id: CallRef, leg: LegRef) {
+        let Some(attempt) = self.attempting(id) else { return };
+        let Stage::CustomerRinging { agent, customers, .. } = &mut attempt.stage else { return };
+        let (agent, task_id, others) = (*agent, attempt.task, std::mem::take(customers));
+        for other in others.into_iter().filter(|other| *other != leg) {
+            self.hang_up(now, other, Some(ELSEWHERE));
+        }
+        self.cancel_call_timers(id);
+        let answered = self.ua.dialog_record(leg);
+        self.on_customer_leg(task_id, |record| {
+            record.answered_at = Some(now.utc);
+            record.dialog = answered.or(record.dialog.take());
+        });
+        if let Some(attempt) = self.open_attempt(task_id).map(|attempt| attempt.clone()) {
+            // That he answered is known to the next life, should this one end in the middle.
+            self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Told);
+        }
+        let must_confirm = self.planner.get(task_id).is_some_and(|task| self.needs_confirmation(task));
+        if must_confirm {
+            let play = self.play(leg, Play::Clips { clips: say::confirm_call(), then: None });
+            self.set_stage(id, Stage::Asking { agent, customer: leg, play });
+        } else {
+            self.serve_customer(now, id, agent, leg);
+        }
+    }
+
+    /// Whether the customer presses a key before an agent is joined (security.md T33): when we do not know that the
+    /// number is his who asked for the call.
+    pub(in crate::switch) fn needs_confirmation(&self, task: &Task) -> bool {
+        let rule = task.rule.as_deref().and_then(|rule| self.settings.rule(rule));
+        ledger::needs_confirmation(self.policy.under(rule.and_then(|rule| rule.number_policy.as_deref())), task)
+    }
+
+    /// The customer is there and wants the call: greeting and notice first, then the two are joined. Called first, he
+    /// hears the greeting and music while the agent's phone rings.
+    pub(super) fn serve_customer(&mut self, now: Now, id: CallRef, agent: Option<LegRef>, customer: LegRef) {
+        let Some(profile) = self.loaded(id) else { return };
+        let Some(agent) = agent else {
+            let music = self.queue_of(id).map_or_else(|| say::HOLD.into(), say::hold);
+            self.play(customer, Play::Clips { clips: say::customer_hello(&profile), then: Some(music) });
+            // Whoever rings from here on has a customer who waits for him.
+            let Some(ring) = self.ring_agent_for(now, id, customer) else { return };
+            self.set_stage(id, Stage::Holds { customer, agent: Coming::Rings(ring) });
+            return;
+        };
+        self.talk(now, id, agent, customer, say::customer_greeting(&profile));
+    }
+
+    fn ring_agent_for(&mut self, now: Now, id: CallRef, customer: LegRef) -> Option<super::super::ring::Ring> {
+        // Held in a stage that knows him, whatever becomes of the agent's phones.
+        self.set_stage(id, Stage::Asking { agent: None, customer, play: None });
+        self.ring_agents(now, id)
+    }
+
+    /// The agent whom the customer has waited for is there.
+    pub(super) fn join_holder(&mut self, now: Now, id: CallRef, customer: LegRef, agent: LegRef) {
+        let Some(profile) = self.loaded(id) else { return };
+        self.cancel_call_timers(id);
+        self.hush(customer);
+        self.talk(now, id, agent, customer, say::notice_of(&profile));
+    }
+
+    fn talk(&mut self, now: Now, id: CallRef, agent: LegRef, customer: LegRef, first: Vec<Name>) {
+        let (Some(profile), Some(task)) = (self.loaded(id), self.calls.get(&id).and_then(|call| call.task)) else {
+            return;
+        };
+        self.advance(now, task, TaskState::Talking);
+        let (purpose, stage) = (Purpose::Callback, TalkStage::Notice(None));
+        let record = profile.record.then(|| Consent::by(&say::notice_of(&profile)));
+        let talk = Talk { a: agent, b: customer, purpose, stage, record, star: None };
+        self.begin_talk(now, id, talk, first);
+    }
+
+    /// The customer's phone has refused, or (`leg` unset) has rung as long as the profile says; or he has hung up
+    /// before he was joined.
+    pub(in crate::switch) fn attempt_customer_refused(
+        &mut self,
+        now: Now,
+        id: CallRef,
+        leg: Option<LegRef>,
+        refusal: Refusal,
+    ) {
+        let Some(attempt) = self.attempting(id) else { return };
+        match &mut attempt.stage {
+            Stage::CustomerRinging { customers, status, .. } => {
+                if let Some(leg) = leg {
+                    customers.retain(|other| *other != leg);
+                    *status = refusal.status;
+                    if !customers.is_empty() {
+                        return;
+                    }
+                }
+            }
+            Stage::Asking { .. } => {
+                self.finish_attempt(now, id, Outcome::NotConfirmed, Duration::ZERO);
+                return;
+            }
+            Stage::Holds { .. } => {
+                self.finish_attempt(now, id, Outcome::CustomerLeftBeforeBridge, Duration::ZERO);
+                return;
+            }
+            Stage::Reserving | Stage::AgentRinging(_) | Stage::Dialling { .. } | Stage::Telling { .. } => return,
+        }
+        let task = attempt.task;
+        self.on_customer_leg(task, |leg| leg.sip_status = Some(refusal.status));
+        if !self.try_next_way(now, id, refusal.outcome()) {
+            self.finish_attempt(now, id, refusal.outcome(), Duration::ZERO);
+        }
+    }
+
+    /// The ring time of the customer is over. A trunk that has not even said that it rings has failed us: nobody had a
+    /// chance to answer.
+    pub(in crate::switch) fn attempt_rung_out(&mut self, now: Now, id: CallRef) {
+        let Some(task) = self.attempting(id).map(|attempt| attempt.task) else { return };
+        let record = self.open_attempt(task).and_then(|attempt| attempt.customer_leg.as_ref());
+        let has_rung = record.is_none_or(|leg| leg.ringing_at.is_some());
+        self.attempt_customer_refused(now, id, None, Refusal { status: 408, local: !has_rung });
+    }
+
+    /// Agent and customer are joined: the promise's wait is over.
+    pub(in crate::switch) fn attempt_joined(&mut self, now: Now, id: CallRef) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (agent, queue) = (call.agent.clone(), call.queue.clone());
+        let wait = call.task.and_then(|task| self.planner.get(task)).map_or(0, |task| {
+            u64::try_from(now.utc.signed_duration_since(task.virtual_start).num_seconds()).unwrap_or(0)
+        });
+        if let Some(pace) = queue.and_then(|queue| self.paces.get_mut(&queue)) {
+            pace.served(now.tick);
+        }
+        if let Some(agent) = agent {
+            self.publish(event::Event::CallAnswered { call: id, agent, wait_secs: wait });
+        }
+    }
+
+    /// The conversation (or the greeting before it) is over: success is a matter of talk time (C7), and of what the
+    /// agent says about it (S4.15).
+    pub(in crate::switch) fn attempt_talk_over(
+        &mut self,
+        now: Now,
+        id: CallRef,
+        talked: Duration,
+        joined: bool,
+        by_agent: bool,
+    ) {
+        let Some(task) = self.calls.get(&id).and_then(|call| call.task) else { return };
+        let least = self.loaded(id).map_or(Duration::ZERO, |profile| profile.success_min_talk);
+        let outcome = match (joined, by_agent) {
+            _ if self.has_asked(id) => Outcome::VoicemailAgent,
+            // Zero asks for no more than the answer (S2.20).
+            (_, _) if least.is_zero() => Outcome::Success,
+            (true, _) if talked > least => Outcome::Success,
+            (true, _) => Outcome::ShortTalk,
+            (false, true) => Outcome::AgentLeftEarly,
+            (false, false) => Outcome::CustomerLeftBeforeBridge,
+        };
+        self.conclude(now, id, task, outcome, talked);
+    }
+}

@@ -1,0 +1,146 @@
+//! Keys of an attempt: the agent takes the call with one (S4.7) and asks for another try with another (S4.6); the
+//! customer says whether he wants it (security.md T33).
+
+use super::super::call::Story;
+use super::super::durable::Pending;
+use super::super::talk::{Purpose, Talk};
+use super::super::{CallTimer, Change, DoNotCall, Switch, Timer};
+use super::{Accept, Coming, DECLINED, Stage};
+use crate::callback::task::{CloseReason, Outcome};
+use crate::id::{CallRef, LegRef, TaskId};
+use crate::settings::AgentAccept;
+use crate::time::Now;
+use std::time::Duration;
+
+/// So long after the question the customer may answer it.
+const ANSWER: Duration = Duration::from_secs(10);
+/// "Yes, connect me."
+const YES: char = '1';
+/// "Never again."
+const NEVER: char = '2';
+
+impl Switch {
+    /// A key of the agent, before the two talk.
+    pub(in crate::switch) fn attempt_agent_key(&mut self, now: Now, id: CallRef, digit: char) {
+        let Some(profile) = self.loaded(id) else { return };
+        let Some(attempt) = self.attempting(id) else { return };
+        let accepts = matches!(profile.agent_accept, AgentAccept::Key { key, .. } if key == digit);
+        match &mut attempt.stage {
+            Stage::Dialling { agent, play, accept: accept @ Accept::Awaited, .. } if accepts => {
+                *accept = Accept::Given;
+                let heard = agent.filter(|_| play.take().is_some());
+                self.timers.cancel(&Timer::Call(id, CallTimer::Key));
+                if let Some(agent) = heard {
+                    self.hush(agent); // He need not be told any more.
+                }
+                self.dial_when_ready(now, id);
+            }
+            Stage::Holds { customer, agent: Coming::Accepts { agent, .. } } if accepts => {
+                let (customer, agent) = (*customer, *agent);
+                self.hush(agent);
+                self.join_holder(now, id, customer, agent);
+            }
+            // C10: the customer has been dialled, however that came about.
+            Stage::CustomerRinging { .. } | Stage::Asking { .. } | Stage::Telling { .. } => {
+                self.asks_again(now, id, digit);
+            }
+            Stage::Reserving | Stage::AgentRinging(_) | Stage::Dialling { .. } | Stage::Holds { .. } => {}
+        }
+    }
+
+    /// A key of one who talks: the agent of a callback may ask for another try; everything else is for the other one.
+    pub(in crate::switch) fn talk_key(&mut self, now: Now, id: CallRef, leg: LegRef, digit: char) {
+        if let Some(Story::Talking(Talk { a, purpose: Purpose::Callback, .. })) =
+            self.calls.get(&id).map(|call| &call.story)
+            && *a == leg
+        {
+            self.asks_again(now, id, digit);
+        }
+    }
+
+    /// The agent presses the reschedule key: remembered until his leg ends (S4.9). Twice is once.
+    fn asks_again(&mut self, now: Now, id: CallRef, digit: char) {
+        let Some(loaded) = self.calls.get_mut(&id).and_then(|call| call.loaded.as_mut()) else { return };
+        let is_it = loaded.profile.agent_reschedule.is_some_and(|again| again.key == digit);
+        if is_it && !std::mem::replace(&mut loaded.asked, true) {
+            self.note(now, id, "the agent asks for another try");
+        }
+    }
+
+    /// Whether the agent has asked for another try.
+    pub(super) fn has_asked(&self, id: CallRef) -> bool {
+        self.calls.get(&id).and_then(|call| call.loaded.as_ref()).is_some_and(|loaded| loaded.asked)
+    }
+
+    /// The agent has heard what he is asked; from now on he has so long to press the key (S4.8).
+    pub(super) fn await_accept(&mut self, now: Now, id: CallRef) {
+        let Some(profile) = self.loaded(id) else { return };
+        let AgentAccept::Key { within, .. } = profile.agent_accept else { return };
+        let is_awaited = self.attempting(id).is_some_and(|attempt| {
+            matches!(
+                attempt.stage,
+                Stage::Dialling { accept: Accept::Awaited, .. } | Stage::Holds { agent: Coming::Accepts { .. }, .. }
+            )
+        });
+        if is_awaited {
+            self.timers.set(Timer::Call(id, CallTimer::Key), now.tick + within);
+        }
+    }
+
+    /// A key of the customer, before the two talk.
+    pub(in crate::switch) fn attempt_customer_key(&mut self, now: Now, id: CallRef, digit: char) {
+        let Some(attempt) = self.attempting(id) else { return };
+        let Stage::Asking { agent, customer, .. } = &attempt.stage else { return };
+        let (agent, customer, task) = (*agent, *customer, attempt.task);
+        match digit {
+            YES => {
+                self.timers.cancel(&Timer::Call(id, CallTimer::Key));
+                self.hush(customer);
+                self.serve_customer(now, id, agent, customer);
+            }
+            NEVER => {
+                self.never_again(now, task);
+                self.finish_attempt(now, id, Outcome::NotConfirmed, Duration::ZERO);
+                self.cancel_task(now, task, CloseReason::Dnc, Pending::Told);
+            }
+            _ => {} // Anything else is no answer.
+        }
+    }
+
+    /// The question has been asked; from now on the customer has so long to answer.
+    pub(super) fn await_answer(&mut self, now: Now, id: CallRef) {
+        self.timers.set(Timer::Call(id, CallTimer::Key), now.tick + ANSWER);
+    }
+
+    /// No key came in time.
+    pub(in crate::switch) fn attempt_key_missing(&mut self, now: Now, id: CallRef) {
+        let Some(attempt) = self.attempting(id) else { return };
+        let agent = attempt.agents.first().cloned();
+        match &attempt.stage {
+            Stage::Dialling { .. } | Stage::Holds { .. } => {
+                // Perhaps it was the agent's voicemail: it counts like a phone that nobody picks up.
+                if let Some(agent) = agent {
+                    self.agent_let_ring(now, &agent);
+                    self.pass_over(id, &agent, now.tick + DECLINED);
+                }
+                self.finish_attempt(now, id, Outcome::AgentNoAccept, Duration::ZERO);
+            }
+            Stage::Asking { .. } => self.finish_attempt(now, id, Outcome::NotConfirmed, Duration::ZERO),
+            Stage::Reserving | Stage::AgentRinging(_) | Stage::CustomerRinging { .. } | Stage::Telling { .. } => {}
+        }
+    }
+
+    /// The customer wants no more callbacks: known from here on, and to every later life.
+    pub(super) fn never_again(&mut self, now: Now, task: TaskId) {
+        let Some(number) = self.planner.get(task).map(|task| task.number.clone()) else { return };
+        let said = DoNotCall { number, at: now.utc, task };
+        self.commit(vec![Change::PutDoNotCall(said.clone())], Pending::Told);
+        self.remember_never(said);
+    }
+
+    /// What a customer has said once holds.
+    pub(in crate::switch) fn remember_never(&mut self, said: DoNotCall) {
+        self.policy.never_again(&said.number);
+        self.do_not_call.insert(said.number.clone(), said);
+    }
+}

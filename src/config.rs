@@ -15,6 +15,7 @@ mod check;
 pub mod embedded;
 pub mod host;
 mod hours;
+pub mod preset;
 mod read;
 mod reference;
 mod report;

@@ -306,7 +306,8 @@ fn profile(profile: &Object, report: &mut Report) {
         let message = "callback_profile.destination: missed_by is not honoured yet; \"same\" is used";
         report.warn(profile.at("destination"), message);
     }
-    if profile.text("caller_id_mode") == Some("fixed") && !profile.values.contains_key("caller_id") {
+    let fixed = profile.text("caller_id_mode") == Some("fixed") && profile.given("caller_id_mode");
+    if fixed && !profile.values.contains_key("caller_id") {
         let message = "callback_profile.caller_id_mode is \"fixed\" and caller_id is not set";
         report.error(profile.at("caller_id_mode"), message);
     }

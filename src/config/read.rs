@@ -1,8 +1,9 @@
 //! From TOML to objects whose every field is of its kind and within its limits. Nothing here knows what a field
 //! means; that is `check.rs` and `build.rs`.
 
+use super::preset::{self, Preset};
 use super::report::{Report, quote, start, suggestion};
-use super::schema::{Absent, Field, Honoured, Keys, Kind, NONE, Table};
+use super::schema::{Absent, Field, Honoured, Keys, Kind, NONE, Table, find_field};
 use super::tables::TABLES;
 use super::value::{self, Value, wanted};
 use crate::limits;
@@ -152,7 +153,15 @@ fn read_table(table: &'static Table, at: usize, value: &Spanned<DeValue<'_>>, re
     }
 }
 
-/// Reads the fields of a table named `place`; defaults come in, unknown keys and missing fields are told.
+/// The preset that a table of the file names.
+fn preset_of(fields: &'static [Field], table: &DeTable<'_>) -> Option<&'static Preset> {
+    match table.get("preset").map(Spanned::get_ref) {
+        Some(DeValue::String(name)) if find_field(fields, "preset").is_some() => preset::find(name),
+        Some(_) | None => None, // none, or a wrong one, which is told like every wrong value
+    }
+}
+
+/// Reads the fields of a table named `place`; presets and defaults come in, unknown keys and missing fields are told.
 pub(super) fn read_fields(
     place: &str,
     fields: &'static [Field],
@@ -160,6 +169,7 @@ pub(super) fn read_fields(
     at: usize,
     report: &mut Report,
 ) -> Object {
+    let preset = preset_of(fields, table);
     let mut object = Object { at, values: BTreeMap::new() };
     for (key, item) in table {
         let name: &str = key.get_ref();
@@ -171,15 +181,29 @@ pub(super) fn read_fields(
         let path = format!("{place}.{name}");
         let at = start(&item.span());
         // A value that is wrong has been told; it counts as absent, so that the rest of the file is still checked.
-        let Some(value) = read_field(&path, field, item, report) else {
+        let Some(mut value) = read_field(&path, field, item, report) else {
             object.values.insert(field.name, Read { value: Value::Wrong, at, given: true });
             continue;
         };
+        if let Some(complaint) = preset.and_then(|preset| preset.complaint(place, name, &value)) {
+            report.error(at, format!("{path} {complaint}"));
+            value = Value::Wrong;
+        }
         warn_unless_honoured(&path, field, &value, start(&key.span()), report);
         object.values.insert(field.name, Read { value, at, given: true });
     }
     for field in fields {
         if object.values.contains_key(field.name) {
+            continue;
+        }
+        if let Some(preset) = preset
+            && let Some(item) = preset.value(place, field.name)
+        {
+            let value = forget_places(read_own(field, item));
+            let at = object.at("preset");
+            let path = format!("{place}.{} of preset {}", field.name, quote(preset.name));
+            warn_unless_honoured(&path, field, &value, at, report);
+            object.values.insert(field.name, Read { value, at, given: false });
             continue;
         }
         match field.absent {
@@ -231,10 +255,14 @@ fn same(a: &Value, b: &Value) -> bool {
 /// A value of the schema itself.
 fn literal(field: &Field, text: &str) -> Value {
     let item = DeValue::parse(text).expect("the schema's values are TOML, which the tests read one by one");
+    forget_places(read_own(field, &item))
+}
+
+/// A value that ships with us.
+fn read_own(field: &Field, item: &Spanned<DeValue<'_>>) -> Value {
     let mut none = Report::default();
-    let value = read_field(field.name, field, &item, &mut none);
-    let value = value.expect("the schema's values keep the schema's limits, which the tests read one by one");
-    forget_places(value)
+    let value = read_field(field.name, field, item, &mut none);
+    value.expect("values of schema and presets keep the schema's limits, which the tests read one by one")
 }
 
 fn forget_places(value: Value) -> Value {
@@ -242,11 +270,19 @@ fn forget_places(value: Value) -> Value {
         Value::List(list) => {
             Value::List(list.into_iter().map(|r| Read { value: forget_places(r.value), at: 0, given: false }).collect())
         }
+        Value::Object(object) => Value::Object(Object {
+            at: 0,
+            values: object
+                .values
+                .into_iter()
+                .map(|(name, read)| (name, Read { value: forget_places(read.value), at: 0, given: false }))
+                .collect(),
+        }),
         other => other,
     }
 }
 
-fn read_field(path: &str, field: &Field, item: &Spanned<DeValue<'_>>, report: &mut Report) -> Option<Value> {
+pub(super) fn read_field(path: &str, field: &Field, item: &Spanned<DeValue<'_>>, report: &mut Report) -> Option<Value> {
     let is_none = matches!(item.get_ref(), DeValue::String(text) if text == "none");
     if is_none && (field.or_none || field.absent == Absent::Default(NONE)) {
         return Some(Value::None);

@@ -11,6 +11,8 @@ use Kind::{
 const KEYS: &str = "0123456789*#";
 /// A name of ours.
 const NAME: Kind = Text(1, 64);
+/// The field of tables that presets say something of.
+const PRESET: Field = optional("preset", OneOf(super::preset::NAMES), "A product whose defaults and limits hold here.");
 /// One year, the longest duration where the model names none.
 const YEAR: u64 = 365 * 86_400;
 
@@ -194,6 +196,7 @@ const STRATEGIES: &[&str] = &[
 
 const QUEUE: &[Field] = &[
     required("name", NAME, "Its name."),
+    PRESET,
     required("number", Digits(3, 64), "What phones dial."),
     field("strategy", OneOf(STRATEGIES), "\"longest_idle\"", "How agents are picked.").only(&["\"longest_idle\""]),
     field("ring_secs", Secs(5, 120), "20", "How long one agent rings."),
@@ -310,6 +313,7 @@ const LEGAL_WINDOW: &[Field] = &[
 
 const CALLBACK_PROFILE: &[Field] = &[
     required("name", NAME, "Its name."),
+    PRESET,
     field("enabled", Bool, "true", "Off: nothing is dialled, and tasks say why."),
     field("first_party", OneOf(&["agent", "customer"]), "\"agent\"", "Who is called first.").only(&["\"agent\""]),
     field("destination", ServedBy, "\"same\"", "Who serves: same, `queue:NAME`, `agent:NAME`, missed_by."),
@@ -394,6 +398,7 @@ const PROMPTS: &[Field] = &[
 
 const CALLBACK_RULE: &[Field] = &[
     required("name", NAME, "Its name."),
+    PRESET,
     field("enabled", Bool, "true", "Off: offers nothing, and its open callbacks are cancelled."),
     field("accept", Bool, "true", "Takes new requests."),
     field("process", Bool, "true", "Dials."),
@@ -463,6 +468,7 @@ const DENY_TYPES: &[&str] = &["premium", "shared_cost", "satellite", "voicemail_
 
 const NUMBER_POLICY: &[Field] = &[
     required("name", NAME, "Its name."),
+    PRESET,
     field("countries", List(&Country, 0, 300), "[]", "Only these; empty: the site's own."),
     field(
         "deny_types",

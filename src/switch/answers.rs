@@ -191,6 +191,9 @@ impl Switch {
         task.data = new.data;
         task.number_origin = NumberOrigin::Given;
         task.idempotency_key = new.idempotency_key;
+        if let Err(other) = self.may_promise(&task) {
+            return Err(Refused::Conflict { detail: format!("this number has a callback already: {other}") });
+        }
         let older = self.merge(&mut task);
         let change = Change::PutTask(Box::new(task.clone()));
         self.commit(vec![change], Pending::Reply { to, task: Box::new(task), is_new: true, older });

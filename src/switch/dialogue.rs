@@ -191,6 +191,7 @@ impl Switch {
             }
             Step::Promise => (say::promise(rule), false),
             Step::Apologise => (say::apology(rule), true),
+            Step::Already => (vec!["pending_kept".into(), "back_to_hold".into()], true),
         };
         Some(words)
     }

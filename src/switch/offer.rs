@@ -50,6 +50,8 @@ pub(super) enum Step {
     Promise,
     /// Not stored: apologise, and back to hold.
     Apologise,
+    /// Not taken, for there is a promise already: say that it stands, and back to hold.
+    Already,
 }
 
 impl Step {
@@ -66,6 +68,7 @@ impl Step {
             Step::Store(_) => Some("stores the promise"),
             Step::Promise => Some("stored: says that we will call back"),
             Step::Apologise => Some("not stored: apologises"),
+            Step::Already => Some("a callback is promised already"),
         }
     }
 }
@@ -267,6 +270,12 @@ impl Offer {
                 Step::Nothing
             }
         }
+    }
+
+    /// The wish is not taken: the customer has a promise already.
+    pub(super) fn already(&mut self) -> Step {
+        *self = Offer::Closed;
+        Step::Already
     }
 
     /// The disk has answered.

@@ -189,6 +189,10 @@ impl Switch {
         let (queue, ticket) = (waiting.queue.clone(), waiting.ticket);
         task.number = wish.party;
         task.number_raw = wish.raw;
+        if self.may_promise(&task).is_err() {
+            self.promised_already(now, id);
+            return;
+        }
         self.settle_origin(now, id, &mut task);
         let older = self.merge(&mut task);
         self.keep_standing(id);

@@ -13,8 +13,11 @@ use crate::limits;
 use crate::number::Party;
 use crate::queue::line::{Joining, Kind as EntryKind};
 use crate::route;
-use crate::settings::{CallbackProfile, ServedBy, Settings};
+use crate::settings::{CallbackProfile, Dedupe, DedupeScope, ServedBy, Settings};
 use crate::time::{DateTime, Now, Utc};
+
+/// Open callbacks of one number, where no policy says otherwise (model.md, number_policy).
+const PENDING_PER_NUMBER: usize = 1;
 
 /// A promise on its way to the disk.
 #[derive(Debug)]
@@ -71,6 +74,10 @@ impl Switch {
         });
         task.origin_call = Some(id);
         task.requested_by = task.ani.clone();
+        if self.may_promise(&task).is_err() {
+            self.promised_already(now, id);
+            return;
+        }
         self.settle_origin(now, id, &mut task);
         let older = self.merge(&mut task);
         self.keep_standing(id);
@@ -82,6 +89,14 @@ impl Switch {
             return;
         }
         self.commit(vec![change], Pending::Promise(Box::new(promise)));
+    }
+
+    /// A second request that is not taken: the caller hears that the first one stands, and waits on.
+    pub(super) fn promised_already(&mut self, now: Now, id: CallRef) {
+        let Some(waiting) = self.waiting_mut(id) else { return };
+        let step = waiting.offer.already();
+        self.keep_standing(id);
+        self.take_step(now, id, step);
     }
 
     /// Says how the number of a task is known; one that was typed is counted to who has typed it.
@@ -106,20 +121,59 @@ impl Switch {
         }
     }
 
-    /// One open task per number and queue (model.md, dedupe): the new one takes the earliest place. The older ones are
-    /// closed once it holds, not in its own commit: a caller who hears the apology keeps what was promised before, and
-    /// nothing that was final opens again. A crash in between leaves both, and the next life merges them. An attempt
-    /// under way is left as it is.
+    /// Whether a customer may be promised this beside what he was promised before (model.md, dedupe and
+    /// `pending_per_number`); else the task that stands in the way. An attempt under way is being kept, not pending.
+    pub(super) fn may_promise(&self, task: &Task) -> Result<(), TaskId> {
+        let (dedupe, scope) = self.dedupe_of(task);
+        let others: Vec<&Task> = self.planner.of_number(&task.number).filter(|other| other.id != task.id).collect();
+        let mut alike = others.iter().filter(|other| is_alike(scope, task, other));
+        let most = match (&task.number, self.settings.policy_of_rule(task.rule.as_deref())) {
+            (Party::Extension(_), _) => usize::MAX,
+            (Party::Number(_), Some(policy)) => policy.pending_per_number as usize,
+            (Party::Number(_), None) => PENDING_PER_NUMBER,
+        };
+        let left: Vec<&&Task> = match dedupe {
+            Dedupe::Reject => match alike.next() {
+                Some(first) => return Err(first.id),
+                None => others.iter().collect(),
+            },
+            Dedupe::Merge => others.iter().filter(|other| !is_alike(scope, task, other)).collect(),
+            Dedupe::Allow => others.iter().collect(),
+        };
+        let mut pending = left.into_iter().filter(|other| !other.state.is_live());
+        let first = pending.next().map(|other| other.id);
+        match first {
+            Some(first) if 1 + pending.count() >= most => Err(first),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// One open task per number and queue, unless its rule says otherwise (model.md, dedupe): the new one takes the
+    /// earliest place. The older ones are closed once it holds, not in its own commit: a caller who hears the apology
+    /// keeps what was promised before, and nothing that was final opens again. A crash in between leaves both, and the
+    /// next life merges them. An attempt under way is left as it is.
     pub(super) fn merge(&self, task: &mut Task) -> Vec<TaskId> {
+        let (dedupe, scope) = self.dedupe_of(task);
+        if dedupe != Dedupe::Merge {
+            return Vec::new();
+        }
         let older = self.planner.of_number(&task.number);
-        let older = older.filter(|older| older.id != task.id && older.queue == task.queue && !older.state.is_live());
-        let mut merged = Vec::new();
-        for older in older {
+        let older: Vec<&Task> = older
+            .filter(|older| older.id != task.id && is_alike(scope, task, older) && !older.state.is_live())
+            .collect();
+        for older in &older {
             task.virtual_start = task.virtual_start.min(older.virtual_start);
             task.priority = task.priority.min(older.priority);
-            merged.push(older.id);
         }
-        merged
+        older.into_iter().map(|older| older.id).collect()
+    }
+
+    /// What the task's rule says of a second request; without a rule, the model's default.
+    fn dedupe_of(&self, task: &Task) -> (Dedupe, DedupeScope) {
+        task.rule
+            .as_deref()
+            .and_then(|rule| self.settings.rule(rule))
+            .map_or((Dedupe::Merge, DedupeScope::NumberQueue), |rule| (rule.dedupe, rule.dedupe_scope))
     }
 
     /// The new task holds: the older ones make room. One whose attempt has begun meanwhile goes on.
@@ -394,5 +448,13 @@ impl Switch {
                 }
             }
         }
+    }
+}
+
+/// Whether two tasks of one number are one request made twice.
+fn is_alike(scope: DedupeScope, one: &Task, other: &Task) -> bool {
+    match scope {
+        DedupeScope::Number => true,
+        DedupeScope::NumberQueue => one.queue == other.queue,
     }
 }

@@ -12,6 +12,7 @@ mod offer;
 mod races;
 mod recording;
 mod registration;
+mod request;
 mod restart;
 mod sounds;
 mod traps;

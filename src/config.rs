@@ -26,6 +26,7 @@ mod value;
 
 use crate::limits;
 use crate::settings::{Settings, ShellSettings, Tz};
+use crate::zone::Zones;
 pub use reference::reference;
 use report::Report;
 pub use report::{Place, Problem, Severity};
@@ -57,6 +58,10 @@ pub trait Files {
     fn resolve(&self, path: &Path) -> PathBuf;
     /// The zone in force where the file names none.
     fn host_zone(&self) -> Tz;
+    /// The newest tables of time zones there are.
+    fn zones(&self) -> Zones {
+        Zones::bundled()
+    }
 }
 
 /// Files on the disk, relative to the directory of the configuration.
@@ -88,6 +93,10 @@ impl Files for Disk {
 
     fn host_zone(&self) -> Tz {
         self.zone
+    }
+
+    fn zones(&self) -> Zones {
+        host::zones()
     }
 }
 

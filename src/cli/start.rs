@@ -50,12 +50,15 @@ pub fn text(started: &Started<'_>) -> String {
            API                 http://{}/api/v1 (token in {})\n  \
            configuration       {config}\n  \
            data                {data}\n  \
-           media ports         {}-{} (UDP)\n",
+           media ports         {}-{} (UDP)\n  \
+           time zones          tz database {} ({})\n",
         env!("CARGO_PKG_VERSION"),
         started.http,
         token.display(),
         ports.start(),
         ports.end(),
+        settings.zones.version(),
+        settings.zones.origin(),
     );
     if let Some(secrets) = started.new_secrets {
         out.push_str("\nPasswords of the phones, made now and shown this once:\n\n");
@@ -150,6 +153,7 @@ mod tests {
             "http://127.0.0.1:8080/api/v1",
             "ringback-data/admin.token",
             "20000-20999",
+            "tz database 20",
             "*46",
             "call 5000, press 1 and #",
             secrets.of("1001").unwrap(),

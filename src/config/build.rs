@@ -13,7 +13,6 @@ use super::read::{Object, Objects};
 use super::value::{Target, Value};
 use crate::id::Name;
 use crate::settings::{self, *};
-use crate::zone::Zones;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -133,7 +132,7 @@ pub(super) fn build(objects: &Objects, files: &dyn Files) -> (Settings, ShellSet
         ivrs: objects["ivr"].iter().map(|object| builder.ivr(object)).collect(),
         number_lists: objects["number_list"].iter().map(numbers::entry).collect(),
         number_policies: objects["number_policy"].iter().map(numbers::policy).collect(),
-        zones: Zones::bundled(),
+        zones: files.zones(),
     };
     let shell = ShellSettings {
         sip_udp: server.socket("sip_udp"),

@@ -146,6 +146,7 @@ fn answer(command: &Command) -> Reply {
             breaker: None,
             frozen: false,
             resting_rules: Vec::new(),
+            time_zones: String::new(),
         }),
         Command::Gauges => {
             Reply::Gauges(Box::new(Gauges { queues: vec![("support".into(), 3, 60)], ..Gauges::default() }))

@@ -34,7 +34,8 @@ pub(super) fn check(objects: &Objects, settings: &Settings, report: &mut Report)
             {
                 let (own, theirs, queue) = (quote(own), quote(theirs), quote(&queue.name));
                 let message = format!(
-                    "callback_profile.schedule {own} and the schedule {theirs} of the queue {queue} have no time in common"
+                    "callback_profile.schedule {own} and the schedule {theirs} of the queue {queue} have no time in \
+                     common"
                 );
                 report.warn(object.at("schedule"), message);
             }

@@ -15,7 +15,7 @@ use crate::callback::rule;
 use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
 use crate::id::{Name, ReplyTo, TaskId};
 use crate::limits;
-use crate::number::Party;
+use crate::number::{Party, zones};
 use crate::queue::line::Kind as EntryKind;
 use crate::settings::Member;
 use crate::time::Now;
@@ -349,6 +349,7 @@ impl Switch {
             held_by,
             next_at: self.planner.next_at(&self.settings, task, now.utc),
             position,
+            zones: zones::of(&task.number).iter().map(|tz| tz.name()).collect(),
             task: task.clone(),
         }
     }
@@ -514,6 +515,7 @@ impl Switch {
             breaker,
             frozen: self.settings.system.frozen,
             resting_rules: self.system.resting.iter().cloned().collect(),
+            time_zones: format!("{} ({})", self.settings.zones.version(), self.settings.zones.origin()),
         }
     }
 

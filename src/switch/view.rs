@@ -28,6 +28,8 @@ pub struct Callback {
     pub next_at: Option<DateTime<Utc>>,
     /// Its place among everybody who waits in its queue, from 1.
     pub position: Option<usize>,
+    /// The time zones in which the number may be, by its prefix.
+    pub zones: Vec<&'static str>,
 }
 
 /// A queue.
@@ -193,6 +195,8 @@ pub struct Status {
     pub frozen: bool,
     /// Rules that a freeze has disabled; each is to be activated by hand.
     pub resting_rules: Vec<Name>,
+    /// The tz database in force: `2026e (built in)`.
+    pub time_zones: String,
 }
 
 /// Numbers for `/metrics`.

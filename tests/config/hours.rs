@@ -133,12 +133,14 @@ tz_default = "Pacific/Honolulu"
     assert_eq!(
         hours,
         [
-            "ringback.toml:2:1: warning: schedule \"nothing\" never opens: it has no weekly hours and no exception with any",
-            "ringback.toml:32:1: warning: callback_profile.tz_mode is \"default_only\" and there is no tz_default: whatever \
-             legal_window holds for is blocked",
+            "ringback.toml:2:1: warning: schedule \"nothing\" never opens: it has no weekly hours and no \
+             exception with any",
+            "ringback.toml:32:1: warning: callback_profile.tz_mode is \"default_only\" and there is no tz_default: \
+             whatever legal_window holds for is blocked",
             "ringback.toml:34:12: warning: callback_profile.schedule \"day\" and the schedule \"weekend\" of the queue \
              \"support\" have no time in common",
-            "ringback.toml:37:1: warning: callback_profile.schedule and legal_window in Pacific/Honolulu have no time in common",
+            "ringback.toml:37:1: warning: callback_profile.schedule and legal_window in Pacific/Honolulu have no \
+             time in common",
         ]
     );
 }

@@ -320,6 +320,7 @@ mod tests {
             held_by: None,
             next_at: None,
             position: None,
+            zones: Vec::new(),
         }
     }
 

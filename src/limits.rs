@@ -74,6 +74,8 @@ pub const QUEUE_ENTRIES: usize = 10_000;
 pub const RUNG_AT_ONCE: usize = 50;
 /// Places of callers who have dropped and may come back to them; beyond it the oldest is forgotten.
 pub const LEFT_PLACES: usize = 10_000;
+/// Customers whose last agent is remembered (`sticky_days`); beyond it who was served longest ago is forgotten.
+pub const KNOWN_CUSTOMERS: usize = 100_000;
 /// Open callback tasks; beyond it the caller hears the apology and keeps the place.
 pub const OPEN_TASKS: usize = 1_000_000;
 /// INVITEs to the customer in one attempt, by other trunks and with other caller IDs; beyond it the attempt has failed.

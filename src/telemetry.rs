@@ -4,7 +4,7 @@
 //! digits. Counters are the process's; the gauges of `/metrics` are asked of the switch when somebody looks.
 
 use crate::switch::event::Event;
-use crate::switch::view::Gauges;
+use crate::switch::view::{Gauges, ServiceLevel};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -295,6 +295,18 @@ fn write_gauges(out: &mut Exposition, gauges: &Gauges) {
     out.head("ringback_queue_longest_wait_seconds", "gauge", "Longest wait of a live caller.");
     for (queue, _, secs) in &gauges.queues {
         out.row("ringback_queue_longest_wait_seconds", &[("queue", queue)], secs);
+    }
+    type Count = fn(&ServiceLevel) -> u64;
+    let counts: [(&str, &str, Count); 3] = [
+        ("ringback_queue_answered_total", "Callers answered by an agent.", |level| level.answered),
+        ("ringback_queue_answered_in_time_total", "Callers answered within the service level.", |level| level.in_time),
+        ("ringback_queue_abandoned_total", "Callers who were gone before.", |level| level.abandoned),
+    ];
+    for (name, help, count) in counts {
+        out.head(name, "counter", help);
+        for (queue, level) in &gauges.levels {
+            out.row(name, &[("queue", queue)], count(level));
+        }
     }
     out.head("ringback_agents", "gauge", "Agents by queue and state.");
     for (queue, state, agents) in &gauges.agents {

@@ -302,10 +302,6 @@ fn profile(profile: &Object, report: &mut Report) {
         );
         report.warn(profile.at("ring_timeout_secs"), message);
     }
-    if let Some(Value::ServedBy(Server::MissedBy)) = profile.get("destination").map(|read| &read.value) {
-        let message = "callback_profile.destination: missed_by is not honoured yet; \"same\" is used";
-        report.warn(profile.at("destination"), message);
-    }
     let fixed = profile.text("caller_id_mode") == Some("fixed") && profile.given("caller_id_mode");
     if fixed && !profile.values.contains_key("caller_id") {
         let message = "callback_profile.caller_id_mode is \"fixed\" and caller_id is not set";

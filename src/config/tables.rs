@@ -160,9 +160,8 @@ const AGENT: &[Field] = &[
     field("auto_ready", Bool, "true", "Ready as soon as the phone registers."),
     field("max_no_answer", Integer(0, 20), "3", "Paused after so many unanswered calls; 0: never."),
     field("decline_cooldown_secs", Secs(0, 3600), "60", "Not rung again this long after a decline."),
-    field("skills", Map(Keys::Names, &Integer(1, 10)), "{}", "Skill and level.").only(&["{}"]),
-    field("answer_mode", OneOf(&["normal", "auto_answer"]), "\"normal\"", "How the phone is asked to answer.")
-        .only(&["\"normal\""]),
+    field("skills", Map(Keys::Names, &Integer(1, 10)), "{}", "Skill and level."),
+    field("answer_mode", OneOf(&["normal", "auto_answer"]), "\"normal\"", "How the phone is asked to answer."),
     field("contact", OneOf(&["registered", "external"]), "\"registered\"", "Where the agent is rung.")
         .only(&["\"registered\""]),
 ];
@@ -172,9 +171,13 @@ const GROUP: &[Field] =
 
 const MEMBER: &[Field] = &[
     required("agent", Ref("agent"), "Who."),
-    field("tier", Integer(1, 100), "1", "Lower tiers are rung first.").only(&["1"]),
-    field("level", Integer(1, 10), "1", "Skill level.").only(&["1"]),
-    optional("skill", Text(1, 64), "Skill needed.").not_yet(),
+    field("tier", Integer(1, 100), "1", "Lower tiers are rung first."),
+    field("level", Integer(1, 10), "1", "Skill level."),
+    optional(
+        "skill",
+        Text(1, 64),
+        "The skill of the agent whose level counts instead; without it the agent comes last.",
+    ),
 ];
 
 const STRATEGIES: &[&str] = &[
@@ -198,7 +201,7 @@ const QUEUE: &[Field] = &[
     required("name", NAME, "Its name."),
     PRESET,
     required("number", Digits(3, 64), "What phones dial."),
-    field("strategy", OneOf(STRATEGIES), "\"longest_idle\"", "How agents are picked.").only(&["\"longest_idle\""]),
+    field("strategy", OneOf(STRATEGIES), "\"longest_idle\"", "How agents are picked."),
     field("ring_secs", Secs(5, 120), "20", "How long one agent rings."),
     field("wrap_up_secs", Secs(0, 3600), "10", "Rest after a call."),
     field("members", List(&Kind::Table(MEMBER), 0, 1000), "[]", "Who serves it, in order."),
@@ -228,9 +231,9 @@ const QUEUE: &[Field] = &[
         "\"en\"",
         "BCP 47; a prompt named `de/offer` is heard instead of offer where it is de.",
     ),
-    field("weight", Integer(0, 100), "0", "Among queues of one agent.").only(&["0"]),
-    field("sla_secs", Secs(0, 86_400), "0", "Service level; 0: off.").only(&["0"]),
-    field("sticky_days", Integer(0, 365), "30", "The agent of last time first.").not_yet(),
+    field("weight", Integer(0, 100), "0", "Among queues of one agent."),
+    field("sla_secs", Secs(0, 86_400), "0", "Service level; 0: off."),
+    field("sticky_days", Integer(0, 365), "30", "The agent of last time first."),
     field("resume_within_secs", Secs(0, 600), "60", "An abandoned caller regains his place."),
     field("max_callbacks", Integer(0, 10_000), NONE, "Callback attempts at once.").only(&[NONE]),
     optional(
@@ -317,7 +320,7 @@ const CALLBACK_PROFILE: &[Field] = &[
     field("enabled", Bool, "true", "Off: nothing is dialled, and tasks say why."),
     field("first_party", OneOf(&["agent", "customer"]), "\"agent\"", "Who is called first.").only(&["\"agent\""]),
     field("destination", ServedBy, "\"same\"", "Who serves: same, `queue:NAME`, `agent:NAME`, missed_by."),
-    field("owner_wait_secs", Secs(0, 86_400), "300", "How long one waits for missed_by.").not_yet(),
+    field("owner_wait_secs", Secs(0, 86_400), "300", "How long one waits for missed_by."),
     field("caller_id_mode", OneOf(&["dnis_else_fixed", "fixed"]), "\"dnis_else_fixed\"", "Which number is shown."),
     optional("caller_id", Ref("caller_id"), "The fixed one, by label."),
     field("dial_prefix", Dialled, "\"\"", "Put in front of the number before routes are asked."),
@@ -369,9 +372,8 @@ const CALLBACK_PROFILE: &[Field] = &[
         "\"block\"",
         "Neither: nothing is dialled, or `system.default_timezone` is used.",
     ),
-    optional("yield_to_live", Bool, "Live callers first; unset: so for missed calls, not for requests.")
-        .only(&["false"]),
-    field("yield_max_secs", Secs(0, YEAR), "1800", "No longer than this.").not_yet(),
+    optional("yield_to_live", Bool, "Live callers first; unset: so for missed calls, not for requests."),
+    field("yield_max_secs", Secs(0, YEAR), "1800", "No longer than this."),
     field("max_lines", Integer(0, 1000), NONE, "Attempts of this profile at once."),
     field("priority_boost", Bool, "false", "Before everybody else."),
     field("record", Bool, "false", "Record the call; needs a notice or record_ack_no_notice."),

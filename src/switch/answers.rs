@@ -399,7 +399,7 @@ impl Switch {
                         (self.planner.get(task).map(|task| task.number.to_string()), "callback", Some(task), None)
                     }
                 };
-                let expected = self.paces.get(name).and_then(|pace| pace.expected_wait(ahead + 1, now.tick));
+                let expected = self.expected_wait(&queue.name, ahead + 1, now);
                 view::Waiting {
                     expected_wait_secs: expected.map(|wait| wait.as_secs()),
                     position: ahead + 1,
@@ -422,6 +422,7 @@ impl Switch {
                 .map(|waiting| waiting.wait_secs)
                 .max()
                 .unwrap_or(0),
+            service_level: self.service.level(queue),
             agents: queue
                 .members
                 .iter()
@@ -533,6 +534,7 @@ impl Switch {
             *calls.entry(call.kind.word()).or_default() += 1;
         }
         view::Gauges {
+            levels: queues.iter().map(|queue| (queue.name.clone(), queue.service_level)).collect(),
             queues: queues
                 .into_iter()
                 .map(|queue| (queue.name, queue.waiting_count, queue.longest_wait_secs))

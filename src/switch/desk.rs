@@ -224,13 +224,17 @@ impl Switch {
         self.serve_wanted = true;
     }
 
-    /// Rest and cool-down end: when the next one does.
+    /// Rest and cool-down end, and gates open: when the next one does.
     pub(super) fn next_desk_wake(&self) -> Option<Tick> {
-        self.agents.values().filter_map(crate::agent::Agent::next_wake).min()
+        let desks = self.agents.values().filter_map(crate::agent::Agent::next_wake);
+        desks.chain(self.service.look).min()
     }
 
     /// Rest and cool-down that are over.
     pub(super) fn wake_desks(&mut self, now: Now) {
+        if self.service.look.take_if(|look| *look <= now.tick).is_some() {
+            self.serve_wanted = true;
+        }
         for desk in self.agents.values_mut() {
             if desk.on_time(now) {
                 self.serve_wanted = true;

@@ -40,6 +40,7 @@ mod ring;
 pub mod say;
 mod seam;
 mod serve;
+mod service;
 mod talk;
 mod timers;
 pub mod view;
@@ -121,7 +122,7 @@ pub struct Switch {
     lines: BTreeMap<Name, Line>,
     paces: BTreeMap<Name, Pace>,
     tickets: Counter,
-    service: serve::Service,
+    service: service::Service,
 
     planner: Planner,
     attempts: BTreeMap<TaskId, Vec<Attempt>>,
@@ -304,6 +305,7 @@ impl Switch {
     }
 
     fn publish(&mut self, event: event::Event) {
+        self.heed(&event);
         self.out.push_back(Output::Publish(event));
     }
 }

@@ -202,7 +202,7 @@ impl Switch {
             },
             number_raw: new.raw,
             virtual_start: new.virtual_start,
-            priority: new.priority,
+            priority: self.class_of(&new.party, new.priority, now.utc),
             not_before: retry::first_try(profile, now.utc, new.not_before),
             expires_at,
             ..Task::new(id, new.source, profile.name.clone(), queue, new.party, now.utc)

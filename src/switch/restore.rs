@@ -51,7 +51,7 @@ impl Switch {
             lines: settings.queues.iter().map(|queue| (queue.name.clone(), Line::new(queue.name.clone()))).collect(),
             paces: settings.queues.iter().map(|queue| (queue.name.clone(), Pace::default())).collect(),
             tickets: Counter::default(),
-            service: super::serve::Service::default(),
+            service: super::service::Service::default(),
             planner: Planner::default(),
             attempts: BTreeMap::new(),
             attempt_calls: BTreeMap::new(),
@@ -112,6 +112,11 @@ impl Switch {
             self.remember_never(said);
         }
         for attempt in restored.attempts {
+            let reached = attempt.customer_leg.as_ref().and_then(|leg| leg.answered_at);
+            let agent = attempt.agent_legs.iter().find(|leg| leg.answered_at.is_some());
+            if let (Some(at), Some(agent)) = (reached, agent) {
+                self.service.remember(&attempt.number, &agent.peer.as_str().into(), at);
+            }
             self.attempts.entry(attempt.task).or_default().push(attempt);
         }
         for task in restored.tasks {

@@ -5,40 +5,85 @@ use super::Switch;
 use super::call::Story;
 use super::legs::Who;
 use crate::agent::{Agent, State};
-use crate::callback::task::Task;
+use crate::callback::planner;
+use crate::callback::task::{MissedBy, Task};
 use crate::id::{CallRef, Name};
 use crate::number::Party;
+use crate::policy;
 use crate::queue::distribute::{self, Gates, Served};
-use crate::queue::line::{Entry, Kind};
+use crate::queue::line::{Entry, Kind, Standing};
 use crate::queue::{Idle, Turn};
-use crate::settings::{Member, Pick, Queue};
-use crate::time::Now;
-use std::collections::BTreeMap;
+use crate::settings::{CallbackProfile, ListKind, Member, Pick, Queue, ServedBy};
+use crate::time::{DateTime, Now, Tick, Utc};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-/// What service remembers.
-#[derive(Debug, Default)]
-pub(super) struct Service {
-    /// Whom each queue has offered a call last (`round_robin`).
-    offered: BTreeMap<Name, Name>,
-}
+/// The priority class of a VIP; only `priority_boost` comes before it.
+const VIP: u8 = 1;
 
 struct SwitchGates<'a> {
     switch: &'a Switch,
     now: Now,
+    /// Agents for whom somebody waits on the phone, in a queue of theirs.
+    wanted: BTreeSet<&'a Name>,
+    /// When the first of the gates that were shut opens by itself.
+    look: Cell<Option<Tick>>,
+}
+
+impl<'a> SwitchGates<'a> {
+    fn new(switch: &'a Switch, now: Now) -> SwitchGates<'a> {
+        let waits = |queue: &&Queue| {
+            let line = switch.lines.get(&queue.name).filter(|line| line.live() > 0);
+            line.is_some_and(|line| {
+                line.iter().any(|it| matches!(it.kind, Kind::Live(_)) && it.standing != Standing::Held)
+            })
+        };
+        let queues = switch.settings.queues.iter().filter(waits);
+        let wanted = queues.flat_map(|queue| {
+            let members = queue.members.iter().map(|member| &member.agent);
+            members.filter(|agent| switch.agents.get(*agent).is_some_and(|desk| desk.is_in(&queue.name)))
+        });
+        SwitchGates { switch, now, wanted: wanted.collect(), look: Cell::new(None) }
+    }
+
+    fn task(&self, entry: &Entry) -> Option<(&'a Task, &'a CallbackProfile)> {
+        let Kind::Promise(task) = entry.kind else { return None };
+        let task = self.switch.planner.get(task)?;
+        Some((task, self.switch.settings.profile(&task.profile)?))
+    }
+
+    fn party(&self, entry: &Entry) -> Option<&'a Party> {
+        match entry.kind {
+            Kind::Live(call) => self.switch.calls.get(&call)?.customer.as_ref(),
+            Kind::Promise(task) => self.switch.planner.get(task).map(|task| &task.number),
+        }
+    }
+
+    /// Whether this instant is still to come; if so, it is worth another look then.
+    fn is_before(&self, until: DateTime<Utc>) -> bool {
+        let is_before = self.now.utc < until;
+        if is_before {
+            let at = self.switch.tick_of(until);
+            self.look.set(Some(self.look.get().map_or(at, |before| before.min(at))));
+        }
+        is_before
+    }
+
+    /// Agents of these, in this order, who may be offered a call now, whatever queues they are members of.
+    fn ready_of<'n>(&self, queue: &Name, agents: impl IntoIterator<Item = &'n Name>) -> Vec<Idle> {
+        let desks = agents.into_iter().filter_map(|agent| self.switch.agents.get(agent)).enumerate();
+        let ready = desks.filter(|(_, desk)| desk.takes(queue, self.now.tick));
+        ready.map(|(place, desk)| idle(desk, place, self.now)).collect()
+    }
 }
 
 impl Gates for SwitchGates<'_> {
     fn open(&self, _queue: &Name, entry: &Entry) -> bool {
         match entry.kind {
-            Kind::Live(call) => self.switch.calls.get(&call).is_some_and(|call| match &call.story {
-                Story::Waiting(waiting) => waiting.ring.is_none() && !waiting.offer.is_confirmed(),
-                Story::Menu(_)
-                | Story::Direct(_)
-                | Story::Attempt(_)
-                | Story::Talking(_)
-                | Story::Announcing { .. }
-                | Story::Over => false,
-            }),
+            Kind::Live(call) => {
+                self.switch.waiting(call).is_some_and(|it| it.ring.is_none() && !it.offer.is_confirmed())
+            }
             Kind::Promise(task) => {
                 let settings = &self.switch.settings;
                 !self.switch.draining
@@ -48,37 +93,50 @@ impl Gates for SwitchGates<'_> {
         }
     }
 
-    fn owners(&self, _queue: &Name, _entry: &Entry) -> Option<Vec<Idle>> {
-        None
+    fn owners(&self, queue: &Name, entry: &Entry) -> Option<Vec<Idle>> {
+        if let Some((task, profile)) = self.task(entry) {
+            if let Some(agent) = &task.agent {
+                return Some(self.ready_of(queue, [agent]));
+            }
+            if let Some(owners) = self.switch.missed_by(task, profile)
+                && self.is_before(due_since(task) + profile.owner_wait)
+            {
+                return Some(self.ready_of(queue, owners));
+            }
+        }
+        let only = self.switch.only_for(self.party(entry)?, self.now.utc)?;
+        Some(self.ready_of(queue, only))
     }
 
-    fn preferred(&self, _queue: &Name, _entry: &Entry) -> Option<Name> {
-        None
+    fn preferred(&self, queue: &Name, entry: &Entry) -> Option<Name> {
+        let days = self.switch.settings.queue(queue)?.sticky_days;
+        self.switch.service.knows(self.party(entry)?, self.now.utc, days).cloned()
     }
 
     fn suits(&self, entry: &Entry, agent: &Name) -> bool {
-        match entry.kind {
-            Kind::Live(call) => {
-                let caller = self.switch.calls.get(&call).and_then(|call| match &call.story {
-                    Story::Waiting(waiting) => self.switch.legs.get(&waiting.caller),
-                    Story::Menu(_)
-                    | Story::Direct(_)
-                    | Story::Attempt(_)
-                    | Story::Talking(_)
-                    | Story::Announcing { .. }
-                    | Story::Over => None,
-                });
-                caller.is_some_and(|leg| leg.who != Who::Agent(agent.clone()))
-            }
+        if let Kind::Live(call) = entry.kind {
+            let caller = self.switch.waiting(call).and_then(|waiting| self.switch.legs.get(&waiting.caller));
+            return caller.is_some_and(|leg| leg.who != Who::Agent(agent.clone()));
+        }
+        let Some((task, profile)) = self.task(entry) else { return false };
+        // S5.6: whoever waits on the phone for this agent comes first, though not for ever.
+        if self.wanted.contains(agent) && planner::yields_to_live(profile, task, self.now.utc) {
+            self.is_before(due_since(task) + profile.yield_max);
+            return false;
+        }
+        match &task.number {
+            Party::Number(_) => true,
             // Nobody is called back to his own extension (interface.md).
-            Kind::Promise(task) => self.switch.planner.get(task).is_some_and(|task| match &task.number {
-                Party::Number(_) => true,
-                Party::Extension(extension) => {
-                    self.switch.settings.agent(agent).is_none_or(|agent| *agent.extension != **extension)
-                }
-            }),
+            Party::Extension(extension) => {
+                self.switch.settings.agent(agent).is_none_or(|agent| *agent.extension != **extension)
+            }
         }
     }
+}
+
+/// Since when a task could have been served.
+fn due_since(task: &Task) -> DateTime<Utc> {
+    task.due_since.unwrap_or(task.not_before)
 }
 
 impl Switch {
@@ -94,6 +152,53 @@ impl Switch {
         }
     }
 
+    /// Who missed the call of this task and is to make good for it: an agent, or the agents of a group (S5.22).
+    pub(super) fn missed_by(&self, task: &Task, profile: &CallbackProfile) -> Option<&[Name]> {
+        match (&profile.destination, task.missed_by.as_ref()?) {
+            (ServedBy::MissedBy, MissedBy::Agent(agent)) => {
+                self.settings.agent(agent).map(|agent| std::slice::from_ref(&agent.name))
+            }
+            (ServedBy::MissedBy, MissedBy::Group(group)) => {
+                self.settings.group(group).map(|group| group.agents.as_slice())
+            }
+            // The line itself is the destination.
+            (ServedBy::MissedBy, MissedBy::Queue(_) | MissedBy::Ivr(_)) => None,
+            (ServedBy::Same | ServedBy::Queue(_) | ServedBy::Agent(_), _) => None,
+        }
+    }
+
+    /// The agents who alone serve this number (S2.B7), if a list says so.
+    fn only_for(&self, party: &Party, at: DateTime<Utc>) -> Option<&[Name]> {
+        let Party::Number(number) = party else { return None };
+        self.settings.number_lists.iter().find_map(|entry| match &entry.kind {
+            ListKind::Exclusive(agents) if policy::is_valid(entry, at) && policy::matches(&entry.pattern, number) => {
+                Some(agents.as_slice())
+            }
+            ListKind::Exclusive(_) | ListKind::Vip | ListKind::Deny(_) | ListKind::Allow => None,
+        })
+    }
+
+    /// The priority class of this party, when it has `usual` by itself: a VIP comes first (S1.5b, S2.B7).
+    pub(super) fn class_of(&self, party: &Party, usual: u8, at: DateTime<Utc>) -> u8 {
+        let Party::Number(number) = party else { return usual };
+        let mut entries = self.settings.number_lists.iter();
+        let is_vip = entries.any(|entry| {
+            entry.kind == ListKind::Vip && policy::is_valid(entry, at) && policy::matches(&entry.pattern, number)
+        });
+        if is_vip { usual.min(VIP) } else { usual }
+    }
+
+    /// How long the one at `position` of a queue (from 1) will still wait: not at all while an agent is free for him,
+    /// else at the recent pace.
+    pub(super) fn expected_wait(&self, queue: &Name, position: usize, now: Now) -> Option<Duration> {
+        let members = self.settings.queue(queue).map_or(&[][..], |queue| &queue.members);
+        let free = self.ready_in(queue, members, now).len();
+        if position <= free {
+            return Some(Duration::ZERO);
+        }
+        self.paces.get(queue)?.expected_wait(position - free, now.tick)
+    }
+
     /// Serves until nobody can be served.
     pub(super) fn serve(&mut self, now: Now) {
         loop {
@@ -104,8 +209,13 @@ impl Switch {
             let chance = self.chance();
             let served: Vec<Served<'_>> =
                 self.settings.queues.iter().filter_map(|queue| self.served(queue, chance, now)).collect();
-            let gates = SwitchGates { switch: self, now };
-            let Some(pick) = distribute::next(&served, now.tick, &gates) else { break };
+            let gates = SwitchGates::new(self, now);
+            let pick = distribute::next(&served, now.tick, &gates);
+            let look = gates.look.get();
+            let Some(pick) = pick else {
+                self.service.look = look;
+                break;
+            };
             if let [agent] = pick.agents.as_slice() {
                 self.service.offered.insert(pick.queue.clone(), agent.clone());
             }

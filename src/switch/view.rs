@@ -45,11 +45,26 @@ pub struct Queue {
     pub live_count: usize,
     /// Longest wait of a live caller.
     pub longest_wait_secs: u64,
+    /// How soon callers were answered, since the process began.
+    pub service_level: ServiceLevel,
     /// Its agents.
     pub agents: Vec<Member>,
     /// Who waits, in order of service; only in `GET /queues/{name}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Vec<Waiting>>,
+}
+
+/// How soon callers of a queue were answered, since the process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ServiceLevel {
+    /// The goal in seconds; `null`: there is none, and `in_time` stays zero.
+    pub sla_secs: Option<u64>,
+    /// Answered by an agent.
+    pub answered: u64,
+    /// Of these, within the goal.
+    pub in_time: u64,
+    /// Hung up, or waited as long as they may.
+    pub abandoned: u64,
 }
 
 /// An agent of a queue.
@@ -204,6 +219,8 @@ pub struct Status {
 pub struct Gauges {
     /// queue, waiting, longest wait in seconds.
     pub queues: Vec<(Name, usize, u64)>,
+    /// queue, service level.
+    pub levels: Vec<(Name, ServiceLevel)>,
     /// queue, state, agents.
     pub agents: Vec<(Name, &'static str, usize)>,
     /// queue, state, callbacks.

@@ -61,12 +61,8 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return };
         let (customer, ani, dnis) = (call.customer.clone(), call.ani.clone(), call.to.clone());
         let place = self.place_for(now, customer.as_ref(), &queue.name);
-        let joining = Joining {
-            kind: EntryKind::Live(id),
-            priority: place.priority,
-            virtual_start: place.virtual_start,
-            agent: None,
-        };
+        let priority = customer.as_ref().map_or(place.priority, |party| self.class_of(party, place.priority, now.utc));
+        let joining = Joining { kind: EntryKind::Live(id), priority, virtual_start: place.virtual_start, agent: None };
         let line = self.lines.get_mut(&queue.name).expect("every queue has its line");
         let Ok(ticket) = line.join(&mut self.tickets, joining) else {
             self.find_full(now, id, caller, queue);
@@ -79,7 +75,7 @@ impl Switch {
             ticket,
             joined: now.tick,
             virtual_start: place.virtual_start,
-            priority: place.priority,
+            priority,
             ani,
             dnis,
             offer: Offer::Closed,
@@ -103,12 +99,7 @@ impl Switch {
         if !self.ask_pending(now, id) {
             self.welcome(now, id);
         }
-        self.publish(event::Event::CallQueued {
-            call: id,
-            queue: queue.name.clone(),
-            position,
-            priority: place.priority,
-        });
+        self.publish(event::Event::CallQueued { call: id, queue: queue.name.clone(), position, priority });
         self.serve_wanted = true;
     }
 

@@ -171,8 +171,11 @@ pub fn observe(event: &Event) {
         | Event::CallQueued { .. }
         | Event::CallAbandoned { .. }
         | Event::CallAnswered { .. }
+        | Event::CallMissed { .. }
+        | Event::MissedNotStored { .. }
         | Event::CallEnded { .. } => log_call(event),
         Event::CallbackRequested { .. }
+        | Event::MissedCallStored { .. }
         | Event::AttemptStarted { .. }
         | Event::AttemptEnded { .. }
         | Event::CallbackCompleted { .. }
@@ -223,6 +226,10 @@ fn log_call(event: &Event) {
         Event::CallAnswered { call, agent, wait_secs } => {
             tracing::info!(%call, %agent, wait_secs, "call.answered");
         }
+        Event::CallMissed { call, by } => tracing::info!(%call, ?by, "call.missed"),
+        Event::MissedNotStored { call } => {
+            tracing::error!(%call, "call.missed.not_stored: no room on the disk, nobody calls back");
+        }
         Event::CallEnded { call, cause } => tracing::info!(%call, cause, "call.ended"),
         _ => {} // `observe` sends only calls here.
     }
@@ -232,6 +239,9 @@ fn log_callback(event: &Event) {
     match event {
         Event::CallbackRequested { task, queue, number } => {
             tracing::info!(%task, %queue, number = ?masked(number), "callback.requested");
+        }
+        Event::MissedCallStored { call, task, queue, number } => {
+            tracing::info!(%call, %task, %queue, number = ?masked(number), "callback.of_missed_call");
         }
         Event::AttemptStarted { task, n, agent } => tracing::info!(%task, n, %agent, "callback.attempt.started"),
         Event::AttemptEnded { task, n, outcome } => {

@@ -12,7 +12,7 @@ use ringback::registrar::Binding;
 use ringback::sip::flow::{Flow, Transport};
 use ringback::store::record::Damage;
 use ringback::store::{Limits, OpenError, Opened};
-use ringback::switch::{AgentRecord, Change, NotStored, RecordingRecord, Revision};
+use ringback::switch::{AgentRecord, Change, NotStored, QueueEntry, RecordingRecord, Revision};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -150,6 +150,19 @@ fn everything_that_was_acknowledged_comes_back() {
         bytes: 0,
     };
 
+    let entry = |n: u64| QueueEntry {
+        call: ringback::id::CallRef(Entropy::from_seed(n).ulid(task.created_at)),
+        number: task.number.clone(),
+        ani: "+12025550123".into(),
+        dnis: "+12025550100".into(),
+        in_trunk: "carrier".into(),
+        queue: "support".into(),
+        arrived_at: task.created_at,
+        virtual_start: task.created_at,
+        priority: 5,
+    };
+    let (waits, has_left) = (entry(7), entry(8));
+
     let answers = commit(
         &place,
         limits(),
@@ -158,16 +171,19 @@ fn everything_that_was_acknowledged_comes_back() {
             vec![Change::PutBinding(binding("sip:a@h")), Change::PutBinding(binding("sip:b@h"))],
             vec![Change::RemoveBinding { extension: "1001".into(), contact: "sip:a@h".into() }],
             vec![Change::PutAgent(agent.clone()), Change::PutRecording(Box::new(recording.clone()))],
+            vec![Change::PutEntry(Box::new(waits.clone())), Change::PutEntry(Box::new(has_left.clone()))],
+            vec![Change::RemoveEntry(has_left.call)],
         ],
     );
     let opened = open(&place);
 
-    assert_eq!(answers, (1..=4).map(|n| Ok(Revision(n))).collect::<Vec<_>>());
+    assert_eq!(answers, (1..=6).map(|n| Ok(Revision(n))).collect::<Vec<_>>());
     assert_eq!(opened.restored.tasks, [task]);
     assert_eq!(opened.restored.attempts, [first, second]);
     assert_eq!(opened.restored.bindings, [binding("sip:b@h")]);
     assert_eq!(opened.restored.agents, [agent]);
     assert_eq!(opened.restored.recordings, [recording]);
+    assert_eq!(opened.restored.entries, [waits]);
     assert_eq!((opened.report.quarantined.len(), opened.report.lost_commits), (0, 0));
 }
 

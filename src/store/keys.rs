@@ -1,7 +1,7 @@
 //! Which key a record lies under. Keys of one kind share a prefix and sort in the order they are read back.
 
 use crate::callback::task::Attempt;
-use crate::id::{RecordingId, TaskId};
+use crate::id::{CallRef, RecordingId, TaskId};
 use crate::number::Party;
 use crate::registrar::Binding;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub const RECORDING: &str = "recording/";
 pub const SYSTEM: &str = "system/site";
 /// Prefix of `DoNotCall`s.
 pub const DO_NOT_CALL: &str = "do_not_call/";
+/// Prefix of `QueueEntry`s.
+pub const ENTRY: &str = "entry/";
 /// The number of the last commit.
 pub const REVISION: &str = "meta/revision";
 
@@ -72,6 +74,11 @@ pub fn binding_of(binding: &Binding) -> String {
 /// `agent/NAME`
 pub fn agent(name: &str) -> String {
     format!("{AGENT}{name}")
+}
+
+/// `entry/CALL`
+pub fn entry(call: CallRef) -> String {
+    format!("{ENTRY}{call}")
 }
 
 /// `recording/ID`

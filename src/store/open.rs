@@ -223,6 +223,7 @@ impl Reader<'_> {
             recordings: self.all(keys::RECORDING)?,
             system: self.all(keys::SYSTEM)?.pop().unwrap_or_default(),
             do_not_call: self.all(keys::DO_NOT_CALL)?,
+            entries: self.all(keys::ENTRY)?,
         })
     }
 

@@ -243,7 +243,9 @@ impl Disk {
             | Change::PutAgent(_)
             | Change::PutSystem(_)
             | Change::PutRecording(_)
-            | Change::PutDoNotCall(_) => false,
+            | Change::PutDoNotCall(_)
+            | Change::PutEntry(_)
+            | Change::RemoveEntry(_) => false,
         })
     }
 
@@ -305,6 +307,8 @@ fn apply(tx: &TransactionalTree, change: &Change) -> Write {
         Change::PutRecording(recording) => put(tx, keys::recording(recording.id), recording),
         Change::PutSystem(system) => put(tx, keys::SYSTEM.to_owned(), system),
         Change::PutDoNotCall(said) => put(tx, keys::do_not_call(&said.number), said),
+        Change::PutEntry(entry) => put(tx, keys::entry(entry.call), entry),
+        Change::RemoveEntry(call) => remove(tx, &keys::entry(*call)),
     }
 }
 
@@ -317,7 +321,9 @@ fn ends_an_attempt(change: &Change) -> bool {
         | Change::PutAgent(_)
         | Change::PutSystem(_)
         | Change::PutRecording(_)
-        | Change::PutDoNotCall(_) => false,
+        | Change::PutDoNotCall(_)
+        | Change::PutEntry(_)
+        | Change::RemoveEntry(_) => false,
     }
 }
 

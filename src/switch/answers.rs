@@ -208,6 +208,7 @@ impl Switch {
                 | Pending::Told
                 | Pending::System(_)
                 | Pending::Promise(_)
+                | Pending::Missed(_)
                 | Pending::Attempt { .. }
                 | Pending::Dial { .. }
                 | Pending::Bindings { .. } => false,

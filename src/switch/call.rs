@@ -210,6 +210,7 @@ impl Switch {
         let Some(mut call) = self.calls.remove(&id) else { return };
         call.story = Story::Over;
         call.ended = Some((now.utc, cause));
+        self.call_is_over(now, &call, cause);
         self.publish(event::Event::CallEnded { call: id, cause: cause.word() });
         self.past.push_back(call);
         if self.past.len() > limits::REMEMBERED {

@@ -1,6 +1,7 @@
 //! Commits on their way to the disk, and what waits for each. Persist before you promise; record the attempt before
 //! you dial: what follows a commit happens here, and nowhere else.
 
+use super::missed::Missed;
 use super::promise::Promise;
 use super::{Change, CommitRef, NotStored, Output, Switch, Timer};
 use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, TransactionRef};
@@ -17,6 +18,8 @@ pub(super) enum Pending {
     Told,
     /// A caller who wants to be called back.
     Promise(Box<Promise>),
+    /// The callback of a missed call: nobody was promised anything.
+    Missed(Box<Missed>),
     /// An agent's phone may ring once the attempt is stored.
     Attempt { call: CallRef, task: TaskId },
     /// The customer may be dialled once the dialog is stored.
@@ -59,6 +62,7 @@ pub(super) enum Owed {
     Agent(Name),
     System,
     DoNotCall(Party),
+    Entry(CallRef),
 }
 
 impl Owed {
@@ -72,6 +76,8 @@ impl Owed {
             Change::PutDoNotCall(said) => Some(Owed::DoNotCall(said.number.clone())),
             // A phone whose binding is not stored was told 503; one that is not removed has expired.
             Change::PutBinding(_) | Change::RemoveBinding { .. } => None,
+            Change::PutEntry(entry) => Some(Owed::Entry(entry.call)),
+            Change::RemoveEntry(call) => Some(Owed::Entry(*call)),
         }
     }
 }
@@ -94,6 +100,7 @@ impl Switch {
             Pending::Told => {}
             Pending::System(to) => self.system_committed(to, stored),
             Pending::Promise(promise) => self.promise_committed(now, *promise, stored),
+            Pending::Missed(missed) => self.missed_committed(now, *missed, stored),
             Pending::Attempt { call, task } => self.attempt_committed(now, call, task, stored.is_ok()),
             Pending::Dial { call } => self.dial_committed(now, call, stored.is_ok()),
             Pending::Bindings { transaction, status, fields, changes } => match stored {
@@ -135,6 +142,10 @@ impl Switch {
             }
             Owed::Recording(id) => Some(Change::PutRecording(Box::new(self.recordings.get(id)?.clone()))),
             Owed::System => Some(Change::PutSystem(self.system.clone())),
+            Owed::Entry(call) => Some(match self.entries.get(call) {
+                Some(entry) => Change::PutEntry(Box::new(entry.clone())),
+                None => Change::RemoveEntry(*call),
+            }),
             Owed::Agent(agent) => self.choice_of(agent).map(Change::PutAgent),
             Owed::DoNotCall(number) => self.do_not_call.get(number).cloned().map(Change::PutDoNotCall),
         }

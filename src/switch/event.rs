@@ -1,6 +1,6 @@
 //! What happened, in the past tense: for logs, metrics and event streams (interface.md, Events).
 
-use crate::callback::task::{CloseReason, Outcome};
+use crate::callback::task::{CloseReason, MissedBy, Outcome};
 use crate::id::{CallRef, Name, RecordingId, TaskId};
 
 /// One thing that happened.
@@ -28,6 +28,22 @@ pub enum Event {
         call: CallRef,
         agent: Name,
         wait_secs: u64,
+    },
+    /// It ended before an agent had spoken with the caller.
+    CallMissed {
+        call: CallRef,
+        by: MissedBy,
+    },
+    /// A rule has made a callback of it.
+    MissedCallStored {
+        call: CallRef,
+        task: TaskId,
+        queue: Name,
+        number: String,
+    },
+    /// Its callback could not be stored: the disk is full, or failing.
+    MissedNotStored {
+        call: CallRef,
     },
     CallEnded {
         call: CallRef,

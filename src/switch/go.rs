@@ -37,6 +37,7 @@ impl Switch {
         };
         call.place = place.or(call.place.take());
         call.story = Story::Over; // The destination begins its own.
+        self.forget_entry(id);
         match to {
             Destination::Queue(queue) => self.enter_queue(now, id, leg, queue),
             Destination::Agent(agent) => self.call_agent(now, id, leg, agent),

@@ -29,6 +29,7 @@ mod happen;
 mod leave;
 mod legs;
 mod menu;
+mod missed;
 mod offer;
 mod outcome;
 mod peers;
@@ -127,6 +128,8 @@ pub struct Switch {
     planner: Planner,
     attempts: BTreeMap<TaskId, Vec<Attempt>>,
     attempt_calls: BTreeMap<TaskId, CallRef>,
+    /// Callers in line, as the disk knows them.
+    entries: BTreeMap<CallRef, QueueEntry>,
     /// Callers who hung up while their promise was on its way to the disk: it holds all the same.
     left_promising: BTreeSet<CallRef>,
     /// Places of callers who have dropped (`resume_within`).

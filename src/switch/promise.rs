@@ -266,6 +266,7 @@ impl Switch {
             Pending::Promise(later) => later.call == promise.call,
             Pending::Told
             | Pending::System(_)
+            | Pending::Missed(_)
             | Pending::Attempt { .. }
             | Pending::Dial { .. }
             | Pending::Bindings { .. }

@@ -55,6 +55,7 @@ impl Switch {
             planner: Planner::default(),
             attempts: BTreeMap::new(),
             attempt_calls: BTreeMap::new(),
+            entries: BTreeMap::new(),
             closed: BTreeMap::new(),
             closed_order: VecDeque::new(),
             recordings: std::mem::take(&mut restored.recordings)
@@ -124,6 +125,7 @@ impl Switch {
         }
         self.recount();
         self.plan_retention();
+        self.restore_entries(now, restored.entries);
         self.close_orphans(now);
         self.restore_presence(now, &stored);
         if self.system != restored.system {

@@ -102,6 +102,10 @@ pub enum Change {
     PutDoNotCall(DoNotCall),
     /// What lies over the site's settings.
     PutSystem(SystemRecord),
+    /// A caller waits in line.
+    PutEntry(Box<QueueEntry>),
+    /// No longer.
+    RemoveEntry(CallRef),
 }
 
 /// What operators have switched, over the site's settings, and a restart must not forget (S5.12).
@@ -139,6 +143,29 @@ pub struct DoNotCall {
     pub at: DateTime<Utc>,
     /// In a call for this callback.
     pub task: TaskId,
+}
+
+/// A caller in line, stored on joining: one found at start was lost by us and is a missed call (S3.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueueEntry {
+    /// His call.
+    pub call: CallRef,
+    /// Whom to call back.
+    pub number: Party,
+    /// As signalled.
+    pub ani: String,
+    /// What he dialled.
+    pub dnis: String,
+    /// The trunk he came by.
+    pub in_trunk: Name,
+    /// Whose line.
+    pub queue: Name,
+    /// When his call began.
+    pub arrived_at: DateTime<Utc>,
+    /// The place in line, which may be older than the call.
+    pub virtual_start: DateTime<Utc>,
+    /// 1 (first) to 9.
+    pub priority: u8,
 }
 
 /// A recording on disk.
@@ -251,6 +278,8 @@ pub struct Restored {
     pub system: SystemRecord,
     /// Numbers that are never called.
     pub do_not_call: Vec<DoNotCall>,
+    /// Callers who were in line when the process ended.
+    pub entries: Vec<QueueEntry>,
 }
 
 /// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.

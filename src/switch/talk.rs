@@ -117,6 +117,7 @@ impl Switch {
         let Some(Story::Talking(talk)) = self.calls.get_mut(&id).map(|call| &mut call.story) else { return };
         talk.stage = Stage::Joined(now.tick);
         let (a, b, purpose, record) = (talk.a, talk.b, talk.purpose, talk.record.take());
+        self.forget_entry(id);
         self.bridge(a, b);
         if let Some(consent) = record {
             self.begin_tape(now, id, Tape { left: a, right: b }, consent);
@@ -172,6 +173,9 @@ impl Switch {
         match purpose {
             Purpose::Queue | Purpose::Direct => {}
             Purpose::Callback => self.attempt_talk_over(now, id, talked, was_joined, leg == a),
+        }
+        if let Some(call) = self.calls.get_mut(&id).filter(|_| !was_joined && purpose != Purpose::Callback) {
+            call.answered_at = None; // He heard the notice, and nobody (C18).
         }
         self.rest_after(now, id, purpose);
         self.end_call(now, id, if purpose == Purpose::Callback { EndCause::AttemptOver } else { cause });

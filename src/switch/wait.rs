@@ -91,6 +91,7 @@ impl Switch {
             call.story = Story::Waiting(Box::new(waiting));
         }
         self.take_over(now, id, customer.as_ref(), &queue.name);
+        self.store_entry(id, place.virtual_start, place.priority);
         self.answer_once(now, caller);
         if let Some(longest) = queue.max_wait {
             self.timers.set(Timer::Call(id, CallTimer::MaxWait), now.tick + longest);

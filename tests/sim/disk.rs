@@ -1,10 +1,12 @@
 //! The disk: commits take their time, can be held back or refused, and a crash may take what was not acknowledged.
 
 use ringback::callback::task::{Attempt, Task};
-use ringback::id::{AttemptId, CommitRef, Name, RecordingId, TaskId};
+use ringback::id::{AttemptId, CallRef, CommitRef, Name, RecordingId, TaskId};
 use ringback::number::Party;
 use ringback::registrar::Binding;
-use ringback::switch::{AgentRecord, Change, DoNotCall, NotStored, RecordingRecord, Restored, SystemRecord};
+use ringback::switch::{
+    AgentRecord, Change, DoNotCall, NotStored, QueueEntry, RecordingRecord, Restored, SystemRecord,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -33,6 +35,7 @@ pub struct Disk {
     pub recordings: BTreeMap<RecordingId, RecordingRecord>,
     pub system: SystemRecord,
     pub do_not_call: BTreeMap<Party, DoNotCall>,
+    pub entries: BTreeMap<CallRef, QueueEntry>,
 }
 
 impl Disk {
@@ -49,6 +52,7 @@ impl Disk {
             recordings: BTreeMap::new(),
             system: SystemRecord::default(),
             do_not_call: BTreeMap::new(),
+            entries: BTreeMap::new(),
         }
     }
 
@@ -72,6 +76,8 @@ impl Disk {
             Change::PutSystem(system) => self.system = system,
             Change::PutRecording(recording) => drop(self.recordings.insert(recording.id, *recording)),
             Change::PutDoNotCall(said) => drop(self.do_not_call.insert(said.number.clone(), said)),
+            Change::PutEntry(entry) => drop(self.entries.insert(entry.call, *entry)),
+            Change::RemoveEntry(call) => drop(self.entries.remove(&call)),
         }
     }
 
@@ -100,6 +106,7 @@ impl Disk {
             recordings: self.recordings.values().cloned().collect(),
             system: self.system.clone(),
             do_not_call: self.do_not_call.values().cloned().collect(),
+            entries: self.entries.values().cloned().collect(),
         }
     }
 }

@@ -380,6 +380,9 @@ impl Story {
             Event::TrunkDown { reason, .. } => self.tell(now, Role::Bad, "carrier", format!("is down: {reason}")),
             Event::CallAbandoned { .. }
             | Event::CallAnswered { .. }
+            | Event::CallMissed { .. }
+            | Event::MissedCallStored { .. }
+            | Event::MissedNotStored { .. }
             | Event::CallEnded { .. }
             | Event::AttemptStarted { .. }
             | Event::CallbackUnreached { .. }

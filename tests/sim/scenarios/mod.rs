@@ -8,6 +8,7 @@ mod desk;
 mod faults;
 mod hours;
 mod line;
+mod missed;
 mod offer;
 mod races;
 mod recording;

@@ -390,11 +390,19 @@ impl Planner {
     }
 
     /// The next customer who is to be asked whether he wants another try (S4.5), if one may be called now.
-    pub fn next_offer(&self, now: DateTime<Utc>, settings: &Settings) -> Option<TaskId> {
+    /// `reachable` says whether he can be dialled this moment.
+    pub fn next_offer(
+        &self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        reachable: impl Fn(&Task) -> bool,
+    ) -> Option<TaskId> {
         self.site_caps(now, settings).ok()?;
         let mut ready = self.offers.iter().filter_map(|(_, id)| self.tasks.get(id));
         ready
-            .find(|planned| self.own_gates(now, settings, planned, AttemptKind::ClientOffer).is_ok())
+            .find(|planned| {
+                self.own_gates(now, settings, planned, AttemptKind::ClientOffer).is_ok() && reachable(&planned.task)
+            })
             .map(|planned| planned.task.id)
     }
 

@@ -11,17 +11,21 @@
 mod agent_side;
 mod customer_side;
 mod dialling;
+mod ending;
 mod keys;
+mod offer;
 
 pub(super) use dialling::Dial;
 
 use super::Switch;
 use super::call::{Call, Story};
+use super::outcome::Ended;
 use super::ring::Ring;
+use crate::callback::retry::ClientAnswer;
 use crate::callback::task::{Attempt, LegRecord, TaskState};
 use crate::id::{CallRef, DialogRecord, LegRef, Name, PlayRef, TaskId};
 use crate::settings::CallbackProfile;
-use crate::time::Now;
+use crate::time::{Now, Tick};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +38,19 @@ const DECLINED: Duration = Duration::from_secs(60);
 pub(super) struct Loaded {
     /// Its settings as they were then (C16, S5.10).
     pub(super) profile: Arc<CallbackProfile>,
+    /// What was said with keys about what follows.
+    pub(super) said: Said,
+}
+
+/// What agent or customer say about what follows an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Nothing.
+    Nothing,
     /// The agent has asked for another try (S4.6).
-    pub(super) asked: bool,
+    AgentAsks,
+    /// The customer has answered the offer of another try (S4.5).
+    Client(ClientAnswer),
 }
 
 /// An attempt under way, until agent and customer talk.
@@ -55,6 +70,8 @@ pub(super) struct Attempting {
 enum Form {
     AgentFirst,
     CustomerFirst,
+    /// Nobody but the customer: he is offered another try.
+    ClientOffer,
 }
 
 /// How far it is.
@@ -92,7 +109,14 @@ pub(super) enum Stage {
     /// The customer was called first, and waits for the agent.
     Holds { customer: LegRef, agent: Coming },
     /// It is over for the customer; the agent hears why.
-    Telling { agent: LegRef, play: Option<PlayRef> },
+    Telling {
+        agent: LegRef,
+        play: Option<PlayRef>,
+        /// He is kept so long, and may ask for another try.
+        until: Tick,
+        /// Not judged yet: it depends on him.
+        open: Option<Ended>,
+    },
 }
 
 /// Whether the agent wants the call.
@@ -191,6 +215,11 @@ impl Switch {
         if let Some(leg) = self.open_attempt(task).and_then(|attempt| attempt.customer_leg.as_mut()) {
             change(leg);
         }
+    }
+
+    /// What was said with keys in this call.
+    pub(super) fn said(&self, id: CallRef) -> Said {
+        self.calls.get(&id).and_then(|call| call.loaded.as_ref()).map_or(Said::Nothing, |loaded| loaded.said)
     }
 
     /// The profile as it was when the call's attempt was loaded.

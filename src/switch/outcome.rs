@@ -1,16 +1,26 @@
-//! How an attempt ends: what a refusal means, what the agent hears of it, and what follows for the task. Each attempt
+//! How an attempt ends: what a refusal means, and what follows for the task. Each attempt
 //! gets exactly one outcome, here.
 
-use super::attempt::{Coming, Stage};
+use super::attempt::Said;
 use super::durable::Pending;
-use super::end::EndCause;
-use super::{Change, Switch, Timer, event, say};
-use crate::callback::retry::{self, History, Next};
-use crate::callback::task::{Outcome, Task, TaskState};
+use super::{Change, Switch, Timer, event};
+use crate::callback::retry::{self, ClientAnswer, History, Next, Verdict};
+use crate::callback::task::{AttemptKind, Outcome, Task, TaskState};
 use crate::id::{CallRef, Name, TaskId};
-use crate::media::Play;
-use crate::time::{Now, Tick};
+use crate::settings::FirstParty;
+use crate::time::{DateTime, Now, Tick, Utc};
 use std::time::Duration;
+
+/// A customer who has been called in vain is left alone for so long.
+const VAIN: Duration = Duration::from_secs(300);
+
+/// How an attempt has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) talked: Duration,
+    pub(super) at: DateTime<Utc>,
+}
 
 /// How a customer's phone refused.
 #[derive(Clone, Copy, Debug)]
@@ -38,117 +48,86 @@ impl Refusal {
 }
 
 impl Switch {
-    /// An attempt ends before anybody talked: phones stop, the agent is told when he is there to hear it.
-    pub(super) fn finish_attempt(&mut self, now: Now, id: CallRef, outcome: Outcome, talked: Duration) {
-        let Some(attempt) = self.attempting(id) else { return };
-        let task = attempt.task;
-        if let Stage::Telling { agent, .. } = attempt.stage {
-            // Concluded already, and the task may be in another attempt by now: only this call is left to end.
-            self.hang_up(now, agent, None);
-            self.end_call(now, id, EndCause::AttemptOver);
-            return;
-        }
-        let stage = std::mem::replace(&mut attempt.stage, Stage::Reserving);
-        self.cancel_call_timers(id);
-        let mut left = None;
-        let agent = match stage {
-            Stage::Reserving => None,
-            Stage::AgentRinging(ring) => {
-                self.stop_ring(now, ring, None, None);
-                None
-            }
-            Stage::Dialling { agent, .. } => agent,
-            Stage::Telling { agent, .. } => Some(agent),
-            Stage::CustomerRinging { agent, customers, .. } => {
-                for customer in customers {
-                    self.hang_up(now, customer, None);
-                }
-                agent
-            }
-            Stage::Asking { agent, customer, .. } => {
-                // An agent who has hung up leaves nobody behind (law 3).
-                if agent.is_some() {
-                    self.hang_up(now, customer, None);
-                } else {
-                    left = Some(customer);
-                }
-                agent
-            }
-            Stage::Holds { customer, agent } => {
-                left = Some(customer);
-                match agent {
-                    Coming::Rings(ring) => self.stop_ring(now, ring, None, None),
-                    Coming::Accepts { agent, .. } => self.hang_up(now, agent, None),
-                }
-                None
-            }
-        };
-        self.conclude(now, id, task, outcome, talked);
-        let agent = agent.filter(|agent| self.legs.contains_key(agent));
-        if let Some(customer) = left.filter(|customer| self.legs.contains_key(customer)) {
-            let clips = say::to_customer(outcome);
-            if !clips.is_empty() {
-                // Nobody is left in silence (security.md T36).
-                self.say_and_end(id, customer, clips, EndCause::AttemptOver);
-                return;
-            }
-            self.hang_up(now, customer, None);
-        }
-        let clips = say::failed_attempt(outcome);
-        match agent {
-            Some(agent) if !clips.is_empty() => {
-                let play = self.play(agent, Play::Clips { clips, then: None });
-                self.set_stage(id, Stage::Telling { agent, play });
-            }
-            Some(agent) => {
-                self.hang_up(now, agent, None);
-                self.end_call(now, id, EndCause::AttemptOver);
-            }
-            None => self.end_call(now, id, EndCause::AttemptOver),
-        }
-    }
-
     /// Judges an attempt, stores it with its task, and gives the task its next place or its end.
     pub(super) fn conclude(&mut self, now: Now, id: CallRef, task: TaskId, outcome: Outcome, talked: Duration) {
+        self.conclude_as_of(now, id, task, Ended { outcome, talked, at: now.utc });
+    }
+
+    /// The same for an attempt that ended a while ago, and whose agent was given time to say something about it.
+    pub(super) fn conclude_as_of(&mut self, now: Now, id: CallRef, task: TaskId, ended: Ended) {
         let settings = self.settings.clone();
+        let Ended { outcome, talked, at } = ended;
+        let verdict = self.verdict(id, task, outcome, at, self.said(id));
         self.attempt_calls.remove(&task);
         let recording = self.calls.get(&id).and_then(|call| call.recording);
         let Some(attempt) = self.open_attempt(task) else { return };
         attempt.outcome = Some(outcome);
-        attempt.ended_at = Some(now.utc);
+        attempt.ended_at = Some(at);
         attempt.talk_secs = talked.as_secs();
         attempt.recording = recording;
         if let Some(leg) = attempt.customer_leg.as_mut().filter(|leg| leg.invite_at.is_some()) {
-            leg.ended_at = Some(now.utc);
+            leg.ended_at = Some(at);
         }
         let was_dialled = attempt.customer_leg.as_ref().is_some_and(|leg| leg.invite_at.is_some());
         let number = attempt.number.clone();
-        let (n, ended) = (attempt.n, Change::PutAttempt(Box::new(attempt.clone())));
+        let (n, change) = (attempt.n, Change::PutAttempt(Box::new(attempt.clone())));
         if was_dialled {
             self.count_end(now, &number, outcome);
         }
         self.publish(event::Event::AttemptEnded { task, n, outcome });
-        let mut changes = vec![ended];
-        if let Some((held, profile)) =
-            self.planner.get(task).and_then(|held| Some((held.clone(), settings.profile(&held.profile)?)))
+        let mut changes = vec![change];
+        if let Some(verdict) = verdict
+            && let Some(task) = self.planner.conclude(now.utc, &settings, task, verdict)
         {
-            let history = self.attempts.get(&task).map_or(&[][..], Vec::as_slice);
-            let before = history.len().saturating_sub(1);
-            let history = History::of(&history[..before]);
-            let verdict = retry::after(&settings, profile, &held, history, outcome, now.utc);
-            if let Some(task) = self.planner.conclude(now.utc, &settings, task, verdict) {
-                if verdict.next == Next::Unreached {
-                    let (queue, number) = (task.queue.clone(), task.number.to_string());
-                    self.publish(event::Event::CallbackUnreached { task: task.id, queue, number });
-                }
-                changes.push(Change::PutTask(Box::new(task.clone())));
-                self.reopen_place(&task);
-                if task.state.is_final() {
-                    self.task_closed(task);
-                }
+            if verdict.next == Next::Unreached {
+                let (queue, number) = (task.queue.clone(), task.number.to_string());
+                self.publish(event::Event::CallbackUnreached { task: task.id, queue, number });
+            }
+            changes.push(Change::PutTask(Box::new(task.clone())));
+            self.reopen_place(&task);
+            if task.state.is_final() {
+                self.task_closed(task);
             }
         }
         self.commit(changes, Pending::Told);
+    }
+
+    /// What follows the attempt that ends so at `at`, when `said` is all that was said about it. What comes next is the
+    /// next attempt's, and goes by the settings as they are now (S5.10).
+    pub(super) fn verdict(
+        &self,
+        id: CallRef,
+        task: TaskId,
+        outcome: Outcome,
+        at: DateTime<Utc>,
+        said: Said,
+    ) -> Option<Verdict> {
+        let held = self.planner.get(task)?;
+        let loaded = self.loaded(id);
+        let profile = self.settings.profile(&held.profile).or(loaded.as_deref())?;
+        let (attempt, before) = self.attempts.get(&task)?.split_last()?;
+        let history = History::of(before);
+        let judged = |asked: bool| {
+            let judge = if asked { retry::agent_asks } else { retry::after };
+            judge(&self.settings, profile, held, history, outcome, at)
+        };
+        Some(match (attempt.kind, said, outcome) {
+            (AttemptKind::Agent, said, _) => {
+                let was_there = attempt.customer_leg.as_ref().is_some_and(|leg| leg.answered_at.is_some());
+                let verdict = judged(said == Said::AgentAsks);
+                match verdict.next {
+                    // Called first, he has answered in vain: he is not rung again at once.
+                    Next::Again(again) if was_there && profile.first_party == FirstParty::Customer => {
+                        Verdict { next: Next::Again(again.max(at + VAIN)), ..verdict }
+                    }
+                    _ => verdict,
+                }
+            }
+            (AttemptKind::ClientOffer, _, Outcome::Superseded) => judged(false),
+            (AttemptKind::ClientOffer, _, Outcome::Blocked) => Verdict::uncounted(Next::ClientOffer(at + VAIN)),
+            (AttemptKind::ClientOffer, Said::Client(answer), _) => retry::client_asks(held, answer, at),
+            (AttemptKind::ClientOffer, _, _) => retry::client_asks(held, ClientAnswer::Nothing, at),
+        })
     }
 
     /// The task waits again, at its old place; or for something else than its turn, and then not in line.

@@ -221,6 +221,32 @@ pub(super) fn menu(ivr: &Ivr) -> Vec<Name> {
     sound(&ivr.prompt, &[])
 }
 
+/// The offer of another try, with the keys that take it and stop it for good.
+pub(super) fn client_offer(profile: &CallbackProfile) -> Vec<Name> {
+    let key = profile.client_reschedule.map_or('1', |again| again.key);
+    let mut clips = said_with_key("customer_reschedule", key, '1');
+    clips.push("customer_never".into());
+    clips
+}
+
+/// That the agent may ask for another try, and how.
+pub(super) fn reschedule(key: char) -> Vec<Name> {
+    said_with_key("agent_reschedule", key, '9')
+}
+
+/// A clip that names the `usual` key, or one that ends where the key's name follows.
+fn said_with_key(clip: &str, key: char, usual: char) -> Vec<Name> {
+    if key == usual {
+        return vec![clip.into()];
+    }
+    let key = match key {
+        '*' => "star".into(),
+        '#' => "pound".into(),
+        digit => Name::from(format!("digit_{digit}")),
+    };
+    vec![Name::from(format!("{clip}_before")), key]
+}
+
 /// Who calls.
 pub(super) fn customer_hello(profile: &CallbackProfile) -> Vec<Name> {
     sound(&profile.customer_prompt, &["welcome_callback"])
@@ -232,10 +258,10 @@ pub(super) fn to_customer(outcome: Outcome) -> Vec<Name> {
         Outcome::AgentNoAnswer | Outcome::AgentDeclined | Outcome::AgentNoAccept | Outcome::AgentLeftEarly => {
             vec!["customer_sorry".into()]
         }
-        Outcome::NotConfirmed => vec!["goodbye".into()],
+        // He has answered the offer of another try, or has not; or does not want the call.
+        Outcome::Success | Outcome::NotConfirmed => vec!["goodbye".into()],
         // He has not answered, has gone, or talks otherwise.
-        Outcome::Success
-        | Outcome::ShortTalk
+        Outcome::ShortTalk
         | Outcome::NoAnswer
         | Outcome::Busy
         | Outcome::Rejected

@@ -224,6 +224,7 @@ impl Switch {
                 Kind::Promise(task) => self.begin_attempt(now, task, &pick.queue, pick.ticket, &pick.agents),
             }
         }
+        self.offer_tries(now);
     }
 
     fn served(&self, queue: &Queue, chance: u64, now: Now) -> Option<Served<'_>> {

@@ -3,12 +3,12 @@
 use super::disk::Disk;
 use super::order::Order;
 use super::site::{CARRIER, PHONES};
-use ringback::callback::task::{Attempt, Outcome, Source, Task, TaskState};
+use ringback::callback::task::{Attempt, AttemptKind, Outcome, Source, Task, TaskState};
 use ringback::demo::codec::{self, Message};
 use ringback::id::TaskId;
 use ringback::media::{Command, Play};
 use ringback::number::Party;
-use ringback::settings::Settings;
+use ringback::settings::{FirstParty, Settings};
 use ringback::switch::Change;
 use ringback::switch::event::Event;
 use ringback::time::Tick;
@@ -70,6 +70,7 @@ pub struct Laws {
     rest_until: BTreeMap<String, Tick>,
     wrap_up: Duration,
     attempts_max: u32,
+    customer_first: bool,
     extensions: BTreeMap<String, String>,
     order: Order,
     /// Lines of each extension that has more than one.
@@ -91,6 +92,7 @@ impl Laws {
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
             attempts_max: settings.profiles.first().map_or(0, |profile| profile.attempts_max),
+            customer_first: settings.profiles.iter().any(|profile| profile.first_party == FirstParty::Customer),
             order: Order::new(settings),
             orphans: BTreeMap::new(),
             max_calls: settings
@@ -210,6 +212,10 @@ impl Laws {
             assert!(by_hand, "law 1: {number} is rung though no attempt is on the disk and no phone dialled him");
             return;
         };
+        // The exceptions: nobody but the customer, or he first.
+        if attempt.kind == AttemptKind::ClientOffer || self.customer_first {
+            return;
+        }
         let theirs = attempt.agent_legs.iter().filter_map(|leg| leg.dialog.as_ref());
         let named: Vec<&String> = theirs.map(|dialog| &dialog.call_id).collect();
         let agent_talks = self.live(now).any(|(id, dialog)| {
@@ -389,7 +395,8 @@ impl Laws {
         assert!(left.is_empty(), "law 7: dialogs left at rest: {left:?}");
         for task in self.promised.iter().filter_map(|id| disk.tasks.get(id)) {
             assert!(!task.state.is_live(), "law 7: at rest, and {} is {:?}", task.number, task.state);
-            let outcomes = disk.attempts.values().filter(|attempt| attempt.task == task.id).filter_map(|it| it.outcome);
+            let tries = disk.attempts.values().filter(|it| it.task == task.id && it.kind == AttemptKind::Agent);
+            let outcomes = tries.filter_map(|it| it.outcome);
             let counted: Vec<Outcome> = outcomes.filter(|outcome| outcome.is_counted()).collect();
             // The first two failures of the network are forgiven (model.md, callback_profile `on`).
             let network = counted.iter().filter(|outcome| **outcome == Outcome::NetworkError).count();

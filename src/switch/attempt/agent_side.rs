@@ -6,7 +6,7 @@ use super::super::end::EndCause;
 use super::super::outcome::Refusal;
 use super::super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown, only};
 use super::super::{CallTimer, Change, Switch, Timer, event, say};
-use super::{Accept, Attempting, Coming, DECLINED, Form, Loaded, Stage};
+use super::{Accept, Attempting, Coming, DECLINED, Form, Loaded, Said, Stage};
 use crate::callback::retry;
 use crate::callback::task::{Attempt, AttemptKind, LegRecord, Outcome, Task, TaskState};
 use crate::id::{AttemptId, CallRef, LegRef, Name, PlayRef, TaskId, Ticket};
@@ -55,7 +55,11 @@ impl Switch {
         agents: &[Name],
     ) {
         let attempt_id = AttemptId(self.entropy.ulid(now.utc));
-        let mut attempt = Attempt::new(attempt_id, &task, AttemptKind::Agent, profile.ring_timeout.as_secs(), now.utc);
+        let kind = match form {
+            Form::AgentFirst | Form::CustomerFirst => AttemptKind::Agent,
+            Form::ClientOffer => AttemptKind::ClientOffer,
+        };
+        let mut attempt = Attempt::new(attempt_id, &task, kind, profile.ring_timeout.as_secs(), now.utc);
         let mut ways = VecDeque::new();
         if form != Form::AgentFirst {
             ways = self.ways_to(&task, profile);
@@ -69,7 +73,7 @@ impl Switch {
             call.queue = queue.cloned();
             call.agent = only(agents);
             call.task = Some(task.id);
-            call.loaded = Some(Loaded { profile: Arc::new(profile.clone()), asked: false });
+            call.loaded = Some(Loaded { profile: Arc::new(profile.clone()), said: Said::Nothing });
             let begun = Attempting { task: task.id, agents: agents.to_vec(), form, ways, stage: Stage::Reserving };
             call.story = Story::Attempt(Box::new(begun));
         }
@@ -91,7 +95,8 @@ impl Switch {
             return;
         }
         // An agent may have dialled out, paused or logged out meanwhile: never rung then (law 5).
-        if self.planner.get(task).is_none() || self.willing(id).is_empty() {
+        let has_agent = form == Form::ClientOffer || !self.willing(id).is_empty();
+        if self.planner.get(task).is_none() || !has_agent {
             self.finish_attempt(now, id, Outcome::AgentLeftEarly, Duration::ZERO);
             return;
         }
@@ -101,7 +106,7 @@ impl Switch {
                     self.set_stage(id, Stage::AgentRinging(ring));
                 }
             }
-            Form::CustomerFirst => {
+            Form::CustomerFirst | Form::ClientOffer => {
                 let dialog = self.open_attempt(task).and_then(|attempt| attempt.customer_leg.as_ref()?.dialog.clone());
                 let accept = Accept::Given;
                 self.set_stage(id, Stage::Dialling { agent: None, play: None, accept, dialog, stored: true });
@@ -163,7 +168,10 @@ impl Switch {
         if let Some(attempts) = self.attempts.get_mut(&task) {
             attempts.pop();
         }
-        let again = retry::Verdict::uncounted(retry::Next::Again(now.utc + DISK_PAUSE));
+        let at = now.utc + DISK_PAUSE;
+        let form = self.attempting(id).map(|attempt| attempt.form);
+        let next = if form == Some(Form::ClientOffer) { retry::Next::ClientOffer(at) } else { retry::Next::Again(at) };
+        let again = retry::Verdict::uncounted(next);
         if let Some(task) = self.planner.conclude(now.utc, &settings, task, again) {
             self.reopen_place(&task);
         }
@@ -331,18 +339,12 @@ impl Switch {
                 *play = None;
                 self.await_answer(now, id);
             }
-            Stage::Telling { play, agent } if *play == Some(played) => {
-                let agent = *agent;
-                self.told(now, id, agent);
+            Stage::Telling { play, .. } if *play == Some(played) => {
+                *play = None;
+                self.told_unless_waiting(now, id);
             }
             _ => {} // Of a stage that has been left.
         }
-    }
-
-    /// The agent has heard how it ended.
-    fn told(&mut self, now: Now, id: CallRef, agent: LegRef) {
-        self.hang_up(now, agent, None);
-        self.end_call(now, id, EndCause::AttemptOver);
     }
 
     /// The agent hangs up before the customer has answered: the customer's phone stops at once.
@@ -352,7 +354,7 @@ impl Switch {
         let was_dialled = matches!(attempt.stage, Stage::CustomerRinging { .. } | Stage::Asking { .. });
         if let Stage::Telling { .. } = attempt.stage {
             self.let_go(leg, false);
-            self.end_call(now, id, EndCause::AttemptOver);
+            self.told(now, id, leg);
             return;
         }
         self.let_go(leg, false);

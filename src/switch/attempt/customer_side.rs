@@ -6,7 +6,7 @@ use super::super::outcome::Refusal;
 use super::super::ring::ELSEWHERE;
 use super::super::talk::{Purpose, Stage as TalkStage, Talk};
 use super::super::{Change, Consent, Switch, event, say};
-use super::{Coming, Stage};
+use super::{Coming, Form, Stage};
 use crate::callback::ledger;
 use crate::callback::task::{Outcome, Task, TaskState};
 use crate::id::{CallRef, LegRef, Name};
@@ -52,13 +52,18 @@ impl Switch {
             // That he answered is known to the next life, should this one end in the middle.
             self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Told);
         }
+        let Some(profile) = self.loaded(id) else { return };
         let must_confirm = self.planner.get(task_id).is_some_and(|task| self.needs_confirmation(task));
-        if must_confirm {
-            let play = self.play(leg, Play::Clips { clips: say::confirm_call(), then: None });
-            self.set_stage(id, Stage::Asking { agent, customer: leg, play });
-        } else {
-            self.serve_customer(now, id, agent, leg);
-        }
+        let question = match self.attempting(id).map(|attempt| attempt.form) {
+            Some(Form::ClientOffer) => say::client_offer(&profile),
+            Some(Form::AgentFirst | Form::CustomerFirst) if must_confirm => say::confirm_call(),
+            Some(Form::AgentFirst | Form::CustomerFirst) | None => {
+                self.serve_customer(now, id, agent, leg);
+                return;
+            }
+        };
+        let play = self.play(leg, Play::Clips { clips: question, then: None });
+        self.set_stage(id, Stage::Asking { agent, customer: leg, play });
     }
 
     /// Whether the customer presses a key before an agent is joined (security.md T33): when we do not know that the

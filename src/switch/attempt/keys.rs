@@ -5,7 +5,7 @@ use super::super::call::Story;
 use super::super::durable::Pending;
 use super::super::talk::{Purpose, Talk};
 use super::super::{CallTimer, Change, DoNotCall, Switch, Timer};
-use super::{Accept, Coming, DECLINED, Stage};
+use super::{Accept, Coming, DECLINED, Form, Said, Stage};
 use crate::callback::task::{CloseReason, Outcome};
 use crate::id::{CallRef, LegRef, TaskId};
 use crate::settings::AgentAccept;
@@ -41,8 +41,12 @@ impl Switch {
                 self.join_holder(now, id, customer, agent);
             }
             // C10: the customer has been dialled, however that came about.
-            Stage::CustomerRinging { .. } | Stage::Asking { .. } | Stage::Telling { .. } => {
+            Stage::CustomerRinging { .. } | Stage::Asking { .. } => self.asks_again(now, id, digit),
+            Stage::Telling { .. } => {
                 self.asks_again(now, id, digit);
+                if self.has_asked(id) {
+                    self.settle_telling(now, id);
+                }
             }
             Stage::Reserving | Stage::AgentRinging(_) | Stage::Dialling { .. } | Stage::Holds { .. } => {}
         }
@@ -62,14 +66,15 @@ impl Switch {
     fn asks_again(&mut self, now: Now, id: CallRef, digit: char) {
         let Some(loaded) = self.calls.get_mut(&id).and_then(|call| call.loaded.as_mut()) else { return };
         let is_it = loaded.profile.agent_reschedule.is_some_and(|again| again.key == digit);
-        if is_it && !std::mem::replace(&mut loaded.asked, true) {
+        if is_it && loaded.said == Said::Nothing {
+            loaded.said = Said::AgentAsks;
             self.note(now, id, "the agent asks for another try");
         }
     }
 
     /// Whether the agent has asked for another try.
     pub(super) fn has_asked(&self, id: CallRef) -> bool {
-        self.calls.get(&id).and_then(|call| call.loaded.as_ref()).is_some_and(|loaded| loaded.asked)
+        self.said(id) == Said::AgentAsks
     }
 
     /// The agent has heard what he is asked; from now on he has so long to press the key (S4.8).
@@ -92,6 +97,10 @@ impl Switch {
         let Some(attempt) = self.attempting(id) else { return };
         let Stage::Asking { agent, customer, .. } = &attempt.stage else { return };
         let (agent, customer, task) = (*agent, *customer, attempt.task);
+        if attempt.form == Form::ClientOffer {
+            self.offer_answered(now, id, task, digit);
+            return;
+        }
         match digit {
             YES => {
                 self.timers.cancel(&Timer::Call(id, CallTimer::Key));
@@ -126,7 +135,8 @@ impl Switch {
                 self.finish_attempt(now, id, Outcome::AgentNoAccept, Duration::ZERO);
             }
             Stage::Asking { .. } => self.finish_attempt(now, id, Outcome::NotConfirmed, Duration::ZERO),
-            Stage::Reserving | Stage::AgentRinging(_) | Stage::CustomerRinging { .. } | Stage::Telling { .. } => {}
+            Stage::Telling { .. } => self.told_unless_waiting(now, id),
+            Stage::Reserving | Stage::AgentRinging(_) | Stage::CustomerRinging { .. } => {}
         }
     }
 

@@ -101,7 +101,7 @@ impl fmt::Display for Hold {
                 write!(f, "the number was dialled {max} times in a day (daily_max); again at {}", at(until))
             }
             Hold::Capped(Cap::Unconfirmed(until)) => {
-                write!(f, "nobody has confirmed this number: it is rung once a day; again at {}", at(until))
+                write!(f, "nobody has confirmed that this number wants the call: tried again at {}", at(until))
             }
             Hold::Capped(Cap::Block(until)) => {
                 write!(f, "numbers like this one were dialled often in the last hour; again at {}", at(until))

@@ -2,9 +2,10 @@
 //! (security.md T30, T31, T33).
 //!
 //! A fraudster who passes the checks of `policy` still needs volume, or one victim rung again and again. So each number
-//! is dialled `daily_max` times a day, a number that nobody has confirmed once a day, each block of numbers (all but
-//! the last four digits) ten times an hour, and one caller or API key may name three numbers a day that are not his
-//! own. When dials that somebody else asked for lead to nobody who wants them, or an hour has twice the dials of a
+//! is dialled `daily_max` times a day; one that must be confirmed is left alone for a day once somebody has answered
+//! without confirming, or a request for it has found nobody; each block of numbers (all but the last four digits) that
+//! no trusted trunk has signalled is dialled ten times an hour; and one caller may name three numbers a day that are
+//! not his own. When dials that somebody else asked for lead to nobody who wants them, or an hour has twice the dials of a
 //! usual one, the breaker opens: automatic dialling stops until a person has looked.
 //!
 //! Extensions are ours and are not counted. Everything here follows from attempts, so a restart finds it out again.
@@ -77,7 +78,7 @@ impl fmt::Display for Tripped {
 pub enum Cap {
     /// `daily_max` dials of this number in 24 hours; again then.
     Daily(u32, DateTime<Utc>),
-    /// Nobody has confirmed this number: once a day; again then.
+    /// Nobody has confirmed this number, and it was tried already; again then.
     Unconfirmed(DateTime<Utc>),
     /// The block has had its dials for an hour; again then.
     Block(DateTime<Utc>),
@@ -100,7 +101,9 @@ impl Cap {
 pub enum Wanted {
     /// Somebody answered and took the call.
     Yes,
-    /// Nobody did, or he did not want it.
+    /// Somebody answered and did not take it.
+    Refused,
+    /// Nobody answered.
     No,
     /// The network, an agent or we ourselves ended it: it says nothing about the customer.
     Unknown,
@@ -122,6 +125,8 @@ pub struct Ledger {
     sources: BTreeMap<Box<str>, VecDeque<DateTime<Utc>>>,
     /// Numbers whose owner has said yes, and when last.
     confirmed: BTreeMap<Box<str>, DateTime<Utc>>,
+    /// Numbers that were asked in vain whether they want the call, and until when they are left alone.
+    doubted: BTreeMap<Box<str>, DateTime<Utc>>,
     watched: VecDeque<Watched>,
     hours: VecDeque<(i64, u32)>,
     /// All dials in order, for forgetting.
@@ -157,6 +162,7 @@ impl Default for Ledger {
             blocks: BTreeMap::new(),
             sources: BTreeMap::new(),
             confirmed: BTreeMap::new(),
+            doubted: BTreeMap::new(),
             watched: VecDeque::new(),
             hours: VecDeque::new(),
             order: VecDeque::new(),
@@ -177,16 +183,18 @@ impl Ledger {
             Some(Tripped::Unwanted) | None => {}
         }
         let most = policy.daily_max as usize;
+        if most == 0 {
+            return Err(Cap::Daily(0, now + DAY));
+        }
         if let Some(until) = self.numbers.get(number).and_then(|dials| full(dials, now, DAY, most)) {
             return Err(Cap::Daily(policy.daily_max, until));
         }
-        let must_confirm = needs_confirmation(policy, task) && !self.confirmed.contains_key(number);
-        if let Some(until) =
-            self.numbers.get(number).and_then(|dials| full(dials, now, DAY, 1)).filter(|_| must_confirm)
-        {
+        let doubted = self.doubted.get(number).copied().filter(|until| *until > now);
+        if let Some(until) = doubted.filter(|_| needs_confirmation(policy, task)) {
             return Err(Cap::Unconfirmed(until));
         }
-        match self.blocks.get(block(number)).and_then(|dials| full(dials, now, HOUR, BLOCK_HOURLY)) {
+        let in_block = self.blocks.get(block(number)).filter(|_| task.number_origin != NumberOrigin::Trusted);
+        match in_block.and_then(|dials| full(dials, now, HOUR, BLOCK_HOURLY)) {
             Some(until) => Err(Cap::Block(until)),
             None => Ok(()),
         }
@@ -240,23 +248,43 @@ impl Ledger {
     /// The dial of this number has ended. Returns why the breaker opens, if it does.
     pub fn ended(&mut self, now: DateTime<Utc>, number: &Party, wanted: Wanted) -> Option<Tripped> {
         let Party::Number(number) = number else { return None };
-        if wanted == Wanted::Yes {
-            self.confirmed.insert(number.clone(), now);
+        match wanted {
+            Wanted::Yes => {
+                self.confirmed.insert(number.clone(), now);
+                self.doubted.remove(number);
+            }
+            Wanted::Refused => self.doubt(now, number),
+            Wanted::No | Wanted::Unknown => {}
         }
         let open = self.watched.iter().rposition(|dial| dial.number == *number && dial.wanted.is_none());
         match (open, wanted) {
             (Some(at), Wanted::Unknown) => {
                 self.watched.remove(at);
             }
-            (Some(at), Wanted::Yes | Wanted::No) => self.watched[at].wanted = Some(wanted),
+            (Some(at), Wanted::Yes | Wanted::Refused | Wanted::No) => self.watched[at].wanted = Some(wanted),
             (None, _) => {} // a number that nobody else has named
         }
         self.judge(now)
     }
 
-    /// The customer has said that he never asked: his number is not confirmed any more.
-    pub fn disowned(&mut self, number: &Party) {
-        self.confirmed.remove(number.as_str());
+    /// A task is closed without the customer having been reached: another request for him waits a day, unless he has
+    /// ever confirmed one.
+    pub fn given_up(&mut self, now: DateTime<Utc>, task: &Task) {
+        if let Party::Number(number) = &task.number
+            && is_untrusted(task)
+            && task.attempts_used > 0
+            && !self.confirmed.contains_key(number)
+        {
+            self.doubt(now, number);
+        }
+    }
+
+    fn doubt(&mut self, now: DateTime<Utc>, number: &str) {
+        if self.doubted.len() >= limits::LEDGER_DIALS {
+            self.doubted.retain(|_, until| *until > now);
+        }
+        self.doubted.insert(number.into(), now + DAY);
+        self.releases.insert(now + DAY);
     }
 
     /// When something may be dialled again that a cap holds.
@@ -328,9 +356,8 @@ impl Ledger {
 
 /// When `dials` within `span` before `now` are fewer than `most` again; `None` when they are now.
 fn full(dials: &VecDeque<DateTime<Utc>>, now: DateTime<Utc>, span: TimeDelta, most: usize) -> Option<DateTime<Utc>> {
-    let Some(most_before) = most.checked_sub(1) else { return Some(now + span) };
     // The dial that has to grow old before another one fits.
-    let decisive = *dials.iter().rev().nth(most_before)?;
+    let decisive = *dials.iter().rev().nth(most.checked_sub(1)?)?;
     (decisive + span > now).then_some(decisive + span)
 }
 

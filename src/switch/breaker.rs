@@ -4,7 +4,7 @@
 
 use super::{Switch, event};
 use crate::callback::ledger::{Tripped, Wanted};
-use crate::callback::task::{Attempt, Outcome, Task};
+use crate::callback::task::{Attempt, Outcome, Task, TaskState};
 use crate::id::TaskId;
 use crate::number::Party;
 use crate::time::{DateTime, Now, Utc};
@@ -13,13 +13,12 @@ use crate::time::{DateTime, Now, Utc};
 fn wanted(outcome: Outcome) -> Wanted {
     match outcome {
         Outcome::Success => Wanted::Yes,
+        Outcome::CustomerLeftBeforeBridge | Outcome::NotConfirmed => Wanted::Refused,
         Outcome::ShortTalk
         | Outcome::NoAnswer
         | Outcome::Busy
         | Outcome::Rejected
         | Outcome::InvalidNumber
-        | Outcome::CustomerLeftBeforeBridge
-        | Outcome::NotConfirmed
         | Outcome::VoicemailAgent => Wanted::No,
         Outcome::NetworkError
         | Outcome::CallerIdRefused
@@ -79,6 +78,9 @@ impl Switch {
             if let Some((at, outcome)) = ended {
                 self.planner.ledger_mut().ended(at, &task.number, wanted(outcome));
             }
+        }
+        for task in self.closed.values().filter(|task| matches!(task.state, TaskState::Failed | TaskState::Expired)) {
+            self.planner.ledger_mut().given_up(task.closed_at.unwrap_or(task.created_at), task);
         }
     }
 }

@@ -371,6 +371,10 @@ impl Switch {
         let reason = task.close_reason.unwrap_or(CloseReason::ByAdmin);
         let wait = task.closed_at.unwrap_or(task.created_at).signed_duration_since(task.virtual_start);
         let wait_secs = u64::try_from(wait.num_seconds()).unwrap_or(0);
+        if matches!(task.state, TaskState::Failed | TaskState::Expired) {
+            let at = task.closed_at.unwrap_or(task.created_at);
+            self.planner.ledger_mut().given_up(at, &task);
+        }
         match task.state {
             TaskState::Completed => self.publish(event::Event::CallbackCompleted { task: task.id, wait_secs }),
             TaskState::Failed => self.publish(event::Event::CallbackFailed { task: task.id, reason }),

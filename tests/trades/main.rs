@@ -2,6 +2,7 @@
 //! functions of settings and time. Names in brackets are requirement ids.
 
 mod agents;
+mod caps;
 mod hours;
 mod lines;
 mod numbers;

@@ -17,10 +17,11 @@ use crate::zone::Zones;
 use chrono::TimeDelta;
 use std::time::Duration;
 
-/// How far ahead a common opening of several hours is looked for: both changes of clocks and every holiday.
-const AHEAD: TimeDelta = TimeDelta::days(400);
-/// So many openings of one are tried for a common one.
+/// So many openings of one schedule are tried for an opening of the other: a year's and more.
 const OPENINGS_MAX: usize = 1_500;
+/// The same for schedules and the legal window, which repeats by the day, and the customer may have forty zones to
+/// ask: a month's and more.
+const LEGAL_OPENINGS_MAX: usize = 300;
 /// Stretches of open time that are added up for an expiry.
 const STRETCHES_MAX: usize = 2_000;
 
@@ -206,8 +207,9 @@ impl<'a> Window<'a> {
         if self.is_unknown() {
             return None;
         }
+        let tries = if let Legal::Free = self.legal { OPENINGS_MAX } else { LEGAL_OPENINGS_MAX };
         let mut start = at;
-        for _ in 0..OPENINGS_MAX {
+        for _ in 0..tries {
             let mut span = Span { start, end: DateTime::<Utc>::MAX_UTC };
             for calendar in self.calendars() {
                 let theirs = calendar.stretch_from(start)?;
@@ -221,9 +223,6 @@ impl<'a> Window<'a> {
                 return Some(span);
             }
             start = span.start;
-            if start - at > AHEAD && self.calendars().nth(1).is_some() {
-                return None;
-            }
         }
         None
     }

@@ -29,7 +29,7 @@ impl Planner {
 
     /// When a task may be tried next (`next_at`): not before its time, nor outside calling hours.
     pub fn next_at(&self, settings: &Settings, task: &Task, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        if task.state.is_final() || task.state.is_live() {
+        if task.state.is_final() || task.state.is_live() || task.state == TaskState::Blocked {
             return None;
         }
         let quarantined = self.quarantine.get(&task.number).copied();

@@ -153,6 +153,9 @@ impl Switch {
         if let Some(line) = self.lines.get_mut(&queue) {
             line.leave(ticket);
         }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.task = Some(task.id); // Whatever becomes of the call, it was not lost.
+        }
         self.line_up(&task);
         self.serve_wanted = true;
         true
@@ -174,6 +177,9 @@ impl Switch {
     pub(super) fn withdraw_pending(&mut self, now: Now, id: CallRef) {
         if let Some(task) = self.pending_task(id) {
             self.cancel_task(now, task, CloseReason::ByCaller, Pending::Told);
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.task = Some(task);
+            }
         }
         if let Some((caller, queue)) = self.leave_line(now, id) {
             let language = self.settings.queue(&queue).map_or("en", |queue| &queue.language);

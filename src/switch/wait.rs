@@ -3,7 +3,6 @@
 
 use super::announce::Told;
 use super::call::Story;
-use super::durable::Pending;
 use super::end::EndCause;
 use super::offer::Offer;
 use super::outcome::Refusal;
@@ -269,9 +268,9 @@ impl Switch {
         if let Some(pace) = self.paces.get_mut(&queue) {
             pace.served(now.tick);
         }
-        if let Some(task) = self.pending_task(id) {
+        if let Some(party) = self.calls.get(&id).and_then(|call| call.customer.clone()) {
             // Served otherwise: nobody has to call back any more.
-            self.cancel_task(now, task, CloseReason::CustomerCalled, Pending::Told);
+            self.close_open_tasks(now, &party, CloseReason::CustomerCalled);
         }
         let wait_secs = self.waited_secs(now, id);
         self.publish(event::Event::CallAnswered { call: id, agent, wait_secs });

@@ -7,6 +7,7 @@ mod calls;
 mod desk;
 mod faults;
 mod hours;
+mod leave;
 mod line;
 mod missed;
 mod offer;

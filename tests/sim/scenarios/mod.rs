@@ -11,6 +11,7 @@ mod leave;
 mod line;
 mod missed;
 mod offer;
+mod pending;
 mod races;
 mod recording;
 mod registration;

@@ -1,12 +1,15 @@
 //! What one field cannot tell alone: names that lead nowhere or mean two things, keys that contradict each other,
 //! recording without a word said, and features this version refuses.
 
+mod callback;
+
 use super::Files;
 use super::read::{Object, Objects, Read};
 use super::report::{Report, quote, suggestion};
 use super::schema::{Field, Kind, Table};
 use super::tables::TABLES;
 use super::value::{Server, Target, Value};
+use chrono::Timelike;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -45,7 +48,7 @@ pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
         }
     }
     for queue in &objects["queue"] {
-        self::queue(queue, objects, report);
+        self::queue(queue, report);
     }
     for profile in &objects["callback_profile"] {
         self::profile(profile, report);
@@ -56,6 +59,7 @@ pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
     for prompt in &objects["prompt"] {
         self::prompt(prompt, files, report);
     }
+    callback::check(objects, report);
 }
 
 type Names<'a> = BTreeMap<&'static str, Vec<&'a str>>;
@@ -237,6 +241,7 @@ fn schedule(schedule: &Object, report: &mut Report) {
     for range in objects("weekly") {
         hours(range, "schedule.weekly", report);
     }
+    overlaps(&objects("weekly").collect::<Vec<_>>(), "schedule.weekly", report);
     let mut dates = Vec::new();
     for exception in objects("exceptions") {
         if let Some(Value::Date(date)) = exception.get("date").map(|read| &read.value) {
@@ -254,9 +259,43 @@ fn schedule(schedule: &Object, report: &mut Report) {
         if !closed && ranges.is_empty() && !exception.given("ranges") && !exception.given("closed") {
             report.error(exception.at, "schedule.exceptions says neither closed = true nor ranges");
         }
-        for range in ranges.into_iter().filter_map(as_object) {
+        let ranges: Vec<&Object> = ranges.into_iter().filter_map(as_object).collect();
+        for range in &ranges {
             hours(range, "schedule.exceptions.ranges", report);
         }
+        overlaps(&ranges, "schedule.exceptions.ranges", report);
+    }
+}
+
+/// Minutes of a week, Monday first; of a date's ranges, of a day that stands for it.
+fn minutes(range: &Object) -> Vec<std::ops::Range<u32>> {
+    const DAY: u32 = 24 * 60;
+    let minute = |name: &str| match range.get(name).map(|read| &read.value) {
+        Some(Value::Time(time, _)) => Some(time.hour() * 60 + time.minute()),
+        Some(_) | None => None,
+    };
+    let (Some(start), Some(end)) = (minute("start"), minute("end")) else { return Vec::new() };
+    let end = if end <= start { end + DAY } else { end };
+    let days = match range.get("days").map(|read| &read.value) {
+        Some(Value::Days(days)) => days.iter().map(|day| day.num_days_from_monday()).collect(),
+        Some(_) | None => vec![0],
+    };
+    days.into_iter().map(|day| day * DAY + start..day * DAY + end).collect()
+}
+
+/// Two ranges of one time are one too many: which of them is meant to be changed later?
+fn overlaps(ranges: &[&Object], path: &str, report: &mut Report) {
+    const WEEK: u32 = 7 * 24 * 60;
+    let mut seen: Vec<std::ops::Range<u32>> = Vec::new();
+    for range in ranges {
+        let own = minutes(range);
+        // A Sunday night that ends on Monday is also the Monday before Monday.
+        let again: Vec<_> =
+            own.iter().filter(|own| own.end > WEEK).map(|own| 0..own.end - WEEK).chain(own.iter().cloned()).collect();
+        if again.iter().any(|own| seen.iter().any(|seen| own.start < seen.end && seen.start < own.end)) {
+            report.error(range.at("start"), format!("{path} overlaps another range of the same hours; make them one"));
+        }
+        seen.extend(again);
     }
 }
 
@@ -270,7 +309,7 @@ fn hours(range: &Object, path: &str, report: &mut Report) {
     }
 }
 
-fn queue(queue: &Object, objects: &Objects, report: &mut Report) {
+fn queue(queue: &Object, report: &mut Report) {
     recording(queue, "queue", report);
     let mut seen = Vec::new();
     for member in list(queue, "members").into_iter().filter_map(as_object) {
@@ -279,15 +318,6 @@ fn queue(queue: &Object, objects: &Objects, report: &mut Report) {
             report.error(member.at("agent"), format!("queue.members names {} twice", quote(agent)));
         }
         seen.push(agent);
-    }
-    let Some(exit) = queue.text("exit_key") else { return };
-    for name in list(queue, "rules").into_iter().filter_map(as_text) {
-        let Some(rule) = objects["callback_rule"].iter().find(|rule| rule.text("name") == Some(name)) else { continue };
-        if rule.text("request_digit") == Some(exit) {
-            let rule = quote(name);
-            let message = format!("queue.exit_key {} is also request_digit of callback_rule {rule}", quote(exit));
-            report.error(queue.at("exit_key"), message);
-        }
     }
 }
 

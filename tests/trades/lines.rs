@@ -76,9 +76,9 @@ fn abc() -> Abc {
     Abc { line, tickets }
 }
 
+// S2.3: A, B, C join; B takes a callback; served A, B (callback), C.
 #[test]
 fn a_callback_keeps_the_callers_place() {
-    // S2.3: A, B, C join; B takes a callback; served A, B (callback), C.
     let Abc { mut line, tickets: [a, b, c] } = abc();
     let key = line.entry(b).expect("B waits").key;
 
@@ -97,9 +97,9 @@ fn a_callback_keeps_the_callers_place() {
     assert_eq!(line.ticket_of(task_id(9)), None);
 }
 
+// interface.md, Settled 8
 #[test]
 fn a_customer_who_rings_in_takes_over_the_promise_place() {
-    // interface.md, Settled 8
     let Abc { mut line, tickets: [_, b, _] } = abc();
     line.turn_into(b, Kind::Promise(task_id(9)));
     line.turn_into(b, live(7));
@@ -116,18 +116,18 @@ fn the_longest_idle_agent_is_rung_first_and_by_name_when_equal() {
     assert_eq!(pick(&line, &[], &gates), None);
 }
 
+// S1.5: who is of a better class is served before who came earlier.
 #[test]
 fn priority_goes_before_age() {
-    // S1.5
     let Abc { mut line, .. } = abc();
     let vip = line.join(&mut Counter::default(), joining(live(4), 1, 30)).expect("there is room");
     assert_eq!(line.position(vip), Some(1));
     assert_eq!(pick(&line, &[("anna", 0)], &Shut::default()), Some((vip, "anna".into())));
 }
 
+// S2.22: who is held or not due is passed over (model.md, Order of service).
 #[test]
 fn who_is_held_or_not_due_is_passed_over_and_keeps_the_place() {
-    // S2.22, model.md "Order of service"
     let Abc { mut line, tickets: [a, b, c] } = abc();
     line.set_standing(a, Standing::Held);
     let shut = Shut { tickets: [b].into(), ..Shut::default() };
@@ -140,9 +140,9 @@ fn who_is_held_or_not_due_is_passed_over_and_keeps_the_place() {
     assert_eq!(line.position(a), Some(1));
 }
 
+// S2.B11, S2.19: not the same agent again, and the place is kept.
 #[test]
 fn an_agent_who_declined_is_not_offered_the_same_call_again() {
-    // S2.B11, S2.19
     let Abc { mut line, tickets: [a, b, _] } = abc();
     line.exclude(a, &name("anna"), None);
 
@@ -164,9 +164,9 @@ fn a_decline_of_a_promise_may_end() {
     assert_eq!(line.next_admission(NOW), None);
 }
 
+// S3.6: an entry with an owner waits for him alone.
 #[test]
 fn only_the_owner_serves_an_owned_entry_and_nobody_his_own_extension() {
-    // S3.6
     let Abc { mut line, tickets: [a, ..] } = abc();
     let owned = Joining { agent: Some(name("ben")), ..joining(Kind::Promise(task_id(8)), 1, 0) };
     let owned = line.join(&mut Counter::default(), owned).expect("there is room");
@@ -175,6 +175,24 @@ fn only_the_owner_serves_an_owned_entry_and_nobody_his_own_extension() {
 
     let shut = Shut { pairs: [(owned, name("ben"))].into(), ..Shut::default() };
     assert_eq!(pick(&line, &[("anna", 0), ("ben", 1)], &shut), Some((a, "anna".into())));
+}
+
+#[test]
+fn the_heavier_queue_is_served_first_within_a_priority_class() {
+    let mut counter = Counter::default();
+    let (mut support, mut sales) = (Line::new(name("support")), Line::new(name("sales")));
+    let early = support.join(&mut counter, joining(live(1), 5, 3)).expect("there is room");
+    let late = sales.join(&mut counter, joining(live(2), 5, 9)).expect("there is room");
+    let by_weight = |weight| {
+        let lines = [served(&support, &[("anna", 0)]), Served { weight, ..served(&sales, &[("anna", 0)]) }];
+        next(&lines, NOW, &Shut::default()).map(|pick| pick.ticket)
+    };
+    assert_eq!(by_weight(0), Some(early));
+    assert_eq!(by_weight(10), Some(late));
+
+    let vip = support.join(&mut counter, joining(live(3), 1, 20)).expect("there is room");
+    let lines = [served(&support, &[("anna", 0)]), Served { weight: 10, ..served(&sales, &[("anna", 0)]) }];
+    assert_eq!(next(&lines, NOW, &Shut::default()).map(|pick| pick.ticket), Some(vip), "class goes before weight");
 }
 
 #[test]
@@ -193,9 +211,9 @@ fn lines_of_several_queues_are_one_order_for_an_agent_of_both() {
     assert_eq!(both(&[]).map(|pick| pick.ticket), Some(late));
 }
 
+// Law 1, law 9
 #[test]
 fn a_full_line_refuses_callers_but_no_promise_and_a_promise_once() {
-    // Law 1, law 9
     let (mut line, mut counter) = (Line::new(name("support")), Counter::default());
     for n in 0..QUEUE_ENTRIES {
         line.join(&mut counter, joining(live(n as u128), 5, 0)).expect("there is room");

@@ -11,5 +11,6 @@ mod planner;
 mod retries;
 mod routes;
 mod site;
+mod strategies;
 mod windows;
 mod zones;

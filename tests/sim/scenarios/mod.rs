@@ -18,6 +18,7 @@ mod registration;
 mod request;
 mod restart;
 mod sounds;
+mod strategies;
 mod traps;
 mod trunk;
 

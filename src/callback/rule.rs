@@ -4,7 +4,7 @@
 
 use super::window::Window;
 use crate::id::Name;
-use crate::settings::{CallbackRule, Queue, RuleSource, Settings, Trigger};
+use crate::settings::{CallbackRule, Queue, RuleSource, ServedBy, Settings, Trigger};
 use crate::time::{DateTime, Utc};
 use std::fmt;
 use std::time::Duration;
@@ -44,7 +44,9 @@ impl fmt::Display for NotTaken {
 
 /// What a request is judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct Moment<'a> {
+    /// Where he waits.
+    pub queue: &'a str,
     /// Now.
     pub utc: DateTime<Utc>,
     /// Whether this caller has heard an offer.
@@ -74,7 +76,7 @@ pub fn announcing<'a>(settings: &'a Settings, queue: &'a Queue) -> Option<&'a Ca
 }
 
 /// Whether a waiting caller's request is taken.
-pub fn takes(settings: &Settings, rule: &CallbackRule, moment: Moment) -> Result<(), NotTaken> {
+pub fn takes(settings: &Settings, rule: &CallbackRule, moment: Moment<'_>) -> Result<(), NotTaken> {
     if !rule.enabled {
         return Err(NotTaken::Disabled);
     }
@@ -88,7 +90,8 @@ pub fn takes(settings: &Settings, rule: &CallbackRule, moment: Moment) -> Result
     if rule.max_pending.is_some_and(|max| moment.pending >= max as usize) {
         return Err(NotTaken::MaxPending);
     }
-    let closes = Window::business(settings, profile, None).closes(moment.utc);
+    let target = if let ServedBy::Queue(other) = &profile.destination { other } else { moment.queue };
+    let closes = Window::business(settings, profile, Some(target)).closes(moment.utc);
     if closes.is_some_and(|closes| closes < moment.utc + rule.close_guard) {
         return Err(NotTaken::ClosingSoon);
     }

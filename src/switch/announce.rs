@@ -198,7 +198,8 @@ impl Switch {
         let waited = now.tick.since(waiting.joined);
         let clips = match (word, rule) {
             (Word::Offer, Some(rule)) => {
-                let moment = Moment { utc: now.utc, offered: true, pending: self.planner.pending_of(&rule.name) };
+                let pending = self.planner.pending_of(&rule.name);
+                let moment = Moment { queue: &queue.name, utc: now.utc, offered: true, pending };
                 if rule::takes(&settings, rule, moment).is_err() {
                     return false;
                 }

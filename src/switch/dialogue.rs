@@ -231,7 +231,8 @@ impl Switch {
         let queue = self.settings.queue(&waiting.queue)?;
         let rule = rule::by_key(&self.settings, queue, key)?;
         let offered = waiting.told.offer.is_some();
-        let moment = rule::Moment { utc: now.utc, offered, pending: self.planner.pending_of(&rule.name) };
+        let pending = self.planner.pending_of(&rule.name);
+        let moment = rule::Moment { queue: &queue.name, utc: now.utc, offered, pending };
         rule::takes(&self.settings, rule, moment).ok().map(|()| rule)
     }
 

@@ -1,13 +1,13 @@
 //! Which rule answers a key, what forbids a request, and when the offer is announced.
 
-use crate::site::{name, new_york, profile, rule, secs, site};
+use crate::site::{name, new_york, office, profile, rule, secs, site};
 use ringback::callback::rule::{Announcement, Crowd, Moment, NotTaken, announcement, announcing, by_key, takes};
-use ringback::settings::{CallbackRule, Settings, Trigger};
+use ringback::settings::{CallbackRule, Queue, Schedule, ServedBy, Settings, Trigger};
 
 const BUSY: Crowd = Crowd { agent_free: false, ahead: 0, ewt: None };
 
-fn moment() -> Moment {
-    Moment { utc: new_york("2026-11-02T12:00:00"), offered: false, pending: 0 }
+fn moment() -> Moment<'static> {
+    Moment { queue: "support", utc: new_york("2026-11-02T12:00:00"), offered: false, pending: 0 }
 }
 
 fn with(change: impl FnOnce(&mut CallbackRule)) -> CallbackRule {
@@ -85,6 +85,14 @@ fn shortly_before_closing_nothing_is_promised_but_after_hours_it_is_kept_for_tom
     assert_eq!(at("2026-11-02T16:58:00"), Ok(()), "exactly the guard is enough");
     assert_eq!(at("2026-11-02T16:58:01"), Err(NotTaken::ClosingSoon));
     assert_eq!(at("2026-11-02T17:05:00"), Ok(()));
+
+    // S4.14: the target's hours end as well, here those of another queue than he waits in.
+    site.schedules.push(Schedule { name: name("short"), ..office("09:00:00", "15:00:00") });
+    site.queues.push(Queue { schedule: Some(name("short")), ..Queue::named("sales", "5001") });
+    site.profiles[0].destination = ServedBy::Queue(name("sales"));
+    let at = |local: &str| takes(&site, &rule(), Moment { utc: new_york(local), ..moment() });
+    assert_eq!(at("2026-11-02T14:58:01"), Err(NotTaken::ClosingSoon));
+    assert_eq!(at("2026-11-02T16:58:01"), Ok(()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{CallTimer, Switch, Timer, say};
 use crate::callback::rule::{self, Announcement, Crowd, Moment};
 use crate::id::{CallRef, Name};
 use crate::media::Play;
-use crate::settings::{AnnouncePosition, CallbackRule, Queue, Sound};
+use crate::settings::{AnnouncePosition, CallbackRule, Queue, Sound, Trigger};
 use crate::time::Now;
 use std::time::Duration;
 
@@ -69,14 +69,26 @@ impl Next {
     }
 }
 
+/// The rule that makes the offers, and whether a request would be taken now.
+#[derive(Clone, Copy)]
+struct Offering<'a> {
+    rule: &'a CallbackRule,
+    is_taken: bool,
+}
+
 /// What a caller who has `waited` is told next.
-fn next(queue: &Queue, rule: Option<&CallbackRule>, told: Told, waited: Duration, crowd: Crowd) -> Next {
-    let offer = rule.map_or(Next::Never, |rule| match rule::announcement(rule, waited, told.offer, crowd) {
-        Announcement::Now => Next::Say(Word::Offer),
+fn next(queue: &Queue, offering: Option<Offering<'_>>, told: Told, waited: Duration, crowd: Crowd) -> Next {
+    let offer = offering.map_or(Next::Never, |it| match rule::announcement(it.rule, waited, told.offer, crowd) {
+        Announcement::Now if it.is_taken => Next::Say(Word::Offer),
+        // A request would be refused now: that may change.
+        Announcement::Now => Next::At(waited + LOOK_AGAIN),
         Announcement::At(at) => Next::At(at),
         Announcement::Never => Next::Never,
     });
-    let soon = offer_due(rule, told.offer).filter(|due| *due > waited && *due <= waited + CLEAR);
+    let soon = offering
+        .filter(|it| it.is_taken)
+        .and_then(|it| offer_due(it.rule, told.offer))
+        .filter(|due| *due > waited && *due <= waited + CLEAR);
     let others = place(queue, told, waited).or(comfort(queue, told, waited, crowd));
     match (soon, others) {
         (Some(due), Next::Say(_)) => Next::At(due),
@@ -84,11 +96,11 @@ fn next(queue: &Queue, rule: Option<&CallbackRule>, told: Told, waited: Duration
     }
 }
 
-/// When the offer is to be made, whatever its gates will say then.
-fn offer_due(rule: Option<&CallbackRule>, last: Option<Duration>) -> Option<Duration> {
-    let rule = rule?;
+/// The instant of the next offer, whatever its gates will say then; `None` when it has none.
+fn offer_due(rule: &CallbackRule, last: Option<Duration>) -> Option<Duration> {
+    let is_timed = |trigger: &Trigger| matches!(trigger, Trigger::AfterWait | Trigger::Announced);
     match last {
-        None => Some(rule.offer_after),
+        None => rule.triggers.iter().any(is_timed).then_some(rule.offer_after),
         Some(last) => rule.offer_repeat.map(|repeat| last + repeat),
     }
 }
@@ -164,13 +176,13 @@ impl Switch {
             let waited = now.tick.since(waiting.joined);
             let crowd = self.crowd(now, waiting.queue.clone(), waiting.ticket);
             let rule = rule::announcing(&settings, queue).filter(|rule| self.may_request(id, rule));
-            match next(queue, rule, waiting.told, waited, crowd) {
-                Next::Say(word) => {
-                    if !self.say_word(now, id, queue, rule, word) {
-                        self.timers.set(timer, now.tick + LOOK_AGAIN);
-                        return;
-                    }
-                }
+            let offering = rule.map(|rule| {
+                let pending = self.planner.pending_of(&rule.name);
+                let moment = Moment { queue: &queue.name, utc: now.utc, offered: true, pending };
+                Offering { rule, is_taken: rule::takes(&settings, rule, moment).is_ok() }
+            });
+            match next(queue, offering, waiting.told, waited, crowd) {
+                Next::Say(word) => self.say_word(now, id, queue, rule, word),
                 Next::At(at) => {
                     self.timers.set(timer, now.tick + at.saturating_sub(waited));
                     return;
@@ -191,25 +203,16 @@ impl Switch {
         }
     }
 
-    /// Says one word; false when it may not be said now.
-    fn say_word(&mut self, now: Now, id: CallRef, queue: &Queue, rule: Option<&CallbackRule>, word: Word) -> bool {
-        let settings = self.settings.clone();
-        let Some(waiting) = self.waiting(id) else { return false };
+    /// Says one word.
+    fn say_word(&mut self, now: Now, id: CallRef, queue: &Queue, rule: Option<&CallbackRule>, word: Word) {
+        let Some(waiting) = self.waiting(id) else { return };
         let waited = now.tick.since(waiting.joined);
-        let clips = match (word, rule) {
-            (Word::Offer, Some(rule)) => {
-                let pending = self.planner.pending_of(&rule.name);
-                let moment = Moment { queue: &queue.name, utc: now.utc, offered: true, pending };
-                if rule::takes(&settings, rule, moment).is_err() {
-                    return false;
-                }
-                say::offer(rule)
-            }
-            (Word::Offer, None) => return false,
-            (Word::Place, _) => self.place_of(now, queue, waiting),
-            (Word::Comfort, _) => say::comfort(queue),
+        let clips = match word {
+            Word::Offer => rule.map_or_else(Vec::new, say::offer),
+            Word::Place => self.place_of(now, queue, waiting),
+            Word::Comfort => say::comfort(queue),
         };
-        let Some(waiting) = self.waiting_mut(id) else { return false };
+        let Some(waiting) = self.waiting_mut(id) else { return };
         match word {
             Word::Offer => {
                 waiting.told.offer = Some(waited);
@@ -219,10 +222,10 @@ impl Switch {
             Word::Place => waiting.told.place = Some(waited),
             Word::Comfort => waiting.told.comfort = Some(waited),
         }
+        // An offer without words opens the way for the key all the same.
         if !clips.is_empty() || word == Word::Offer {
             self.tell(id, queue, clips);
         }
-        true
     }
 
     /// The place in line and the expected wait, as far as they are to be said; of a wait that is not known nothing is.
@@ -286,10 +289,14 @@ mod tests {
 
     fn rule() -> CallbackRule {
         CallbackRule {
-            triggers: vec![crate::settings::Trigger::AfterWait],
+            triggers: vec![Trigger::AfterWait],
             offer_after: secs(60),
             ..CallbackRule::named("offer", "standard")
         }
+    }
+
+    fn offering(rule: &CallbackRule) -> Offering<'_> {
+        Offering { rule, is_taken: true }
     }
 
     #[test]
@@ -297,23 +304,23 @@ mod tests {
         let (queue, rule) = (queue(), rule());
         let mut told = Told::default();
 
-        assert_eq!(next(&queue, Some(&rule), told, secs(60), BUSY), Next::Say(Word::Offer));
+        assert_eq!(next(&queue, Some(offering(&rule)), told, secs(60), BUSY), Next::Say(Word::Offer));
         told.offer = Some(secs(60));
         told.music = secs(62);
-        assert_eq!(next(&queue, Some(&rule), told, secs(62), BUSY), Next::At(secs(65)), "some music first");
-        assert_eq!(next(&queue, Some(&rule), told, secs(65), BUSY), Next::Say(Word::Place));
+        assert_eq!(next(&queue, Some(offering(&rule)), told, secs(62), BUSY), Next::At(secs(65)), "some music first");
+        assert_eq!(next(&queue, Some(offering(&rule)), told, secs(65), BUSY), Next::Say(Word::Place));
         told.place = Some(secs(65));
-        assert_eq!(next(&queue, Some(&rule), told, secs(66), BUSY), Next::Say(Word::Comfort));
+        assert_eq!(next(&queue, Some(offering(&rule)), told, secs(66), BUSY), Next::Say(Word::Comfort));
         told.comfort = Some(secs(66));
-        assert_eq!(next(&queue, Some(&rule), told, secs(70), BUSY), Next::At(secs(95)));
+        assert_eq!(next(&queue, Some(offering(&rule)), told, secs(70), BUSY), Next::At(secs(95)));
     }
 
     #[test]
     fn nothing_is_begun_that_would_delay_the_offer() {
         let (queue, rule) = (queue(), rule());
 
-        assert_eq!(next(&queue, Some(&rule), Told::default(), secs(49), BUSY), Next::Say(Word::Place));
-        assert_eq!(next(&queue, Some(&rule), Told::default(), secs(50), BUSY), Next::At(secs(60)));
+        assert_eq!(next(&queue, Some(offering(&rule)), Told::default(), secs(49), BUSY), Next::Say(Word::Place));
+        assert_eq!(next(&queue, Some(offering(&rule)), Told::default(), secs(50), BUSY), Next::At(secs(60)));
         assert_eq!(next(&queue, None, Told::default(), secs(50), BUSY), Next::Say(Word::Place));
     }
 
@@ -323,7 +330,18 @@ mod tests {
         rule.min_ahead = 5;
         let told = Told { place: Some(secs(40)), comfort: Some(secs(55)), ..Told::default() };
 
-        assert_eq!(next(&queue, Some(&rule), told, secs(71), BUSY), Next::Say(Word::Place));
+        assert_eq!(next(&queue, Some(offering(&rule)), told, secs(71), BUSY), Next::Say(Word::Place));
+    }
+
+    #[test]
+    fn an_offer_that_would_be_refused_silences_nobody_else() {
+        let (queue, rule) = (queue(), rule());
+        let full = Offering { rule: &rule, is_taken: false };
+        let told = Told { place: Some(secs(40)), comfort: Some(secs(55)), ..Told::default() };
+
+        assert_eq!(next(&queue, Some(full), told, secs(70), BUSY), Next::Say(Word::Place));
+        let told = Told { place: Some(secs(70)), ..told };
+        assert_eq!(next(&queue, Some(full), told, secs(71), BUSY), Next::At(secs(76)));
     }
 
     // S3.15: the additional notification is played only when all employees are busy.

@@ -3,6 +3,7 @@
 
 use super::{parse, shown};
 
+// S2.B6: an exit key that is also a request key is refused, among the others.
 #[test]
 fn every_wrong_file_is_told_all_of_its_errors_at_their_places() {
     let mut wrong = String::new();

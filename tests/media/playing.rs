@@ -111,6 +111,22 @@ fn clips_play_to_the_last_sample_and_then_the_loop_follows_without_a_gap() {
 }
 
 #[test]
+fn a_clip_of_another_language_is_played_and_without_one_the_english() {
+    let mut library = music();
+    library.insert("de/word".into(), clip(vec![-8_000; 160]));
+    let mut world = World::with(library);
+    world.leg(A, Codec::Pcmu);
+    world.play(A, 9, &["de/word", "fr/word"], None);
+    world.run_ms(1_000);
+
+    let octets: Vec<u8> = world.sent(A).iter().flat_map(|left| left.packet().payload.to_vec()).collect();
+    let [german, english] = [-8_000, 8_000].map(|sample| g711::encode(Codec::Pcmu, sample));
+    assert!(octets[..160].iter().all(|&octet| octet == german));
+    assert!(octets[160..610].iter().all(|&octet| octet == english));
+    assert_eq!(world.engine.counters().unknown_clips, 0);
+}
+
+#[test]
 fn clips_without_a_loop_are_followed_by_nothing() {
     let mut world = World::with(music());
     world.leg(A, Codec::Pcmu);

@@ -205,6 +205,7 @@ fn hanging_up_in_the_dialogue_promises_nothing() {
     world.assert_rest();
 }
 
+// S2.3: A, B and C join in this order and B takes a callback: served are A, B by callback, and C.
 #[test]
 fn a_promise_keeps_its_place_among_live_callers() {
     let mut world = World::new(1);

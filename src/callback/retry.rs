@@ -71,7 +71,8 @@ pub enum Next {
     Retry(DateTime<Utc>),
     /// The agent's side failed: back to its place, not before this instant (often now): `due` or `pending`.
     Again(DateTime<Utc>),
-    /// Everything is used, and the customer himself is asked, not before this instant: `client_offer` (S4.5).
+    /// Everything is used, and the customer himself is asked, not before this instant: `client_offer` (S4.5). The
+    /// planner names such tasks by `next_offer`; `client_asks` judges his answer.
     ClientOffer(DateTime<Utc>),
     /// Left over at the end of the day (S4.B3).
     Overflow,

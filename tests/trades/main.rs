@@ -3,6 +3,7 @@
 
 mod agents;
 mod caps;
+mod gates;
 mod hours;
 mod lines;
 mod numbers;

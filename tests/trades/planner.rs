@@ -11,18 +11,18 @@ use ringback::time::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// Monday noon in New York.
-fn noon() -> DateTime<Utc> {
+pub fn noon() -> DateTime<Utc> {
     new_york("2026-11-02T12:00:00")
 }
 
 const FREE: Around = Around { customer_in_call: false, agents: Agents::Free, ahead: 0 };
 
-fn dialable(_: &Task) -> Option<Undialable> {
+pub fn dialable(_: &Task) -> Option<Undialable> {
     None
 }
 
 /// With calling hours of 9 to 17 on working days.
-fn with_hours() -> Settings {
+pub fn with_hours() -> Settings {
     let mut site = site();
     let mut standard = profile();
     standard.schedule = Some(name("office"));
@@ -30,7 +30,7 @@ fn with_hours() -> Settings {
     site
 }
 
-fn planner_of(site: &Settings, now: DateTime<Utc>, tasks: impl IntoIterator<Item = Task>) -> Planner {
+pub fn planner_of(site: &Settings, now: DateTime<Utc>, tasks: impl IntoIterator<Item = Task>) -> Planner {
     let mut planner = Planner::default();
     for task in tasks {
         planner.put(now, site, task);
@@ -38,18 +38,18 @@ fn planner_of(site: &Settings, now: DateTime<Utc>, tasks: impl IntoIterator<Item
     planner
 }
 
-fn state(planner: &Planner, n: u128) -> TaskState {
+pub fn state(planner: &Planner, n: u128) -> TaskState {
     planner.get(task_id(n)).expect("it is open").state
 }
 
-fn held(planner: &Planner, site: &Settings, now: DateTime<Utc>, n: u128) -> Option<String> {
+pub fn held(planner: &Planner, site: &Settings, now: DateTime<Utc>, n: u128) -> Option<String> {
     let task = planner.get(task_id(n)).expect("it is open");
     planner.held_by(now, site, task, FREE).map(|hold| hold.to_string())
 }
 
+// S1.3
 #[test]
 fn a_task_is_due_at_its_instant_and_not_before() {
-    // S1.3
     let site = site();
     let mut scheduled = task(1, noon());
     scheduled.not_before = noon() + secs(1_800);
@@ -64,9 +64,9 @@ fn a_task_is_due_at_its_instant_and_not_before() {
     assert_eq!(held(&planner, &site, noon() + secs(1_800), 1), None);
 }
 
+// S1.4, S1.17, S1.19
 #[test]
 fn a_request_after_hours_waits_for_the_next_opening_and_is_kept() {
-    // S1.4, S1.17, S1.19
     let site = with_hours();
     let friday = new_york("2026-11-06T17:05:00");
     let monday = new_york("2026-11-09T09:00:00");
@@ -82,9 +82,9 @@ fn a_request_after_hours_waits_for_the_next_opening_and_is_kept() {
     assert_eq!(state(&planner, 1), TaskState::Due);
 }
 
+// S1.16: at 18:00:00 not started.
 #[test]
 fn a_due_task_nobody_served_is_deferred_when_hours_end() {
-    // S1.16: at 18:00:00 not started.
     let site = with_hours();
     let mut planner = planner_of(&site, noon(), [task(1, noon())]);
     planner.wake(noon(), &site, dialable);
@@ -97,9 +97,9 @@ fn a_due_task_nobody_served_is_deferred_when_hours_end() {
     assert_eq!(planner.next_wake(&site), Some(new_york("2026-11-03T09:00:00")));
 }
 
+// S1.21
 #[test]
 fn an_attempt_under_way_is_not_cut_when_hours_end_or_it_expires() {
-    // S1.21
     let site = with_hours();
     let mut talking = task(1, noon());
     talking.expires_at = Some(noon() + secs(60));
@@ -113,9 +113,9 @@ fn an_attempt_under_way_is_not_cut_when_hours_end_or_it_expires() {
     assert_eq!(state(&planner, 1), TaskState::Talking);
 }
 
+// S1.20: attempt 1 at 16:45 fails, interval 30 min: attempt 2 next day 09:00.
 #[test]
 fn a_retry_outside_hours_is_deferred_and_costs_no_attempt() {
-    // S1.20: attempt 1 at 16:45 fails, interval 30 min: attempt 2 next day 09:00.
     let mut site = with_hours();
     site.profiles[0].intervals = vec![secs(0), secs(1_800)];
     let late = new_york("2026-11-02T16:45:00");
@@ -159,9 +159,9 @@ fn expired_comes_before_blocked_before_deferred_before_due() {
     assert_eq!(planner.held_by(night, &site, expired, FREE), Some(Hold::Closed(TaskState::Expired)));
 }
 
+// S2.5, S5.28
 #[test]
 fn a_blocked_task_says_why_and_is_looked_at_again_when_the_site_changes() {
-    // S2.5, S5.28
     let site = site();
     let mut planner = planner_of(&site, noon(), [task(1, noon())]);
     let no_route = |_: &Task| Some("no outbound route matches (no_route)".to_owned());
@@ -191,9 +191,9 @@ fn what_a_restart_finds_due_or_blocked_is_looked_at_again() {
     assert!(planner.iter().all(|task| task.state == TaskState::Deferred));
 }
 
+// S1.15, model.md C15
 #[test]
 fn a_disabled_profile_or_process_false_dials_nothing_and_says_so() {
-    // S1.15, model.md C15
     let mut site = site();
     site.profiles[0].enabled = false;
     let mut planner = planner_of(&site, noon(), [task(1, noon())]);
@@ -236,9 +236,9 @@ fn a_second_live_attempt_is_our_own_fault_and_stops_the_test() {
     planner_of(&site, noon(), [live(1), live(2)]);
 }
 
+// S5.13, S4.B1
 #[test]
 fn fifteen_lines_are_fifteen_attempts() {
-    // S5.13, S4.B1
     let mut site = site();
     site.system.max_originates_per_min = 6_000;
     let mut planner = planner_of(&site, noon(), (1..=20).map(|n| task(n, noon())));
@@ -269,9 +269,9 @@ fn a_profile_may_have_fewer_lines_and_zero_is_none() {
     assert_eq!(planner.begin(noon(), &site, task_id(2)), Err(Hold::ProfileLines(name("standard"), 0)));
 }
 
+// S3.B12
 #[test]
 fn starts_a_minute_are_capped_and_the_next_slot_wakes() {
-    // S3.B12
     let mut site = site();
     site.system.max_originates_per_min = 2;
     let mut planner = planner_of(&site, noon(), [task(1, noon()), task(2, noon()), task(3, noon())]);
@@ -337,9 +337,9 @@ fn now_means_now_but_not_outside_hours() {
     assert_eq!(state(&planner, 1), TaskState::Deferred);
 }
 
+// S1.1, S1.25, S5.10
 #[test]
 fn edited_settings_serve_the_next_attempt_of_every_task() {
-    // S1.1, S1.25, S5.10
     let mut site = with_hours();
     let night = new_york("2026-11-02T22:00:00");
     let mut planner = planner_of(&site, night, [task(1, night), task(2, night)]);
@@ -351,9 +351,9 @@ fn edited_settings_serve_the_next_attempt_of_every_task() {
     assert_eq!(planner.iter().map(|task| task.state).collect::<Vec<_>>(), [TaskState::Due; 2]);
 }
 
+// S1.22, law 9
 #[test]
 fn many_tasks_that_come_due_together_are_moved_in_portions() {
-    // S1.22, law 9
     let site = site();
     let mut planner = planner_of(&site, noon(), (1..=1_200).map(|n| task(n, noon())));
     let mut portions = Vec::new();

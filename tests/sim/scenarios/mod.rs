@@ -17,6 +17,7 @@ mod recording;
 mod registration;
 mod request;
 mod restart;
+mod retries;
 mod sounds;
 mod strategies;
 mod traps;

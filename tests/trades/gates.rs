@@ -135,15 +135,15 @@ fn a_client_offer_waits_for_its_time_and_for_hours_and_for_no_agent() {
 
     let evening = new_york("2026-11-02T17:10:00");
     planner.wake(evening, &site, dialable);
-    assert_eq!(planner.next_offer(evening, &site), None);
+    assert_eq!(planner.next_offer(evening, &site, |_| true), None);
     let morning = new_york("2026-11-03T09:00:00");
     assert_eq!(planner.next_wake(&site), Some(morning));
     planner.wake(morning, &site, dialable);
     assert_eq!(planner.begin(morning, &site, task_id(1)), Err(Hold::ClientOffer));
-    assert_eq!(planner.next_offer(morning, &site), Some(task_id(1)));
+    assert_eq!(planner.next_offer(morning, &site, |_| true), Some(task_id(1)));
     let begun = planner.begin_offer(morning, &site, task_id(1)).expect("nothing holds it");
     assert_eq!((begun.state, begun.attempts_made, begun.attempts_used), (TaskState::Reserving, 1, 0));
-    assert_eq!(planner.next_offer(morning, &site), None);
+    assert_eq!(planner.next_offer(morning, &site, |_| true), None);
 }
 
 // S5.12: nothing is dialled while the site is frozen.

@@ -275,7 +275,7 @@ fn a_client_may_ask_as_often_as_he_likes() {
         assert_eq!(fails(&mut planner, &site, at, false).0, TaskState::ClientOffer, "round {round}");
         at += TimeDelta::seconds(900);
         planner.wake(at, &site, |_| None);
-        let asked = planner.next_offer(at, &site).expect("the customer may be asked");
+        let asked = planner.next_offer(at, &site, |_| true).expect("the customer may be asked");
         planner.begin_offer(at, &site, asked).expect("nothing holds it");
         let held = planner.get(asked).expect("it is open").clone();
         let task = planner.conclude(at, &site, asked, client_asks(&held, ClientAnswer::Again, at)).expect("it is open");

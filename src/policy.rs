@@ -9,7 +9,7 @@
 //! or type is not.
 
 use crate::number::{self, Kind, NumberError, Party};
-use crate::settings::{DenyType, DidPattern, ListKind, NumberEntry, NumberPolicy, Settings};
+use crate::settings::{DenyType, DidPattern, ListKind, NumberEntry, NumberPolicy, Refuse, Settings};
 use crate::time::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -57,6 +57,9 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// The pattern of callers who withhold their number.
+const WITHHELD: &str = "*";
 
 /// What the site allows.
 #[derive(Clone, Debug)]
@@ -168,6 +171,15 @@ impl Policy {
             policy.countries.iter().any(|country| facts.country.is_some_and(|of| country.as_bytes() == of))
         };
         if is_home { Ok(()) } else { Err(Refusal::Foreign) }
+    }
+
+    /// How a caller is turned away whom a list denies (S1.B12); withheld numbers are those that `*` names.
+    pub fn denied(&self, caller: Option<&Party>, at: DateTime<Utc>) -> Option<Refuse> {
+        let number = caller.map_or(WITHHELD, Party::as_str);
+        match self.listed(number, at)? {
+            ListKind::Deny(how) => Some(*how),
+            ListKind::Allow | ListKind::Vip | ListKind::Exclusive(_) => None,
+        }
     }
 
     /// What a list that is in force says of this number; the first entry wins.

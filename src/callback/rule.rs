@@ -197,10 +197,16 @@ fn covers(settings: &Settings, rule: &CallbackRule, lost: &Lost<'_>) -> bool {
         .filter(|queue| queue.rules.contains(&rule.name))
         .map(|queue| queue.name.clone())
         .collect();
-    let places = [&scope.queues, &attached, &scope.ivrs, &scope.agents, &scope.groups];
+    // Of calls that no queue has lost, the queues of a rule say who serves, not where it holds.
+    let (queues, attached) = if rule.source == RuleSource::MissedQueue {
+        (scope.queues.as_slice(), attached.as_slice())
+    } else {
+        (&[][..], &[][..])
+    };
+    let places = [queues, attached, &scope.ivrs, &scope.agents, &scope.groups];
     let is_there = places.iter().all(|names| names.is_empty())
-        || named(&scope.queues, lost.queue)
-        || named(&attached, lost.queue)
+        || named(queues, lost.queue)
+        || named(attached, lost.queue)
         || named(&scope.ivrs, lost.ivr)
         || named(&scope.agents, lost.agent)
         || named(&scope.groups, lost.group);

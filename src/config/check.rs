@@ -38,15 +38,6 @@ pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
     for schedule in &objects["schedule"] {
         self::schedule(schedule, report);
     }
-    for route in &objects["inbound_route"] {
-        if let Some(Value::Destination(Target::Object(kind @ ("group" | "ivr"), _))) =
-            route.get("to").map(|read| &read.value)
-        {
-            // RFC 3261 §21.4.18: 480 says that nobody can be reached here now.
-            let message = format!("inbound_route.to: {kind} is not honoured yet; these calls are refused with 480");
-            report.warn(route.at("to"), message);
-        }
-    }
     for queue in &objects["queue"] {
         self::queue(queue, report);
     }
@@ -401,13 +392,6 @@ fn rule(rule: &Object, report: &mut Report) {
     {
         let at = latest_given(rule, &["min_digits", "max_digits"]);
         report.error(at, format!("callback_rule.min_digits ({min}) is above max_digits ({max})"));
-    }
-    if let Some(source) = rule.text("source").filter(|source| *source != "queue_request") {
-        let source = quote(source);
-        report.warn(
-            rule.at("source"),
-            format!("callback_rule.source {source} is not honoured yet: this rule does nothing"),
-        );
     }
     let triggers = list(rule, "triggers");
     if let Some(ewt) = triggers.iter().find(|read| as_text(read) == Some("ewt")) {

@@ -23,7 +23,7 @@ pub const TABLES: &[Table] = &[
     named("trunk", "name", "Where calls come from and go to.", TRUNK),
     named("caller_id", "label", "An identity shown to customers.", CALLER_ID),
     named("agent", "name", "A person with a phone.", AGENT),
-    Table { honoured: false, ..named("group", "name", "Agents called together.", GROUP) },
+    named("group", "name", "Agents called together.", GROUP),
     named("queue", "name", "A line people wait in.", QUEUE),
     named("schedule", "name", "Opening hours.", SCHEDULE),
     many("inbound_route", "Where a dialled number leads; the first match by priority, then order.", INBOUND_ROUTE),
@@ -34,9 +34,9 @@ pub const TABLES: &[Table] = &[
     ),
     named("callback_profile", "name", "How a callback is made.", CALLBACK_PROFILE),
     named("callback_rule", "name", "When a callback is offered.", CALLBACK_RULE),
-    Table { honoured: false, ..many("number_list", "Numbers treated apart.", NUMBER_LIST) },
+    many("number_list", "Numbers treated apart.", NUMBER_LIST),
     Table { honoured: false, ..named("number_policy", "name", "Which numbers may be called back.", NUMBER_POLICY) },
-    Table { honoured: false, ..named("ivr", "name", "A menu of keys.", IVR) },
+    named("ivr", "name", "A menu of keys.", IVR),
     named("prompt", "name", "A sound of your own.", PROMPT),
     Table {
         honoured: false,
@@ -273,9 +273,9 @@ const SCHEDULE: &[Field] = &[
 const INBOUND_ROUTE: &[Field] = &[
     required("trunk", Ref("trunk"), "Calls of this trunk."),
     required("did", Pattern, "The dialled number, or its beginning with `*`."),
-    required("to", Destination, "`queue:NAME`, `agent:NAME`, `hangup:STATUS`; group and ivr are not honoured yet."),
-    optional("schedule", Ref("schedule"), "When it is open.").not_yet(),
-    optional("closed_to", Destination, "Where it leads otherwise.").not_yet(),
+    required("to", Destination, "`queue:NAME`, `agent:NAME`, `group:NAME`, `ivr:NAME`, `hangup:STATUS`."),
+    optional("schedule", Ref("schedule"), "When it leads there; unset: always."),
+    optional("closed_to", Destination, "Where it leads otherwise; unset: \"we are closed\", and goodbye."),
     field("priority", Integer(0, 1000), "100", "Lower first."),
 ];
 
@@ -384,10 +384,10 @@ const CALLBACK_PROFILE: &[Field] = &[
 
 const SCOPE: &[Field] = &[
     field("queues", List(&Ref("queue"), 0, 1000), "[]", "These queues have the rule, besides those that name it."),
-    field("dids", List(&Pattern, 0, 1000), "[]", "Calls to these numbers.").only(&["[]"]),
-    field("ivrs", List(&Ref("ivr"), 0, 1000), "[]", "These menus.").only(&["[]"]),
-    field("agents", List(&Ref("agent"), 0, 1000), "[]", "These agents.").only(&["[]"]),
-    field("groups", List(&Ref("group"), 0, 1000), "[]", "These groups.").only(&["[]"]),
+    field("dids", List(&Pattern, 0, 1000), "[]", "Missed calls to these numbers only."),
+    field("ivrs", List(&Ref("ivr"), 0, 1000), "[]", "Lost in these menus."),
+    field("agents", List(&Ref("agent"), 0, 1000), "[]", "Lost at these agents."),
+    field("groups", List(&Ref("group"), 0, 1000), "[]", "Lost at these groups."),
 ];
 
 const PROMPTS: &[Field] = &[
@@ -407,7 +407,7 @@ const CALLBACK_RULE: &[Field] = &[
     required(
         "source",
         OneOf(&["queue_request", "missed_queue", "missed_ivr", "missed_agent", "api"]),
-        "What makes it; rules of other sources than queue_request do nothing yet.",
+        "What makes the callback: a request in line, a call lost in line, in a menu, or at an agent's or group's phones; the API.",
     ),
     field("scope", Kind::Table(SCOPE), "{}", "Where it holds."),
     field(
@@ -440,9 +440,8 @@ const CALLBACK_RULE: &[Field] = &[
     field("cancel_key", Key("*#"), "\"*\"", "Back to hold."),
     field("read_back", Bool, "true", "Typed digits are read back."),
     field("record_reason_secs", Secs(0, 30), "0", "Record why.").only(&["0"]),
-    field("min_wait_secs", Secs(0, 86_400), "3", "Missed calls: shorter ones are misdials.").not_yet(),
-    optional("max_age_secs", Secs(1, YEAR), "Missed calls: older ones are let be; unset: expiry of the profile.")
-        .not_yet(),
+    field("min_wait_secs", Secs(0, 86_400), "3", "Missed calls: who hung up sooner had misdialled."),
+    optional("max_age_secs", Secs(1, YEAR), "Missed calls: older ones are let be; unset: expiry of the profile."),
     field("dedupe", OneOf(&["merge", "reject", "allow"]), "\"merge\"", "A second request of one number.")
         .only(&["\"merge\""]),
     field("dedupe_scope", OneOf(&["number", "number_queue"]), "\"number_queue\"", "One number in what.")

@@ -11,7 +11,7 @@ use crate::id::{CallRef, LegRef, Name, TransactionRef};
 use crate::number::{self, Party};
 use crate::registrar::{Binding, BindingChange};
 use crate::route;
-use crate::settings::{Codec, Destination};
+use crate::settings::{Codec, Destination, Refuse};
 use crate::sip::flow::Flow;
 use crate::sip::message::{Method, Request};
 use crate::sip::user_agent::{Field, Reach};
@@ -63,6 +63,10 @@ impl Switch {
             offer: request.body.clone(),
             who: Who::Trunk(trunk.clone()),
         };
+        if let Some(how) = self.policy.denied(arrival.customer.as_ref(), now.utc) {
+            self.deny(now, &arrival, how);
+            return;
+        }
         let settings = self.settings.clone();
         let Some(route) = route::inbound(&settings, &trunk, &arrival.dialled) else {
             self.ua.refuse(now.tick, leg, 404, Vec::new());
@@ -103,6 +107,19 @@ impl Switch {
             self.phone_goes_to(now, &arrival, Kind::Internal, &Destination::Agent(called.name.clone()));
         } else {
             self.call_outside(now, arrival, &agent.name);
+        }
+    }
+
+    /// A caller whom a list denies: neither a place in line nor a callback (S1.B12).
+    fn deny(&mut self, now: Now, arrival: &Arrival, how: Refuse) {
+        match how {
+            Refuse::Reject => self.ua.refuse(now.tick, arrival.leg, 603, Vec::new()),
+            Refuse::Busy => self.ua.refuse(now.tick, arrival.leg, 486, Vec::new()),
+            Refuse::Message => {
+                if let Some(call) = self.take_in(now, arrival, Kind::Inbound) {
+                    self.announce_and_end(now, call, arrival.leg, vec!["caller_refused".into(), "goodbye".into()]);
+                }
+            }
         }
     }
 

@@ -75,7 +75,7 @@ impl Switch {
         }
         if callees.is_empty() {
             let (status, cause) = nobody;
-            self.turn_away(now, id, caller, status, Vec::new(), cause);
+            self.turn_away(now, id, caller, status, vec!["call_later".into()], cause);
             return;
         }
         if self.is_answered(caller) {
@@ -266,7 +266,7 @@ impl Switch {
             // Whatever a far end invents: the caller only needs to know that it failed.
             _ => (480, EndCause::NotReachable),
         };
-        self.turn_away(now, id, caller, told, Vec::new(), cause);
+        self.turn_away(now, id, caller, told, vec!["call_later".into()], cause);
     }
 
     /// The caller gives up while it rings.

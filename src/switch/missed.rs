@@ -181,7 +181,7 @@ impl Switch {
         if rule.max_pending.is_some_and(|most| self.planner.pending_of(&rule.name) >= most as usize) {
             return None;
         }
-        let queue = queue_of(&settings, profile, &lost.by)?;
+        let queue = queue_of(&settings, rule, profile, &lost.by)?;
         let is_trusted = settings.trunk(&lost.in_trunk).is_some_and(|trunk| trunk.trusted);
         let new = NewTask {
             source,
@@ -272,21 +272,22 @@ fn as_rules_see(lost: &Lost) -> rule::Lost<'_> {
     }
 }
 
-/// Whose line the callback stands in: the profile's, the one that missed the call, or the first of the agent who
-/// serves it or has missed it. `None`: nobody says, and the configuration check has warned of it.
-fn queue_of(settings: &Settings, profile: &CallbackProfile, by: &MissedBy) -> Option<Name> {
+/// Whose line the callback stands in: the profile's, the one that missed the call, the rule's, or the first of the
+/// agent who serves it or has missed it. `None`: nobody says, which the configuration check refuses.
+fn queue_of(settings: &Settings, rule: &CallbackRule, profile: &CallbackProfile, by: &MissedBy) -> Option<Name> {
+    let named = || rule.scope.queues.first().cloned();
     let of_agent = |agent: &Name| {
         let queue = settings.queues.iter().find(|queue| queue.members.iter().any(|member| member.agent == *agent))?;
         Some(queue.name.clone())
     };
     match (&profile.destination, by) {
         (ServedBy::Queue(queue), _) => Some(queue.clone()),
-        (ServedBy::Agent(agent), _) => of_agent(agent),
+        (ServedBy::Agent(agent), _) => named().or_else(|| of_agent(agent)),
         (ServedBy::Same | ServedBy::MissedBy, MissedBy::Queue(queue)) => Some(queue.clone()),
-        (ServedBy::Same | ServedBy::MissedBy, MissedBy::Agent(agent)) => of_agent(agent),
+        (ServedBy::Same | ServedBy::MissedBy, MissedBy::Agent(agent)) => named().or_else(|| of_agent(agent)),
         (ServedBy::Same | ServedBy::MissedBy, MissedBy::Group(group)) => {
-            settings.group(group)?.agents.iter().find_map(of_agent)
+            named().or_else(|| settings.group(group)?.agents.iter().find_map(of_agent))
         }
-        (ServedBy::Same | ServedBy::MissedBy, MissedBy::Ivr(_)) => None,
+        (ServedBy::Same | ServedBy::MissedBy, MissedBy::Ivr(_)) => named(),
     }
 }

@@ -63,7 +63,6 @@ pub fn length_of(clip: &str) -> Duration {
 impl Shard {
     /// Takes a command; what comes of it, after a while, is pushed to `out`.
     pub fn command(&mut self, now: Tick, command: &Command, out: &mut Vec<(Duration, Event)>) {
-        let soon = Duration::from_millis(1);
         match command {
             Command::Open { leg, port } => {
                 self.opened += 1;
@@ -123,19 +122,21 @@ impl Shard {
                 self.paused_tapes.remove(recording);
             }
             Command::StopRecord { recording } => self.end_tape(now, *recording),
-            Command::Close { leg } => {
-                if self.legs.remove(leg).is_none() {
-                    return;
-                }
-                self.closed += 1;
-                self.legs.values_mut().filter(|it| it.bridged == Some(*leg)).for_each(|it| it.bridged = None);
-                let ended = self.tapes.iter().filter(|(_, tape)| tape.left == *leg || tape.right == *leg);
-                let ended: Vec<RecordingId> = ended.map(|(id, _)| *id).collect();
-                ended.into_iter().for_each(|id| self.end_tape(now, id));
-                out.push((soon, Event::Closed { leg: *leg, stats: LegStats::default() }));
-            }
+            Command::Close { leg } => self.close(now, *leg, out),
             Command::Listen { .. } | Command::SendDigits { .. } => {}
         }
+    }
+
+    fn close(&mut self, now: Tick, leg: LegRef, out: &mut Vec<(Duration, Event)>) {
+        if self.legs.remove(&leg).is_none() {
+            return;
+        }
+        self.closed += 1;
+        self.legs.values_mut().filter(|it| it.bridged == Some(leg)).for_each(|it| it.bridged = None);
+        let ended = self.tapes.iter().filter(|(_, tape)| tape.left == leg || tape.right == leg);
+        let ended: Vec<RecordingId> = ended.map(|(id, _)| *id).collect();
+        ended.into_iter().for_each(|id| self.end_tape(now, id));
+        out.push((Duration::from_millis(1), Event::Closed { leg, stats: LegStats::default() }));
     }
 
     fn end_tape(&mut self, now: Tick, recording: RecordingId) {

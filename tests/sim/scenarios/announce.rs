@@ -193,7 +193,7 @@ fn nothing_is_offered_while_an_agent_is_free() {
     end(&mut world, &[call]);
 }
 
-// S2.12: the offer begins 600 s after joining, and what else is said makes room for it; S2.14: ignoring it costs nothing.
+// S2.12, S2.14: the offer begins 600 s after joining, what else is said makes room; ignoring it costs nothing.
 #[test]
 fn the_offer_is_made_to_the_second() {
     let mut world = World::with(1, |site| {

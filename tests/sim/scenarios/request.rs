@@ -224,7 +224,7 @@ fn a_withheld_number_may_be_refused() {
     world.assert_rest();
 }
 
-// S2.16: the call ends by our BYE after the goodbye, and the task was committed before it: kill -9 in between leaves it.
+// S2.16: our BYE comes after the goodbye, and the task was committed before it: kill -9 in between leaves it.
 #[test]
 fn the_promise_outlives_a_crash_before_the_goodbye() {
     let mut world = World::with(1, portsip);

@@ -6,6 +6,7 @@ mod attempt;
 mod calls;
 mod desk;
 mod faults;
+mod holds;
 mod hours;
 mod leave;
 mod line;

@@ -50,9 +50,22 @@ pub fn outbound(settings: &Settings, number: &str, dial_prefix: &str, trunks: &[
     let wanted = dialled(number, dial_prefix);
     let route = longest(settings, &wanted).ok_or(NoRoute)?;
     let user = format!("{}{}", route.prepend, wanted.chars().skip(route.strip.into()).collect::<String>());
-    let trunks = if trunks.is_empty() { &route.trunks } else { trunks };
-    let ways: Vec<Way> = trunks.iter().filter_map(|trunk| way(settings, trunk, &user)).collect();
+    let trunks = with_failovers(settings, if trunks.is_empty() { &route.trunks } else { trunks });
+    let ways: Vec<Way> = trunks.into_iter().filter_map(|trunk| way(settings, trunk, &user)).collect();
     if ways.is_empty() { Err(NoRoute) } else { Ok(ways) }
+}
+
+/// The trunks in their order, each followed by the one that is used when it fails, and by that one's; each once.
+fn with_failovers<'a>(settings: &'a Settings, trunks: &'a [Name]) -> Vec<&'a Name> {
+    let mut all: Vec<&Name> = Vec::new();
+    for first in trunks {
+        let mut next = Some(first);
+        while let Some(trunk) = next.filter(|trunk| !all.contains(trunk)) {
+            all.push(trunk);
+            next = settings.trunk(trunk).and_then(|trunk| trunk.failover.as_ref());
+        }
+    }
+    all
 }
 
 /// The ways to a party: none are needed for an extension, which is rung at its bindings.

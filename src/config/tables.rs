@@ -116,7 +116,7 @@ const TRUNK: &[Field] = &[
     field("options_ping_secs", Secs(0, 600), "30", "OPTIONS this often; 0: never."),
     field("retry_secs", Secs(1, 86_400), "60", "Pause after a failure."),
     field("max_calls", Integer(0, 10_000), "30", "Calls at once; 0: none."),
-    field("max_cps", Integer(0, 1000), "5", "New calls a second.").not_yet(),
+    field("max_cps", Integer(0, 1000), "5", "New calls a second."),
     field(
         "codecs",
         List(&OneOf(&["PCMU", "PCMA", "G722"]), 1, 3),
@@ -139,7 +139,7 @@ const TRUNK: &[Field] = &[
     ),
     field("session_expires_secs", Secs(90, 86_400), "1800", "Session timer.").not_yet(),
     field("acl", List(&Cidr, 0, 256), "[]", "Who may send calls as this trunk, besides `host`."),
-    optional("failover_trunk", Ref("trunk"), "Used when this one fails.").not_yet(),
+    optional("failover_trunk", Ref("trunk"), "Used when this one fails."),
 ];
 
 const CALLER_ID: &[Field] = &[
@@ -147,7 +147,7 @@ const CALLER_ID: &[Field] = &[
     required("number", Number, "E.164 with `+`."),
     optional("trunk", Ref("trunk"), "The trunk that owns it."),
     field("expected_attestation", OneOf(&["A", "B", "C", "unknown"]), "\"unknown\"", "STIR attestation.").not_yet(),
-    field("enabled", Bool, "true", "Off: never shown.").only(&["true"]),
+    field("enabled", Bool, "true", "Off: never shown."),
 ];
 
 const AGENT: &[Field] = &[
@@ -318,7 +318,7 @@ const CALLBACK_PROFILE: &[Field] = &[
     required("name", NAME, "Its name."),
     PRESET,
     field("enabled", Bool, "true", "Off: nothing is dialled, and tasks say why."),
-    field("first_party", OneOf(&["agent", "customer"]), "\"agent\"", "Who is called first.").only(&["\"agent\""]),
+    field("first_party", OneOf(&["agent", "customer"]), "\"agent\"", "Who is called first."),
     field("destination", ServedBy, "\"same\"", "Who serves: same, `queue:NAME`, `agent:NAME`, missed_by."),
     field("owner_wait_secs", Secs(0, 86_400), "300", "How long one waits for missed_by."),
     field("caller_id_mode", OneOf(&["dnis_else_fixed", "fixed"]), "\"dnis_else_fixed\"", "Which number is shown."),
@@ -337,19 +337,18 @@ const CALLBACK_PROFILE: &[Field] = &[
         .only(&["\"retry\"", "\"fail\""]),
     field("on", Kind::Table(ON), "{}", "What follows each outcome.").only(&["{}"]),
     field("auto_reschedule", Bool, "true", "Try again when nobody answered.").only(&["true"]),
-    field("agent_reschedule", Bool, "true", "The agent may ask for another try.").only(&["false"]),
-    field("agent_reschedule_key", Key(KEYS), "\"9\"", "With this key.").not_yet(),
+    field("agent_reschedule", Bool, "true", "The agent may ask for another try."),
+    field("agent_reschedule_key", Key(KEYS), "\"9\"", "With this key."),
     field("after_fail_secs", Secs(0, 120), "8", "So long the agent may press it after the customer was not reached.")
         .not_yet(),
-    field("client_reschedule", Bool, "false", "The customer may.").only(&["false"]),
-    field("client_reschedule_key", Key(KEYS), "\"1\"", "With this key.").not_yet(),
-    field("client_reschedule_max", Integer(0, 20), "1", "So often.").or_none().not_yet(),
-    field("agent_accept", OneOf(&["auto", "key"]), "\"auto\"", "Whether the agent presses a key first.")
-        .only(&["\"auto\""]),
-    field("agent_accept_key", Key(KEYS), "\"1\"", "This key.").not_yet(),
-    field("agent_accept_secs", Secs(1, 120), "10", "Within this.").not_yet(),
+    field("client_reschedule", Bool, "false", "The customer may."),
+    field("client_reschedule_key", Key(KEYS), "\"1\"", "With this key."),
+    field("client_reschedule_max", Integer(0, 20), "1", "So often.").or_none(),
+    field("agent_accept", OneOf(&["auto", "key"]), "\"auto\"", "Whether the agent presses a key first."),
+    field("agent_accept_key", Key(KEYS), "\"1\"", "This key."),
+    field("agent_accept_secs", Secs(1, 120), "10", "Within this."),
     optional("agent_prompt", Sound, "What the agent hears first."),
-    field("agent_prompt_overlap", Bool, "false", "Dial during the prompt.").only(&["false"]),
+    field("agent_prompt_overlap", Bool, "false", "Dial during the prompt."),
     optional("customer_prompt", Sound, "What the customer hears on answering."),
     field("success_min_talk_secs", Secs(0, 99), "5", "Talk longer than this is success; 0: the answer itself."),
     field("expires_after_secs", Secs(1, YEAR), "86400", "Life of a callback.").or_none(),

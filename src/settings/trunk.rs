@@ -82,6 +82,8 @@ pub struct Trunk {
     pub prefix: String,
     /// Where our identity goes.
     pub identity_header: IdentityHeader,
+    /// It is asked to withhold our number from those we call (RFC 3323).
+    pub privacy: bool,
     /// Whether its identity headers are believed (T20).
     pub trusted: bool,
     /// Whether its verdict on caller identities (`verstat`) is read.
@@ -170,6 +172,7 @@ impl Trunk {
             strip_digits: 0,
             prefix: String::new(),
             identity_header: IdentityHeader::Pai,
+            privacy: false,
             trusted: false,
             read_verstat: false,
             failover: None,

@@ -386,5 +386,6 @@ fn accepting(profile: &CallbackProfile) -> Accept {
 fn display(now: Now, task: &Task, profile: &CallbackProfile) -> String {
     let n = task.attempts_used + 1;
     let minutes = now.utc.signed_duration_since(task.virtual_start).num_minutes().max(0);
-    format!("Callback {n}/{} {} waited {minutes} min", profile.attempts_max, task.number)
+    let all = retry::attempts_allowed(profile, task);
+    format!("Callback {n}/{all} {} waited {minutes} min", task.number)
 }

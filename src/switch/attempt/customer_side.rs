@@ -62,6 +62,11 @@ impl Switch {
                 return;
             }
         };
+        if let Some(agent) = agent {
+            // Early media has let him hear the customer: not before the customer wants it.
+            self.unbridge(agent);
+            self.play_ringback(agent);
+        }
         let play = self.play(leg, Play::Clips { clips: question, then: None });
         self.set_stage(id, Stage::Asking { agent, customer: leg, play });
     }

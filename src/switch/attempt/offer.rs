@@ -1,6 +1,6 @@
-//! The offer of another try (S4.5): when everything else is used, the customer is called by nobody but us, and says with
-//! a key whether he wants to be called again, or never again. It is an attempt like every other: within calling hours
-//! and caps, on the disk before its INVITE, and never beside another leg of the same customer (laws 1 and 2).
+//! The offer of another try (S4.5): when everything else is used, the customer is called by nobody but us, and says
+//! with a key whether he wants to be called again, or never again. It is an attempt like every other: within calling
+//! hours and caps, on the disk before its INVITE, and never beside another leg of the same customer (laws 1 and 2).
 
 use super::super::Switch;
 use super::{Form, Said};

@@ -268,11 +268,12 @@ impl Trunks {
     ) -> ((String, String), Vec<Field>) {
         let ours = bracketed(&self.public_address.unwrap_or(flow.local.ip()).to_string());
         let Some(trunk) = self.find(trunk) else {
-            return identity::fields(settings::IdentityHeader::From, number, display, &ours);
+            return identity::fields(settings::IdentityHeader::From, false, number, display, &ours);
         };
         // A registrar knows us in its own domain only; a peer knows us by our address.
         let host = if trunk.registration.is_some() { bracketed(&trunk.settings.host) } else { ours };
-        identity::fields(trunk.settings.identity_header, &self.formatted(trunk, number), display, &host)
+        let (how, privacy) = (trunk.settings.identity_header, trunk.settings.privacy);
+        identity::fields(how, privacy, &self.formatted(trunk, number), display, &host)
     }
 
     /// The user part of our Contact towards this trunk.

@@ -128,7 +128,7 @@ const TRUNK: &[Field] = &[
     field("strip_digits", Integer(0, 15), "0", "Digits removed from the front of a dialled number."),
     field("prefix", Dialled, "\"\"", "Then put in front."),
     field("identity_header", OneOf(&["from", "pai", "rpid"]), "\"pai\"", "Which header carries our identity."),
-    field("privacy", Bool, "false", "Ask it to withhold our number.").only(&["false"]),
+    field("privacy", Bool, "false", "Ask it to withhold our number."),
     field("trusted", Bool, "false", "Whether its identity headers are believed."),
     field("read_verstat", Bool, "false", "Read its verdict on caller identities.").only(&["false"]),
     field(

@@ -130,9 +130,10 @@ impl Switch {
             .map(|way| WayOut { user: way.user, trunk: way.trunk })
     }
 
-    /// Whether a trunk is up and below its `max_calls`.
+    /// Whether a trunk is up and below its `max_calls`; one that takes no new calls at all (`max_cps` 0) never is.
     pub(super) fn trunk_is_free(&self, trunk: &Name) -> bool {
-        let most = self.settings.trunk(trunk).map_or(0, |trunk| trunk.max_calls as usize);
+        let trunk_of = self.settings.trunk(trunk).filter(|trunk| trunk.max_cps > 0);
+        let most = trunk_of.map_or(0, |trunk| trunk.max_calls as usize);
         let now = self.trunk_load.get(trunk).copied().unwrap_or(0);
         now < most && self.trunks.dialable(trunk).is_ok()
     }

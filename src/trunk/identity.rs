@@ -6,6 +6,9 @@ use crate::sip::message::{HeaderName, Request};
 use crate::sip::uri::Uri;
 use crate::sip::user_agent::Field;
 
+/// From, when nobody is to know who calls (RFC 3323 §4.1.1.3).
+const NOBODY: &str = "sip:anonymous@anonymous.invalid";
+
 /// The calling number as the far end shows it, otherwise raw; `None` when it is withheld. Identity headers count from
 /// trusted trunks only (security.md T20); with them comes the caller's wish for privacy (RFC 3323, RFC 3325 §9.3),
 /// which is respected.
@@ -37,21 +40,35 @@ pub(super) fn dialled_at(request: &Request, registered: &str) -> String {
     direct.or_else(|| subscriber(&request.headers.to().uri)).unwrap_or_else(|| dialled(request))
 }
 
-/// From, and the header that carries our identity: `number` as the trunk wants it, at `host`.
-pub(super) fn fields(how: IdentityHeader, number: &str, display: &str, host: &str) -> ((String, String), Vec<Field>) {
+/// From, and the header that carries our identity: `number` as the trunk wants it, at `host`. With `privacy` the trunk
+/// learns the number and is asked to show it to nobody (RFC 3323 §4.1, RFC 3325 §9.3).
+pub(super) fn fields(
+    how: IdentityHeader,
+    privacy: bool,
+    number: &str,
+    display: &str,
+    host: &str,
+) -> ((String, String), Vec<Field>) {
     if number.is_empty() || is_withheld(number) {
-        let nobody = "sip:anonymous@anonymous.invalid".to_owned(); // RFC 3323 §4.1.1.3
-        return (("Anonymous".to_owned(), nobody), Vec::new());
+        return (("Anonymous".to_owned(), NOBODY.to_owned()), Vec::new());
     }
     let uri = format!("sip:{}@{host}", escaped(number));
     let name_addr = if display.is_empty() { format!("<{uri}>") } else { format!("{} <{uri}>", quoted(display)) };
-    let fields = match how {
+    let shown = if privacy { "full" } else { "off" };
+    let mut fields = match how {
         IdentityHeader::From => Vec::new(),
         IdentityHeader::Pai => vec![("P-Asserted-Identity", name_addr)],
         IdentityHeader::Rpid => {
-            vec![("Remote-Party-ID", format!("{name_addr};party=calling;privacy=off;screen=yes"))]
+            vec![("Remote-Party-ID", format!("{name_addr};party=calling;privacy={shown};screen=yes"))]
         }
     };
+    if privacy {
+        fields.push(("Privacy", "id".to_owned()));
+        // Where no other header carries it, From has to.
+        if how != IdentityHeader::From {
+            return (("Anonymous".to_owned(), NOBODY.to_owned()), fields);
+        }
+    }
     ((display.to_owned(), uri), fields)
 }
 

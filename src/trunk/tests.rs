@@ -490,6 +490,11 @@ fn our_identity_goes_where_the_trunk_wants_it() {
     assert_eq!(shown(plain, "+12025550100", "Main").1, []);
     let (from, fields) = shown(peer("t"), "anonymous", "Main");
     assert_eq!((from.1.as_str(), fields), ("sip:anonymous@anonymous.invalid", vec![]));
+    // The trunk learns who we are and shows it to nobody (RFC 3325 §9.3).
+    let (from, fields) = shown(settings::Trunk { privacy: true, ..peer("t") }, "+12025550100", "Main");
+    assert_eq!(from.1, "sip:anonymous@anonymous.invalid");
+    let asserted = "\"Main\" <sip:+12025550100@192.0.2.10>".to_owned();
+    assert_eq!(fields, [("P-Asserted-Identity", asserted), ("Privacy", "id".to_owned())]);
 }
 
 #[test]

@@ -109,3 +109,22 @@ fn an_extension_needs_no_route() {
     assert_eq!(outbound_to(&site, &Party::Extension("1001".into()), "", &[]), Ok(Vec::new()));
     assert_eq!(outbound_to(&site, &Party::Number("+12025550123".into()), "", &[]), Err(NoRoute));
 }
+
+// S1.B16: each trunk is followed by the one that is used when it fails, in a chain, and none is tried twice.
+#[test]
+fn each_trunk_is_followed_by_its_failovers() {
+    let mut site = site();
+    let third = ringback::settings::Trunk::peer("third", "192.0.2.3");
+    site.trunks.push(third);
+    site.trunks[0].failover = Some(name("spare"));
+    site.trunks[1].failover = Some(name("third"));
+    site.trunks[2].failover = Some(name("carrier"));
+
+    let trunks = |profile: &[&str]| {
+        let profile: Vec<_> = profile.iter().map(|trunk| name(trunk)).collect();
+        let ways = outbound(&site, "+12025550123", "", &profile).expect("a route matches");
+        ways.into_iter().map(|way| way.trunk.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(trunks(&[]), ["carrier", "spare", "third"]);
+    assert_eq!(trunks(&["third", "spare"]), ["third", "carrier", "spare"]);
+}

@@ -76,6 +76,7 @@ impl Builder<'_> {
                 Some("rpid") => IdentityHeader::Rpid,
                 _ => IdentityHeader::Pai, // the third word of the schema
             },
+            privacy: trunk.yes("privacy"),
             trusted: trunk.yes("trusted"),
             read_verstat: trunk.yes("read_verstat"),
             failover: trunk.maybe_name("failover_trunk"),

@@ -9,8 +9,8 @@ use ringback::id::TaskId;
 use ringback::media::{Command, Play};
 use ringback::number::Party;
 use ringback::settings::{FirstParty, Settings};
-use ringback::switch::Change;
 use ringback::switch::event::Event;
+use ringback::switch::{Change, Restored};
 use ringback::time::Tick;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -382,9 +382,11 @@ impl Laws {
         }
     }
 
-    /// What a new life found on the disk counts as registered.
-    pub fn on_restored(&mut self, bindings: &[ringback::registrar::Binding]) {
-        for binding in bindings {
+    /// What a new life found on the disk counts as registered, and as paused.
+    pub fn on_restored(&mut self, restored: &Restored) {
+        let paused = restored.agents.iter().filter(|record| record.paused.is_some());
+        self.paused = paused.filter_map(|record| self.extensions.get(&*record.agent).cloned()).collect();
+        for binding in &restored.bindings {
             self.registered.entry(binding.extension.to_string()).or_default().insert(binding.contact.clone());
         }
     }

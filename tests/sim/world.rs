@@ -136,7 +136,7 @@ impl World {
     /// The switch begins with what the disk holds.
     pub fn start(&mut self) {
         let restored = self.disk.restored();
-        self.laws.on_restored(&restored.bindings);
+        self.laws.on_restored(&restored);
         self.life += 1;
         let entropy = self.entropy.fork();
         self.switch = Some(Switch::new(self.clock(), self.settings.clone(), restored, entropy));

@@ -14,6 +14,7 @@ mod leave;
 mod line;
 mod missed;
 mod offer;
+mod order;
 mod pending;
 mod races;
 mod recording;

@@ -65,6 +65,15 @@ impl Ladder {
         })
     }
 
+    /// When each of the notes that contain `text` was made.
+    pub fn all_noted(&self, text: &str) -> Vec<Tick> {
+        let notes = self.lines.iter().filter_map(|line| match line {
+            Line::Note { at, text: note } if note.contains(text) => Some(*at),
+            Line::Arrow { .. } | Line::Note { .. } => None,
+        });
+        notes.collect()
+    }
+
     /// The drawing; `order` says which columns come first.
     pub fn draw(&self, order: &[String]) -> String {
         let columns: Vec<&String> = order.iter().filter(|name| self.mentions(name)).collect();

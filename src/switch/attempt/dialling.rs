@@ -12,7 +12,7 @@ use crate::id::{CallRef, DialogRecord, LegRef, Name};
 use crate::limits;
 use crate::number::{self, Party};
 use crate::route;
-use crate::settings::{CallbackProfile, CallerId, CallerIdMode};
+use crate::settings::{CallbackProfile, CallerId, CallerIdMode, DidPattern};
 use crate::time::{Now, Tick};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -85,11 +85,18 @@ impl Switch {
             return None;
         }
         let (dialled, trunk) = (task.dnis.as_deref()?, task.in_trunk.as_deref()?);
-        route::inbound(&self.settings, trunk, dialled)?;
+        let route = route::inbound(&self.settings, trunk, dialled)?;
         let country = self.settings.system.default_country.as_deref();
         let number = number::read(dialled, country).map_or_else(|_| dialled.to_owned(), |party| party.to_string());
+        // A route that takes whatever comes makes nothing of it ours.
+        let is_ours = match &route.did {
+            DidPattern::Exact(_) => true,
+            DidPattern::Prefix(block) => {
+                block.len() > 4 || self.settings.caller_ids.iter().any(|id| id.number == number)
+            }
+        };
         let is_off = |id: &CallerId| !id.enabled && id.number == number;
-        (!self.settings.caller_ids.iter().any(is_off)).then_some(number)
+        (is_ours && !self.settings.caller_ids.iter().any(is_off)).then_some(number)
     }
 
     /// Who carries the next INVITE, whom it asks for, and under which name it will be known there; ways that cannot be

@@ -12,6 +12,7 @@ mod hours;
 mod keys;
 mod leave;
 mod line;
+mod menus;
 mod missed;
 mod offer;
 mod order;

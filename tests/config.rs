@@ -6,6 +6,8 @@
 mod accepted;
 #[path = "config/hours.rs"]
 mod hours;
+#[path = "config/limits.rs"]
+mod limits;
 #[path = "config/presets.rs"]
 mod presets;
 #[path = "config/refused.rs"]

@@ -10,6 +10,8 @@ mod hours;
 mod limits;
 #[path = "config/presets.rs"]
 mod presets;
+#[path = "config/reference.rs"]
+mod reference;
 #[path = "config/refused.rs"]
 mod refused;
 #[path = "config/stored.rs"]

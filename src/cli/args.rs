@@ -96,6 +96,9 @@ pub enum Command {
     /// Validate a configuration file: every error with file:line:column
     #[command(after_help = "Example:\n  ringback check ringback.toml")]
     Check(Check),
+    /// Every field of the configuration file with unit, default and limits, as Markdown
+    #[command(after_help = "Examples:\n  ringback reference > reference.md\n  ringback reference callback_profile")]
+    Reference(Reference),
     /// Callbacks: promises made and kept
     #[command(subcommand, after_help = "Example:\n  ringback callback list --state due")]
     Callback(CallbackCommand),
@@ -152,6 +155,13 @@ fn speed(text: &str) -> Result<f64, String> {
 pub struct Check {
     /// The configuration file
     pub file: PathBuf,
+}
+
+/// Options of `reference`.
+#[derive(Clone, Debug, Args)]
+pub struct Reference {
+    /// Only this table, such as `queue`, or `presets`
+    pub table: Option<String>,
 }
 
 /// Options of `cert`.

@@ -47,7 +47,7 @@ impl Asked {
                 self.show(&self.client.post(path, None, None).await?, stories::resumed)
             }
             Command::Drain => self.show(&self.client.post("/system/drain", None, None).await?, stories::drain),
-            Command::Serve(_) | Command::Check(_) | Command::Cert(_) | Command::Demo(_) => {
+            Command::Serve(_) | Command::Check(_) | Command::Reference(_) | Command::Cert(_) | Command::Demo(_) => {
                 unreachable!("these need no server, and cli::run keeps them from here")
             }
         }

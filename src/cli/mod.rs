@@ -11,6 +11,7 @@ mod check;
 mod client;
 mod demo;
 mod lists;
+mod reference;
 mod secret;
 mod serve;
 pub mod start;
@@ -76,6 +77,7 @@ fn run(arguments: Arguments, data_is_named: bool) -> Result<Exit, Trouble> {
     match command.unwrap_or_else(|| Command::Serve(args::Serve::default())) {
         Command::Serve(args) => serve::serve(&global, &args.or(serve)),
         Command::Check(args) => check::check(&global, &args),
+        Command::Reference(args) => reference::reference(&global, &args),
         Command::Demo(args) => demo::demo(&global, &args, data_is_named),
         Command::Cert(args) => cert::cert(&global, &args),
         Command::Agent(args::AgentCommand::Secret { name, config }) => secret::show(&global, &name, config.as_deref()),

@@ -282,15 +282,3 @@ fn a_rule_is_had_by_the_queues_of_its_scope() {
 
     assert_eq!(parse(&text).unwrap().settings.queues[0].rules, ["key".into()]);
 }
-
-#[test]
-fn the_reference_names_every_field() {
-    let reference = ringback::config::reference();
-
-    for table in TABLES {
-        assert!(reference.contains(&table.header()), "{}", table.name);
-        for field in table.fields {
-            assert!(reference.contains(&format!("| `{}` |", field.name)), "{}.{}", table.name, field.name);
-        }
-    }
-}

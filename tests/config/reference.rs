@@ -1,0 +1,80 @@
+//! The reference, and the examples that people copy.
+
+use super::{parse, shown};
+use ringback::config::schema::{Field, Kind};
+use ringback::config::tables::TABLES;
+use ringback::config::{reference, reference_json, reference_of};
+
+#[test]
+fn the_reference_names_every_field() {
+    let reference = reference();
+
+    for table in TABLES {
+        assert!(reference.contains(&table.header()), "{}", table.name);
+        for field in table.fields {
+            assert!(reference.contains(&format!("| `{}` |", field.name)), "{}.{}", table.name, field.name);
+        }
+    }
+    assert!(reference.contains("| `callback_rule.request_digit` | `\"3\"` | |"), "PortSIP's key is not the default");
+    assert!(!reference.contains("| `callback_rule.request_digit` | `\"1\"` |"), "what is the default is no difference");
+    assert!(reference.contains("| `callback_profile.intervals_secs` | | limits `[60, 3600]` |"));
+}
+
+/// A field and those inside it, each with its path.
+fn all(path: &str, fields: &'static [Field]) -> Vec<(String, &'static Field)> {
+    let below = |field: &'static Field| {
+        let path = format!("{path}.{}", field.name);
+        let inner = match field.kind {
+            Kind::Table(inner) | Kind::Notice(inner) => inner,
+            Kind::List(Kind::Table(inner), ..) => *inner,
+            _ => &[], // no fields inside
+        };
+        std::iter::once((path.clone(), field)).chain(all(&path, inner)).collect::<Vec<_>>()
+    };
+    fields.iter().flat_map(below).collect()
+}
+
+#[test]
+fn every_field_has_a_sentence_and_every_number_its_unit() {
+    let mut poor = Vec::new();
+    for (path, field) in TABLES.iter().flat_map(|table| all(table.name, table.fields)) {
+        let is_sentence =
+            field.doc.ends_with('.') && field.doc.starts_with(|first: char| !first.is_lowercase() || first == 'p');
+        let numbers = matches!(field.kind, Kind::Integer(..) | Kind::Secs(..));
+        let named = matches!(field.kind, Kind::Secs(..)) == (field.name.ends_with("_secs") || field.name == "interval");
+        let in_json = ringback::config::reference_json();
+        if !is_sentence || !named || numbers && !in_json.to_string().contains(&format!("\"key\":\"{}\"", field.name)) {
+            poor.push(path);
+        }
+    }
+    assert_eq!(poor, Vec::<String>::new());
+}
+
+#[test]
+fn programs_get_the_same_reference() {
+    let json = reference_json();
+
+    let tables = json["tables"].as_array().unwrap();
+    assert_eq!(tables.len(), TABLES.len());
+    let profile = tables.iter().find(|table| table["name"] == "callback_profile").unwrap();
+    let ring = profile["fields"].as_array().unwrap().iter().find(|field| field["key"] == "ring_timeout_secs").unwrap();
+    assert_eq!((&ring["unit"], &ring["default"]), (&"seconds".into(), &"30".into()));
+    assert_eq!(ring["takes"], "a duration from 1 to 120 seconds");
+    assert_eq!(json["presets"].as_array().unwrap().len(), 5);
+    assert!(reference_of("queue").unwrap().starts_with("## `[[queue]]`"));
+    assert!(reference_of("presets").unwrap().contains("### `fonolo`"));
+    assert_eq!(reference_of("qeue"), None);
+}
+
+#[test]
+fn the_examples_of_the_readme_are_right() {
+    let readme = include_str!("../../README.md");
+    let examples: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+
+    assert!(!examples.is_empty());
+    for example in examples {
+        let told = parse(example).map_or_else(|problems| shown(&problems), |config| shown(&config.warnings));
+        assert_eq!(told, "", "{example}");
+    }
+    assert!(readme.lines().count() <= 200, "a page to read, not a book");
+}

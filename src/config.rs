@@ -27,7 +27,7 @@ mod value;
 use crate::limits;
 use crate::settings::{Settings, ShellSettings, Tz};
 use crate::zone::Zones;
-pub use reference::{reference, reference_json, reference_of};
+pub use reference::{reference, reference_json, reference_of, unit};
 use report::Report;
 pub use report::{Place, Problem, Severity};
 use std::fmt;

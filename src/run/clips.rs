@@ -39,7 +39,7 @@ macro_rules! built_in {
 }
 
 built_in! {
-    "accepted", "agent_accept", "agent_busy", "agent_callback", "agent_connecting", "agent_failed", "agent_left",
+    "accepted", "agent_accept", "agent_available", "agent_busy", "agent_callback", "agent_connecting", "agent_failed", "agent_left",
     "agent_no_answer", "agent_reschedule", "all_busy", "back_to_hold", "call_later", "caller_refused", "closed", "confirm_number",
     "customer_reschedule", "digit_0", "digit_1", "digit_2", "digit_3", "digit_4", "digit_5", "digit_6", "digit_7",
     "digit_8", "digit_9", "enter_number", "expected_wait", "goodbye", "hundred", "invalid", "logged_in", "logged_out",

@@ -160,6 +160,11 @@ impl Offer {
         matches!(self, Offer::Promising { .. } | Offer::Made)
     }
 
+    /// Whether he is being asked something: whoever answers then breaks in (S2.22).
+    pub(super) fn is_a_dialogue(&self) -> bool {
+        matches!(self, Offer::Pending { .. } | Offer::Entering(_) | Offer::Confirming { .. })
+    }
+
     /// Whether music is all there is to hear.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self, Offer::Closed)

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub const HOLD: &str = "hold";
 /// A short silence between digits, so that they are heard as digits.
 pub const PAUSE: &str = "pause";
+/// An agent has answered in the middle of a question.
+pub(super) const AGENT_AVAILABLE: &str = "agent_available";
 /// The promise. No other clip says that we will call.
 pub const ACCEPTED: &str = "accepted";
 

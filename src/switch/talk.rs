@@ -38,6 +38,13 @@ pub(super) struct Talk {
     pub(super) star: Option<Tick>,
 }
 
+/// The two ends of a queue's call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) agent: LegRef,
+    pub(super) caller: LegRef,
+}
+
 /// How far a talk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -58,14 +65,18 @@ impl Talk {
 }
 
 impl Switch {
-    /// An agent has answered a waiting caller.
-    pub(super) fn begin_queue_talk(&mut self, now: Now, id: CallRef, agent: LegRef, caller: LegRef, queue: &Name) {
+    /// An agent has answered a waiting caller. Who was just asked something (`breaks_in`) is told why no more of it.
+    pub(super) fn begin_queue_talk(&mut self, now: Now, id: CallRef, ends: Ends, queue: &Name, breaks_in: bool) {
+        let Ends { agent, caller } = ends;
         let settings = self.settings.clone();
-        let (notice, record) = settings.queue(queue).map_or((Vec::new(), None), |queue| {
+        let (mut notice, record) = settings.queue(queue).map_or((Vec::new(), None), |queue| {
             let notice = say::queue_notice(queue);
             let record = queue.record.then(|| Consent::by(&notice));
             (notice, record)
         });
+        if breaks_in {
+            notice.insert(0, say::AGENT_AVAILABLE.into());
+        }
         self.begin_talk(
             now,
             id,

@@ -7,6 +7,7 @@ use super::end::EndCause;
 use super::offer::Offer;
 use super::outcome::Refusal;
 use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown, only};
+use super::talk::Ends;
 use super::{CallTimer, Switch, Timer, event};
 use crate::callback::task::CloseReason;
 use crate::id::{CallRef, LegRef, Name, PlayRef, TaskId, Ticket};
@@ -256,6 +257,7 @@ impl Switch {
         let Some(waiting) = self.waiting_mut(id) else { return };
         let Some(ring) = waiting.ring.take() else { return };
         let (caller, queue, ticket) = (waiting.caller, waiting.queue.clone(), waiting.ticket);
+        let breaks_in = waiting.offer.is_a_dialogue();
         let Some(agent) = ring.agent_of(leg).cloned() else { return };
         self.stop_ring(now, ring, Some(leg), Some(ELSEWHERE));
         if let Some(call) = self.calls.get_mut(&id) {
@@ -274,6 +276,6 @@ impl Switch {
         }
         let wait_secs = self.waited_secs(now, id);
         self.publish(event::Event::CallAnswered { call: id, agent, wait_secs });
-        self.begin_queue_talk(now, id, leg, caller, &queue);
+        self.begin_queue_talk(now, id, Ends { agent: leg, caller }, &queue, breaks_in);
     }
 }

@@ -261,8 +261,9 @@ fn an_agent_who_frees_during_the_dialogue_is_given_to_who_is_first() {
     let taken = world.rings(ANNA, secs(1));
     assert_eq!(shown(&world, ANNA), super::ALICE);
     world.answer(ANNA, taken);
-    world.run_for(secs(3));
+    world.run_for(secs(5));
 
+    assert!(world.ladder.noted("\"agent_available\" to alice").is_some(), "she hears why she is asked no more");
     let leg = world.leg_of(TRUNK, call).expect("alice's leg");
     assert!(world.shard.legs[&leg].bridged.is_some(), "they talk");
     assert!(world.tasks().is_empty(), "and nothing was promised");

@@ -315,9 +315,10 @@ fn an_agent_who_frees_during_the_dialogue_is_not_lost() {
     let agent = world.rings(ANNA, secs(1));
     world.press(TRUNK, first, "3202");
     world.answer(ANNA, agent);
+    world.run_for(secs(3));
     assert!(world.shard.legs[&alice].bridged.is_some(), "an agent's answer ends the dialogue");
-    world.run_for(secs(30));
-    assert_eq!(world.spoken(alice), ["confirm_number"], "and no pause of it is counted any more");
+    world.run_for(secs(27));
+    assert_eq!(world.spoken(alice), ["confirm_number", "agent_available"], "and no pause of it is counted any more");
 
     let (third, carol) = joins(&mut world, "carol", super::CAROL);
     world.hang_up(TRUNK, first);

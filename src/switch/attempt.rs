@@ -62,6 +62,8 @@ pub(super) struct Attempting {
     form: Form,
     /// How the customer may be dialled, the way that is being tried first.
     ways: VecDeque<Dial>,
+    /// INVITEs that have left for the customer.
+    invites: u32,
     pub(super) stage: Stage,
 }
 

@@ -1,9 +1,10 @@
 //! What scenarios say: register, call, answer, wait until, look.
 
 use super::ladder::assert_golden;
-use super::site::{DID, PHONES, at, secs};
+use super::site::{DID, PHONES, SPARE, at, secs};
 use super::world::{TRUNK, World};
 use ringback::callback::task::{Attempt, Task};
+use ringback::demo::codec::Message;
 use ringback::demo::endpoint::{CallId, CallState, Event};
 use ringback::demo::person::Person;
 use ringback::demo::station::Station;
@@ -63,6 +64,26 @@ impl World {
         let entropy = self.entropy.fork();
         self.stations.push(Station::phone(config, person, entropy));
         self.stations.len() - 1
+    }
+
+    /// Another carrier, by which the same person is reached; its station.
+    pub fn spare_carrier(&mut self, person: Person) -> usize {
+        let mut config = self.stations[TRUNK].endpoint.config.clone();
+        config.local = SPARE;
+        let entropy = self.entropy.fork();
+        self.stations.push(Station::carrier("spare", config, entropy));
+        self.stations.last_mut().expect("it was pushed").people.push(person);
+        self.stations.len() - 1
+    }
+
+    /// The INVITEs that a station has had.
+    pub fn invites(&self, station: usize) -> Vec<(Tick, Message)> {
+        let told = self.told.iter().filter(|(_, at, _)| *at == station);
+        told.filter_map(|(at, _, told)| match &told.event {
+            Event::Incoming(_, invite) => Some((*at, (**invite).clone())),
+            _ => None, // Something else.
+        })
+        .collect()
     }
 
     /// When a station was told something of this kind, last.
@@ -286,7 +307,8 @@ impl World {
 
     /// The ladder so far.
     pub fn drawing(&self) -> String {
-        let customers = self.stations[TRUNK].people.iter().map(|person| person.name.clone());
+        let carriers = self.stations.iter().filter(|station| station.carrier.is_some());
+        let customers = carriers.flat_map(|carrier| carrier.people.iter().map(|person| person.name.clone()));
         let mut order: Vec<String> = customers.chain(["carrier".to_owned(), "ringback".to_owned()]).collect();
         order.extend(PHONES.iter().map(|(name, ..)| (*name).to_owned()));
         self.ladder.draw(&order)

@@ -2,7 +2,7 @@
 
 use super::disk::Disk;
 use super::order::Order;
-use super::site::{CARRIER, PHONES};
+use super::site::{CARRIER, PHONES, SPARE};
 use ringback::callback::task::{Attempt, AttemptKind, Outcome, Source, Task, TaskState};
 use ringback::demo::codec::{self, Message};
 use ringback::id::TaskId;
@@ -163,7 +163,7 @@ impl Laws {
         let from = codec::user(codec::address(invite.header("From").unwrap_or(""))).to_owned();
         let to = codec::user(invite.uri()).to_owned();
         let far = if outgoing { to.clone() } else { from.clone() };
-        let party = if peer == CARRIER { Peer::Customer(far) } else { Peer::Agent(far) };
+        let party = if peer == CARRIER || peer == SPARE { Peer::Customer(far) } else { Peer::Agent(far) };
         let known = self.dialogs.get(invite.call_id()).is_some_and(|dialog| dialog.state != Stage::Over);
         let from_extension = self.extensions.values().any(|extension| *extension == from);
         let dialog = Dialog {

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const SWITCH: SocketAddr = at([10, 0, 0, 1], 5060);
 /// The carrier's signalling address.
 pub const CARRIER: SocketAddr = at([198, 51, 100, 5], 5060);
+/// Another carrier.
+pub const SPARE: SocketAddr = at([198, 51, 100, 6], 5060);
 /// What customers dial.
 pub const DID: &str = "+12025550100";
 /// Extensions, names and addresses of the phones.

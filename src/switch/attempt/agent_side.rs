@@ -74,7 +74,8 @@ impl Switch {
             call.agent = only(agents);
             call.task = Some(task.id);
             call.loaded = Some(Loaded { profile: Arc::new(profile.clone()), said: Said::Nothing });
-            let begun = Attempting { task: task.id, agents: agents.to_vec(), form, ways, stage: Stage::Reserving };
+            let begun =
+                Attempting { task: task.id, agents: agents.to_vec(), form, ways, invites: 0, stage: Stage::Reserving };
             call.story = Story::Attempt(Box::new(begun));
         }
         self.attempt_calls.insert(task.id, call);
@@ -252,6 +253,10 @@ impl Switch {
             Stage::Holds { customer, agent: Coming::Rings(ring) } => {
                 attempt.stage = Stage::Holds { customer, agent: Coming::Accepts { agent: leg, play: None } };
                 self.agent_is_there(now, id, task, ring, leg);
+                if let Some(attempt) = self.open_attempt(task).cloned() {
+                    // Both dialogs are known to the next life.
+                    self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Told);
+                }
                 self.agent_for_holder(now, id, customer, leg);
             }
             stage => attempt.stage = stage, // Nothing of his rang.

@@ -194,7 +194,12 @@ impl Switch {
         self.timers.set(Timer::Call(id, CallTimer::Ring), now.tick + profile.ring_timeout);
         self.advance(now, task_id, TaskState::CustomerRinging);
         self.on_customer_leg(task_id, |leg| leg.invite_at = Some(now.utc));
-        self.count_dial(now, &task);
+        // Another way to the same customer is not another dial: caps count what he hears of.
+        let Some(attempt) = self.attempting(id) else { return };
+        attempt.invites += 1;
+        if attempt.invites == 1 {
+            self.count_dial(now, &task);
+        }
     }
 
     fn invite_customer(

@@ -6,6 +6,7 @@ mod attempt;
 mod calls;
 mod client_offer;
 mod desk;
+mod dialling;
 mod faults;
 mod holds;
 mod hours;

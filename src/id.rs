@@ -41,6 +41,8 @@ ulid_ids! {
     CallRef,
     /// A recording: its file name, and nothing a peer chose.
     RecordingId,
+    /// An entry of the audit log.
+    AuditId,
 }
 
 macro_rules! counted_refs {

@@ -149,6 +149,18 @@ impl Registrar {
         registrar
     }
 
+    /// Agents and their secrets have changed. What is to become of the bindings of those who are gone, or whose secret is
+    /// another one now: a phone that does not know it has no claim any more.
+    pub fn resettle(&mut self, settings: &Settings) -> Vec<BindingChange> {
+        let secrets: BTreeMap<Name, String> =
+            settings.agents.iter().map(|agent| (agent.extension.clone(), agent.secret.clone())).collect();
+        let is_void = |extension: &Name| secrets.get(extension) != self.secrets.get(extension);
+        let void = self.bindings.iter().filter(|(extension, _)| is_void(extension));
+        let changes = void.flat_map(|(_, bindings)| bindings.iter().map(Binding::removal)).collect();
+        self.secrets = secrets;
+        changes
+    }
+
     /// Which extension sends this request (REGISTER, INVITE, …), by Authorization or Proxy-Authorization; or the
     /// challenge it deserves.
     pub fn authenticate(&mut self, now: Now, flow: Flow, request: &Request) -> Result<Name, Denial> {

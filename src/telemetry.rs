@@ -192,6 +192,7 @@ pub fn observe(event: &Event) {
         | Event::AgentUnregistered { .. }
         | Event::AgentPaused { .. }
         | Event::AgentResumed { .. }
+        | Event::ConfigChanged
         | Event::RecordingStored { .. }
         | Event::RecordingFailed { .. }
         | Event::RecordingDeleted { .. }
@@ -273,6 +274,7 @@ fn log_site(event: &Event) {
         Event::AgentRegistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.registered"),
         Event::AgentUnregistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.unregistered"),
         Event::AgentPaused { agent, reason } => tracing::info!(%agent, ?reason, "agent.paused"),
+        Event::ConfigChanged => tracing::info!("config.changed"),
         Event::AgentResumed { agent } => tracing::info!(%agent, "agent.resumed"),
         Event::RecordingStored { recording } => tracing::info!(%recording, "recording.stored"),
         Event::RecordingFailed { recording } => tracing::error!(%recording, "recording.failed"),

@@ -66,6 +66,15 @@ pub enum Want {
     },
 }
 
+impl Want {
+    /// The same, with an answer that nobody waits for.
+    fn of_nobody(mut self) -> Want {
+        let (Want::Locate { trunk, .. } | Want::Request { trunk, .. }) = &mut self;
+        *trunk = "".into();
+        self
+    }
+}
+
 /// A trunk's state has turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turned {
@@ -143,6 +152,35 @@ impl Trunks {
         };
         trunks.on_timeout(now);
         trunks
+    }
+
+    /// The site has changed. A trunk that is the same as before keeps its state; one that is gone, or lies elsewhere now,
+    /// is left. The names of those that are left or begin.
+    pub fn resettle(&mut self, settings: &Settings, now: Now) -> Vec<Name> {
+        self.country.clone_from(&settings.system.default_country);
+        let mut before = std::mem::take(&mut self.trunks);
+        let mut touched = Vec::new();
+        for new in &settings.trunks {
+            let same = before.iter().position(|old| old.settings.name == new.name && old.settings.is_same_peer(new));
+            let trunk = match same.map(|at| before.swap_remove(at)) {
+                Some(old) => Trunk { settings: new.clone(), ..old },
+                None => {
+                    touched.push(new.name.clone());
+                    Trunk::new(new, now.tick, &mut self.entropy)
+                }
+            };
+            self.trunks.push(trunk);
+        }
+        for mut left in before {
+            touched.push(left.settings.name.clone());
+            if left.registration.as_mut().is_some_and(Registration::leave) {
+                // What becomes of it is nobody's news: it is asked under no name.
+                let farewell = left.register(Duration::ZERO).map(|want| want.of_nobody());
+                self.wants.extend(farewell);
+            }
+        }
+        self.on_timeout(now);
+        touched
     }
 
     /// The instant of `next_timeout` has come.

@@ -20,9 +20,12 @@ fn patience(command: &Command) -> Duration {
         | Command::Freeze
         | Command::Unfreeze
         | Command::ActivateRule(_)
+        | Command::Configure(_)
         | Command::PauseAgent { .. }
         | Command::ResumeAgent(_) => PATIENCE_WITH_DISK,
         Command::ListCallbacks { .. }
+        | Command::Note(_)
+        | Command::ListAudit(_)
         | Command::ShowCallback(_)
         | Command::ListQueues
         | Command::ShowQueue(_)

@@ -153,6 +153,15 @@ pub struct CallerId {
 }
 
 impl Trunk {
+    /// Whether it is reached in the same way, so that what is known of its state still holds.
+    pub fn is_same_peer(&self, other: &Trunk) -> bool {
+        let peer = |trunk: &Trunk| {
+            let Trunk { mode, host, port, proxy, credentials, options_ping, retry, .. } = trunk.clone();
+            (mode, host, port, proxy, credentials, options_ping, retry)
+        };
+        peer(self) == peer(other)
+    }
+
     /// A peer at `host`, with the defaults of the model.
     pub fn peer(name: &str, host: &str) -> Trunk {
         Trunk {

@@ -1,7 +1,7 @@
 //! Which key a record lies under. Keys of one kind share a prefix and sort in the order they are read back.
 
 use crate::callback::task::Attempt;
-use crate::id::{CallRef, RecordingId, TaskId};
+use crate::id::{AuditId, CallRef, RecordingId, TaskId};
 use crate::number::Party;
 use crate::registrar::Binding;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,10 @@ pub const SYSTEM: &str = "system/site";
 pub const DO_NOT_CALL: &str = "do_not_call/";
 /// Prefix of `QueueEntry`s.
 pub const ENTRY: &str = "entry/";
+/// Prefix of `ObjectRecord`s.
+pub const OBJECT: &str = "object/";
+/// Prefix of `AuditRecord`s.
+pub const AUDIT: &str = "audit/";
 /// The number of the last commit.
 pub const REVISION: &str = "meta/revision";
 
@@ -89,4 +93,14 @@ pub fn recording(id: RecordingId) -> String {
 /// `do_not_call/NUMBER`
 pub fn do_not_call(number: &Party) -> String {
     format!("{DO_NOT_CALL}{number}")
+}
+
+/// `object/KIND/NAME`
+pub fn object(kind: &str, name: &str) -> String {
+    format!("{OBJECT}{kind}/{name}")
+}
+
+/// `audit/ID`
+pub fn audit(id: AuditId) -> String {
+    format!("{AUDIT}{id}")
 }

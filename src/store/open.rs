@@ -224,6 +224,8 @@ impl Reader<'_> {
             system: self.all(keys::SYSTEM)?.pop().unwrap_or_default(),
             do_not_call: self.all(keys::DO_NOT_CALL)?,
             entries: self.all(keys::ENTRY)?,
+            objects: self.all(keys::OBJECT)?,
+            audit: last(self.all(keys::AUDIT)?, REMEMBERED),
         })
     }
 
@@ -273,6 +275,11 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The last so many of a list.
+fn last<T>(mut all: Vec<T>, most: usize) -> Vec<T> {
+    all.split_off(all.len().saturating_sub(most))
 }
 
 /// Closed tasks are kept for people to look at; the newest are enough for that.

@@ -245,7 +245,10 @@ impl Disk {
             | Change::PutRecording(_)
             | Change::PutDoNotCall(_)
             | Change::PutEntry(_)
-            | Change::RemoveEntry(_) => false,
+            | Change::RemoveEntry(_)
+            | Change::PutObject(_)
+            | Change::RemoveObject { .. }
+            | Change::PutAudit(_) => false,
         })
     }
 
@@ -309,6 +312,9 @@ fn apply(tx: &TransactionalTree, change: &Change) -> Write {
         Change::PutDoNotCall(said) => put(tx, keys::do_not_call(&said.number), said),
         Change::PutEntry(entry) => put(tx, keys::entry(entry.call), entry),
         Change::RemoveEntry(call) => remove(tx, &keys::entry(*call)),
+        Change::PutObject(object) => put(tx, keys::object(&object.kind, &object.name), object),
+        Change::RemoveObject { kind, name } => remove(tx, &keys::object(kind, name)),
+        Change::PutAudit(entry) => put(tx, keys::audit(entry.id), entry),
     }
 }
 
@@ -323,7 +329,10 @@ fn ends_an_attempt(change: &Change) -> bool {
         | Change::PutRecording(_)
         | Change::PutDoNotCall(_)
         | Change::PutEntry(_)
-        | Change::RemoveEntry(_) => false,
+        | Change::RemoveEntry(_)
+        | Change::PutObject(_)
+        | Change::RemoveObject { .. }
+        | Change::PutAudit(_) => false,
     }
 }
 

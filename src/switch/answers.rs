@@ -6,7 +6,7 @@ use super::desk::Choice;
 use super::durable::Pending;
 use super::end::EndCause;
 use super::promise::NewTask;
-use super::{Change, NotStored, Output, RecordingRecord, Switch, event, view};
+use super::{AuditRecord, Change, NotStored, Output, RecordingRecord, Switch, event, view};
 use crate::agent::State;
 use crate::callback::hold::Hold;
 use crate::callback::ledger::Tripped;
@@ -58,6 +58,12 @@ impl Switch {
                 Ok(()) => return,
                 Err(refused) => Err(refused),
             },
+            Command::Configure(configure) => return self.configure(now, *configure, to),
+            Command::Note(done) => {
+                self.note_done(now, vec![*done]);
+                Ok(Reply::Stored)
+            }
+            Command::ListAudit(page) => Ok(Reply::Audit(self.audit_page(&page))),
             Command::ListQueues => Ok(Reply::Queues(self.queues(now))),
             Command::ShowQueue(name) => self.show_queue(now, &name),
             Command::ListAgents => Ok(Reply::Agents(self.agent_views())),
@@ -119,6 +125,7 @@ impl Switch {
                 queue: task.queue.clone(),
                 number: task.number.to_string(),
             });
+            self.close_if_lost(now, task.id);
             self.serve_wanted = true;
         }
         let reply = match stored {
@@ -206,6 +213,7 @@ impl Switch {
                 Pending::Reply { task, is_new: true, .. } => task.idempotency_key.as_deref() == key,
                 Pending::Reply { .. }
                 | Pending::Told
+                | Pending::Site { .. }
                 | Pending::System(_)
                 | Pending::Promise(_)
                 | Pending::Missed(_)
@@ -506,6 +514,17 @@ impl Switch {
     fn recording_views(&self, page: &PageOf) -> view::Page<RecordingRecord> {
         let page = paged(self.recordings.values(), page, |record| record.id.to_string());
         view::Page { items: page.items.into_iter().cloned().collect(), next: page.next }
+    }
+
+    /// The newest come first; `after` is the id of the last one of the page before.
+    fn audit_page(&self, page: &PageOf) -> view::Page<AuditRecord> {
+        let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+        let is_older = |entry: &&AuditRecord| page.after.as_ref().is_none_or(|after| entry.id.to_string() < *after);
+        let mut items: Vec<AuditRecord> = self.audit.iter().rev().filter(is_older).take(limit + 1).cloned().collect();
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| has_more).map(|entry| entry.id.to_string());
+        view::Page { items, next }
     }
 
     pub(super) fn status(&self) -> view::Status {

@@ -1,9 +1,11 @@
 //! What people and programs ask of a running switch, and what they are told. `web/` and `cli/` speak only this.
 
-use super::view;
+use super::{ObjectRecord, view};
 use crate::id::{CallRef, RecordingId, TaskId};
+use crate::settings::Settings;
 use crate::time::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// `POST /callbacks`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +65,12 @@ pub enum Command {
     Unfreeze,
     /// `POST /rules/{name}/activate`: a rule that a freeze has disabled works again.
     ActivateRule(String),
+    /// Another edition of the site: what the store keeps of it changes, then it holds, at once and as a whole.
+    Configure(Box<Configure>),
+    /// Somebody has done something that is to be remembered.
+    Note(Box<Done>),
+    /// `GET /audit`, newest first.
+    ListAudit(PageOf),
     /// `GET /queues`
     ListQueues,
     /// `GET /queues/{name}`
@@ -111,6 +119,43 @@ pub enum Command {
     Gauges,
 }
 
+/// Another edition of the site.
+#[derive(Clone, Debug)]
+pub struct Configure {
+    /// The whole site.
+    pub settings: Arc<Settings>,
+    /// Objects that are not of the file: new or changed.
+    pub put: Vec<ObjectRecord>,
+    /// Objects that are not of the file and are gone: table and name.
+    pub removed: Vec<(String, String)>,
+    /// Who did it, and what.
+    pub done: Vec<Done>,
+}
+
+impl PartialEq for Configure {
+    fn eq(&self, other: &Configure) -> bool {
+        Arc::ptr_eq(&self.settings, &other.settings)
+            && self.put == other.put
+            && self.removed == other.removed
+            && self.done == other.done
+    }
+}
+
+/// What somebody has done; the switch says when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Who: the name of an API key, or `admin`.
+    pub who: String,
+    /// From which address.
+    pub from: Option<String>,
+    /// What: `put`, `delete`, `apply`, `freeze`, `listen`.
+    pub what: String,
+    /// With what: `queue/support`.
+    pub object: Option<String>,
+    /// In a sentence; never a secret.
+    pub detail: Option<String>,
+}
+
 /// What is told.
 #[derive(Clone, Debug)]
 pub enum Reply {
@@ -118,6 +163,10 @@ pub enum Reply {
     Callbacks(view::Page<view::Callback>),
     /// One.
     Callback(Box<view::Callback>),
+    /// The site holds, or what was done is noted.
+    Stored,
+    /// A page of the audit log.
+    Audit(view::Page<super::AuditRecord>),
     /// All queues.
     Queues(view::Page<view::Queue>),
     /// One, with who waits.

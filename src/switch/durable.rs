@@ -3,12 +3,14 @@
 
 use super::missed::Missed;
 use super::promise::Promise;
-use super::{Change, CommitRef, NotStored, Output, Switch, Timer};
+use super::{AuditRecord, Change, CommitRef, NotStored, Output, Switch, Timer};
 use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, TransactionRef};
 use crate::number::Party;
 use crate::registrar::BindingChange;
+use crate::settings::Settings;
 use crate::sip::user_agent::Field;
 use crate::time::Now;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What waits for a commit.
@@ -24,6 +26,8 @@ pub(super) enum Pending {
     Attempt { call: CallRef, task: TaskId },
     /// The customer may be dialled once the dialog is stored.
     Dial { call: CallRef },
+    /// Another edition of the site holds once it is stored.
+    Site { to: ReplyTo, settings: Arc<Settings>, audit: Vec<AuditRecord> },
     /// Whoever has frozen the site, or has taken it back.
     System(ReplyTo),
     /// The 200 of a REGISTER.
@@ -74,6 +78,8 @@ impl Owed {
             Change::PutAgent(record) => Some(Owed::Agent(record.agent.clone())),
             Change::PutSystem(_) => Some(Owed::System),
             Change::PutDoNotCall(said) => Some(Owed::DoNotCall(said.number.clone())),
+            // Whoever changes the site is told that it did not happen; what is done is done, whether it is noted or not.
+            Change::PutObject(_) | Change::RemoveObject { .. } | Change::PutAudit(_) => None,
             // A phone whose binding is not stored was told 503; one that is not removed has expired.
             Change::PutBinding(_) | Change::RemoveBinding { .. } => None,
             Change::PutEntry(entry) => Some(Owed::Entry(entry.call)),
@@ -98,6 +104,7 @@ impl Switch {
         }
         match pending {
             Pending::Told => {}
+            Pending::Site { to, settings, audit } => self.site_committed(now, to, &settings, audit, stored),
             Pending::System(to) => self.system_committed(to, stored),
             Pending::Promise(promise) => self.promise_committed(now, *promise, stored),
             Pending::Missed(missed) => self.missed_committed(now, *missed, stored),

@@ -113,6 +113,8 @@ pub enum Event {
     AgentResumed {
         agent: Name,
     },
+    /// Another edition of the site holds.
+    ConfigChanged,
     RecordingStored {
         recording: RecordingId,
     },

@@ -246,7 +246,7 @@ impl Switch {
     }
 
     /// Ends one leg by our own doing; its call goes on or ends as if the party had left.
-    fn end_leg(&mut self, now: Now, leg: LegRef, cause: EndCause) {
+    pub(super) fn end_leg(&mut self, now: Now, leg: LegRef, cause: EndCause) {
         match self.legs.get(&leg).map(|entry| entry.phase) {
             Some(Phase::Inviting) => {
                 // It may ring on until its CANCEL is heeded (law 2).

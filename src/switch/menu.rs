@@ -31,6 +31,13 @@ enum Stage {
     Listening,
 }
 
+impl Menu {
+    /// Which menu it is.
+    pub(super) fn ivr(&self) -> &Name {
+        &self.ivr
+    }
+}
+
 impl Switch {
     /// A call comes into a menu: answered, and told the choice; or sent on when the menu is closed.
     pub(super) fn enter_menu(&mut self, now: Now, id: CallRef, leg: LegRef, ivr: &Name) {

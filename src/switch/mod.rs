@@ -42,6 +42,7 @@ pub mod say;
 mod seam;
 mod serve;
 mod service;
+mod site;
 mod talk;
 mod timers;
 pub mod view;
@@ -143,6 +144,8 @@ pub struct Switch {
     retention_at: Option<DateTime<Utc>>,
     /// Customers who want no more callbacks.
     do_not_call: BTreeMap<Party, DoNotCall>,
+    /// What people have done, oldest first.
+    audit: VecDeque<AuditRecord>,
 
     calls: BTreeMap<CallRef, Call>,
     past: VecDeque<Call>,

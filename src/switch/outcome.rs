@@ -90,6 +90,7 @@ impl Switch {
             }
         }
         self.commit(changes, Pending::Told);
+        self.close_if_lost(now, task);
     }
 
     /// What follows the attempt that ends so at `at`, when `said` is all that was said about it. What comes next is the

@@ -233,7 +233,7 @@ impl Switch {
             .on_line
             .has_other(&promise.task.number, |leg| self.legs.get(&leg).is_some_and(|leg| leg.call == promise.call));
         match stored {
-            Ok(()) if (is_waiting || has_left) && !is_here_otherwise => {
+            Ok(()) if (is_waiting || has_left) && !is_here_otherwise && self.lost(&promise.task).is_none() => {
                 self.hold_promise(now, &promise);
                 self.step_stored(now, promise.call, true);
             }
@@ -265,6 +265,7 @@ impl Switch {
         self.commits.values().any(|(pending, _)| match pending {
             Pending::Promise(later) => later.call == promise.call,
             Pending::Told
+            | Pending::Site { .. }
             | Pending::System(_)
             | Pending::Missed(_)
             | Pending::Attempt { .. }

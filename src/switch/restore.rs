@@ -10,7 +10,7 @@ use super::{Change, Restored, Switch};
 use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::retry;
-use crate::callback::task::{Attempt, AttemptKind, CloseReason, Outcome, Task, TaskState};
+use crate::callback::task::{Attempt, AttemptKind, Outcome, Task, TaskState};
 use crate::entropy::Entropy;
 use crate::id::{Counter, Name};
 use crate::policy::Policy;
@@ -63,6 +63,7 @@ impl Switch {
                 .map(|recording| (recording.id, recording))
                 .collect(),
             do_not_call: BTreeMap::new(),
+            audit: std::mem::take(&mut restored.audit).into(),
             retention_at: None,
             calls: BTreeMap::new(),
             past: VecDeque::new(),
@@ -156,17 +157,9 @@ impl Switch {
         if task.state.is_live() {
             task.state = TaskState::Pending;
         }
-        let source_is_there = settings.queue(&task.queue).is_some() && settings.profile(&task.profile).is_some();
-        // C15: a rule that was disabled meanwhile takes its open tasks with it.
-        let is_disabled = task.rule.as_deref().and_then(|rule| settings.rule(rule)).is_some_and(|rule| !rule.enabled);
-        if !source_is_there || is_disabled {
+        // C15: a rule that was disabled meanwhile takes its open tasks with it; so does a source that is gone.
+        if let Some(reason) = self.lost(&task) {
             task.state = TaskState::Cancelled;
-            let rests = task.rule.as_ref().is_some_and(|rule| self.system.resting.contains(rule));
-            let reason = match (source_is_there, rests) {
-                (false, _) => CloseReason::SourceDeleted,
-                (true, true) => CloseReason::Frozen,
-                (true, false) => CloseReason::RuleDisabled,
-            };
             task.close_reason = Some(reason);
             task.closed_at = Some(now.utc);
         }

@@ -2,7 +2,7 @@
 
 use super::{command, event};
 use crate::callback::task::{Attempt, Task};
-use crate::id::{CallRef, CommitRef, LookupRef, Name, RecordingId, ReplyTo, Shard, TaskId};
+use crate::id::{AuditId, CallRef, CommitRef, LookupRef, Name, RecordingId, ReplyTo, Shard, TaskId};
 use crate::media;
 use crate::number::Party;
 use crate::registrar::Binding;
@@ -106,6 +106,47 @@ pub enum Change {
     PutEntry(Box<QueueEntry>),
     /// No longer.
     RemoveEntry(CallRef),
+    /// An object of the site as it is now.
+    PutObject(Box<ObjectRecord>),
+    /// It is gone.
+    RemoveObject {
+        /// Its table.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// What somebody has done.
+    PutAudit(Box<AuditRecord>),
+}
+
+/// An object of the site that is not of its file: made by API or page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectRecord {
+    /// Its table: `queue`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What was said of it, secrets included.
+    pub fields: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Who has done what, when, and from where (security.md, audit log).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Its own, by time.
+    pub id: AuditId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who: the name of an API key, or `admin`.
+    pub who: String,
+    /// From which address.
+    pub from: Option<String>,
+    /// What: `put`, `delete`, `apply`, `freeze`, `listen`.
+    pub what: String,
+    /// With what: `queue/support`.
+    pub object: Option<String>,
+    /// In a sentence; never a secret.
+    pub detail: Option<String>,
 }
 
 /// What operators have switched, over the site's settings, and a restart must not forget (S5.12).
@@ -280,6 +321,10 @@ pub struct Restored {
     pub do_not_call: Vec<DoNotCall>,
     /// Callers who were in line when the process ended.
     pub entries: Vec<QueueEntry>,
+    /// Objects of the site that are not of its file. The shell has read them into the settings.
+    pub objects: Vec<ObjectRecord>,
+    /// What has been done lately.
+    pub audit: Vec<AuditRecord>,
 }
 
 /// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.

@@ -176,6 +176,8 @@ async fn ask(site: &Site, command: Command) -> Result<Response, Problem> {
     Ok(match site.commands.ask(command).await? {
         Reply::Callbacks(page) => Json(page).into_response(),
         Reply::Callback(callback) => Json(callback).into_response(),
+        Reply::Stored => StatusCode::NO_CONTENT.into_response(),
+        Reply::Audit(page) => Json(page).into_response(),
         Reply::Queues(page) => Json(page).into_response(),
         Reply::Queue(queue) => Json(queue).into_response(),
         Reply::Agents(page) => Json(page).into_response(),

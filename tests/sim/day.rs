@@ -13,7 +13,7 @@ use ringback::demo::person::{Person, Reaction, Visit};
 use ringback::demo::session::Direction;
 use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;
-use ringback::settings::{Credentials, TrunkMode};
+use ringback::settings::{Credentials, Member, Queue, TrunkMode};
 use ringback::switch::NotStored;
 use ringback::switch::command::{Command, NewCallback, PageOf, Reply};
 use ringback::time::Tick;
@@ -48,6 +48,8 @@ enum Wish {
     HangUpFirst,
     Pause,
     Resume,
+    /// Another edition of the site.
+    Reload(u64),
 }
 
 struct Dice(Entropy);
@@ -279,6 +281,11 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
         // Logging in, which the first registration does, ends a pause.
         plans.push((dice.millis(whole / 3, whole), Plan::Ask(wish)));
     }
+    if dice.chance(40) {
+        for _ in 0..dice.between(1, 4) {
+            plans.push((dice.millis(0, whole), Plan::Ask(Wish::Reload(dice.between(0, 119)))));
+        }
+    }
     plans.push((day, Plan::Ask(Wish::Resume)));
     if dice.chance(40) {
         let at = dice.millis(whole / 8, whole);
@@ -357,11 +364,35 @@ fn ask(world: &mut World, wish: Wish) {
             Reply::Calls(calls) if !calls.items.is_empty() => Command::HangUpCall(calls.items[0].id),
             _ => return, // Nobody is on the phone.
         },
+        (Wish::Reload(edition), _) => return reload(world, edition),
         (Wish::Pause, _) => Command::PauseAgent { agent: "ben".to_owned(), reason: Some("lunch".to_owned()) },
         (Wish::Resume, _) => Command::ResumeAgent("ben".to_owned()),
         (Wish::CancelFirst | Wish::NowFirst, None) => return,
     };
     world.tell(command);
+}
+
+/// Carl comes and goes, rules rest and wake, another queue opens and closes; the laws hold all the same.
+fn reload(world: &mut World, edition: u64) {
+    let site = &mut world.settings;
+    match edition % 6 {
+        0 => site.rules[0].enabled = !site.rules[0].enabled,
+        1 => site.rules[0].process = !site.rules[0].process,
+        2 if site.agent("carl").is_some() => {
+            site.agents.retain(|agent| &*agent.name != "carl");
+            site.queues[0].members.retain(|member| &*member.agent != "carl");
+        }
+        2 => {
+            site.agents.push(super::site::site().agents.remove(2));
+            site.queues[0].members.push(Member::of("carl"));
+        }
+        3 => site.profiles[0].intervals.reverse(),
+        4 => site.trunks[0].max_calls = 3 + u32::try_from(edition % 20).expect("small"),
+        _ if site.queue("sales").is_some() => site.queues.retain(|queue| &*queue.name != "sales"),
+        _ => site.queues.push(Queue::named("sales", "5001")),
+    }
+    let command = super::drive::configure(&world.settings);
+    world.tell(Command::Configure(Box::new(command)));
 }
 
 /// After a kill nobody hears anything any more: people hang up.
@@ -384,6 +415,14 @@ fn evening(world: &mut World) {
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;
     (quirks.forks_answers, quirks.answers_cancel_with_200, quirks.acks_lost) = (false, false, 0);
     world.release_disk();
+    world.run_for(secs(2));
+    world.configure(|site| {
+        (site.rules[0].enabled, site.rules[0].process, site.trunks[0].max_calls) = (true, true, 30);
+        if site.agent("carl").is_none() {
+            site.agents.push(super::site::site().agents.remove(2));
+            site.queues[0].members.push(Member::of("carl"));
+        }
+    });
     let kind = Reaction::Answer { after: secs(2), early: false };
     for station in 0..world.stations.len() {
         for person in &mut world.stations[station].people {

@@ -5,7 +5,8 @@ use ringback::id::{AttemptId, CallRef, CommitRef, Name, RecordingId, TaskId};
 use ringback::number::Party;
 use ringback::registrar::Binding;
 use ringback::switch::{
-    AgentRecord, Change, DoNotCall, NotStored, QueueEntry, RecordingRecord, Restored, SystemRecord,
+    AgentRecord, AuditRecord, Change, DoNotCall, NotStored, ObjectRecord, QueueEntry, RecordingRecord, Restored,
+    SystemRecord,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Disk {
     pub system: SystemRecord,
     pub do_not_call: BTreeMap<Party, DoNotCall>,
     pub entries: BTreeMap<CallRef, QueueEntry>,
+    pub objects: BTreeMap<(String, String), ObjectRecord>,
+    pub audit: Vec<AuditRecord>,
 }
 
 impl Disk {
@@ -53,6 +56,8 @@ impl Disk {
             system: SystemRecord::default(),
             do_not_call: BTreeMap::new(),
             entries: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            audit: Vec::new(),
         }
     }
 
@@ -75,6 +80,11 @@ impl Disk {
             Change::PutAgent(agent) => drop(self.agents.insert(agent.agent.clone(), agent)),
             Change::PutSystem(system) => self.system = system,
             Change::PutRecording(recording) => drop(self.recordings.insert(recording.id, *recording)),
+            Change::PutObject(object) => {
+                self.objects.insert((object.kind.clone(), object.name.clone()), *object);
+            }
+            Change::RemoveObject { kind, name } => drop(self.objects.remove(&(kind, name))),
+            Change::PutAudit(entry) => self.audit.push(*entry),
             Change::PutDoNotCall(said) => drop(self.do_not_call.insert(said.number.clone(), said)),
             Change::PutEntry(entry) => drop(self.entries.insert(entry.call, *entry)),
             Change::RemoveEntry(call) => drop(self.entries.remove(&call)),
@@ -107,6 +117,8 @@ impl Disk {
             system: self.system.clone(),
             do_not_call: self.do_not_call.values().cloned().collect(),
             entries: self.entries.values().cloned().collect(),
+            objects: self.objects.values().cloned().collect(),
+            audit: self.audit.clone(),
         }
     }
 }

@@ -10,9 +10,11 @@ use ringback::demo::person::Person;
 use ringback::demo::station::Station;
 use ringback::id::{LegRef, Name};
 use ringback::media::Play;
-use ringback::switch::command::{Command, PageOf, Reply};
+use ringback::settings::Settings;
+use ringback::switch::command::{Command, Configure, PageOf, Reply};
 use ringback::switch::{Switch, view};
 use ringback::time::Tick;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Stations of the phones.
@@ -256,6 +258,18 @@ impl World {
         attempts
     }
 
+    /// The site is changed while it runs.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        let command = configure(&settings);
+        match self.ask(Command::Configure(Box::new(command))) {
+            Reply::Stored => self.settings = settings,
+            other => panic!("{other:?}"),
+        }
+        self.run_for(Duration::from_millis(100)); // What follows from it is on the disk, too.
+    }
+
     /// Who waits, in order.
     pub fn line(&mut self) -> Vec<view::Waiting> {
         match self.ask(Command::ShowQueue("support".to_owned())) {
@@ -353,4 +367,9 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// A whole new edition of the site.
+pub fn configure(settings: &Settings) -> Configure {
+    Configure { settings: Arc::new(settings.clone()), put: Vec::new(), removed: Vec::new(), done: Vec::new() }
 }

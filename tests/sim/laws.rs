@@ -382,6 +382,12 @@ impl Laws {
         }
     }
 
+    /// Another edition of the site: whoever is no agent any more has no choices any more.
+    pub fn on_edition(&mut self, settings: &Settings) {
+        let extensions = &self.extensions;
+        self.paused.retain(|it| settings.agents.iter().any(|agent| extensions.get(&*agent.name) == Some(it)));
+    }
+
     /// What a new life found on the disk counts as registered, and as paused.
     pub fn on_restored(&mut self, restored: &Restored) {
         let paused = restored.agents.iter().filter(|record| record.paused.is_some());

@@ -282,6 +282,9 @@ impl World {
                 }
                 Output::Reply(to, reply) => drop(self.replies.insert(to, reply)),
                 Output::Publish(event) => {
+                    if event == event::Event::ConfigChanged {
+                        self.laws.on_edition(&self.settings);
+                    }
                     self.laws.on_event(self.now, &event, &self.disk);
                     self.published.push((self.now, event));
                 }

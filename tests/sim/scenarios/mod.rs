@@ -21,6 +21,7 @@ mod pending;
 mod races;
 mod recording;
 mod registration;
+mod reload;
 mod request;
 mod restart;
 mod retries;

@@ -386,6 +386,7 @@ impl Story {
             | Event::CallEnded { .. }
             | Event::AttemptStarted { .. }
             | Event::CallbackUnreached { .. }
+            | Event::ConfigChanged
             | Event::SiteFrozen
             | Event::SiteUnfrozen
             | Event::RuleActivated { .. }

@@ -39,15 +39,17 @@ macro_rules! built_in {
 }
 
 built_in! {
-    "accepted", "agent_accept", "agent_available", "agent_busy", "agent_callback", "agent_connecting", "agent_failed", "agent_left",
-    "agent_no_answer", "agent_reschedule", "all_busy", "back_to_hold", "call_later", "caller_refused", "closed", "confirm_number",
-    "customer_reschedule", "digit_0", "digit_1", "digit_2", "digit_3", "digit_4", "digit_5", "digit_6", "digit_7",
-    "digit_8", "digit_9", "enter_number", "expected_wait", "goodbye", "hundred", "invalid", "logged_in", "logged_out",
-    "minute", "minutes", "not_allowed", "not_in_service", "number_10", "number_11", "number_12", "number_13",
-    "number_14", "number_15", "number_16", "number_17", "number_18", "number_19", "number_20", "number_30",
-    "number_40", "number_50", "number_60", "number_70", "number_80", "number_90", "offer", "offer_before", "paused",
-    "pending_cancelled", "pending_changed", "pending_kept", "pending_menu", "plus", "position", "pound", "press",
-    "read_back", "read_back_choice", "recorded_notice", "resumed", "sorry", "star", "welcome", "welcome_callback",
+    "accepted", "agent_accept", "agent_available", "agent_busy", "agent_callback", "agent_connecting", "agent_failed",
+    "agent_left", "agent_no_answer", "agent_reschedule", "agent_reschedule_before", "all_busy", "attempt",
+    "back_to_hold", "call_later", "caller_refused", "closed", "confirm_call", "confirm_number", "customer_never",
+    "customer_reschedule", "customer_reschedule_before", "customer_sorry", "digit_0", "digit_1", "digit_2", "digit_3",
+    "digit_4", "digit_5", "digit_6", "digit_7", "digit_8", "digit_9", "enter_number", "expected_wait", "goodbye",
+    "hundred", "invalid", "logged_in", "logged_out", "minute", "minutes", "not_allowed", "not_in_service", "number_10",
+    "number_11", "number_12", "number_13", "number_14", "number_15", "number_16", "number_17", "number_18",
+    "number_19", "number_20", "number_30", "number_40", "number_50", "number_60", "number_70", "number_80",
+    "number_90", "offer", "offer_before", "paused", "pending_cancelled", "pending_changed", "pending_kept",
+    "pending_menu", "plus", "position", "pound", "press", "read_back", "read_back_choice", "recorded_notice",
+    "resumed", "sorry", "star", "waited", "welcome", "welcome_callback",
 }
 
 /// Why a site's prompt cannot be used.

@@ -89,6 +89,7 @@ pub(super) fn call(call: &Value) -> String {
             ("queue", "queue"),
             ("agent", "agent"),
             ("callback", "callback"),
+            ("returns", "origin_call"),
             ("started", "started_at"),
             ("answered", "answered_at"),
             ("ended", "ended_at"),

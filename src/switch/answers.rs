@@ -73,7 +73,7 @@ impl Switch {
             Command::ListCalls(page) => Ok(Reply::Calls(self.call_views(&page))),
             Command::ShowCall(id) => self
                 .find_call(|call| call.id == id)
-                .map(|call| Reply::Call(Box::new(call_view(call, true))))
+                .map(|call| Reply::Call(Box::new(call.view(true))))
                 .ok_or_else(|| not_found("call", id)),
             Command::HangUpCall(id) => self.hang_up_call(now, id),
             Command::ListRecordings(page) => Ok(Reply::Recordings(self.recording_views(&page))),
@@ -294,7 +294,7 @@ impl Switch {
         }
         self.end_any_call(now, id, EndCause::ByAdmin);
         self.find_call(|call| call.id == id)
-            .map(|call| Reply::Call(Box::new(call_view(call, false))))
+            .map(|call| Reply::Call(Box::new(call.view(false))))
             .ok_or_else(|| not_found("call", id))
     }
 }
@@ -508,7 +508,7 @@ impl Switch {
         let mut all: Vec<&Call> = self.past.iter().chain(self.calls.values()).collect();
         all.sort_by_key(|call| call.id);
         let page = paged(all.into_iter(), page, |call| call.id.to_string());
-        view::Page { items: page.items.into_iter().map(|call| call_view(call, false)).collect(), next: page.next }
+        view::Page { items: page.items.into_iter().map(|call| call.view(false)).collect(), next: page.next }
     }
 
     fn recording_views(&self, page: &PageOf) -> view::Page<RecordingRecord> {
@@ -573,25 +573,6 @@ impl Switch {
                 .map(|trunk| (trunk.name.clone(), self.trunks.dialable(&trunk.name).is_ok()))
                 .collect(),
         }
-    }
-}
-
-fn call_view(call: &Call, with_ladder: bool) -> view::Call {
-    view::Call {
-        id: call.id,
-        kind: call.kind.word(),
-        from: call.from.clone(),
-        to: call.to.clone(),
-        state: call.state(),
-        queue: call.queue.clone(),
-        agent: call.agent.clone(),
-        callback: call.task,
-        started_at: call.started_at,
-        answered_at: call.answered_at,
-        ended_at: call.ended.map(|(at, _)| at),
-        end_cause: call.ended.map(|(_, cause)| cause.word()),
-        recording: call.recording,
-        ladder: with_ladder.then(|| call.ladder.clone()),
     }
 }
 

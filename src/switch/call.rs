@@ -90,6 +90,8 @@ pub(super) struct Call {
     pub(super) queue: Option<Name>,
     pub(super) agent: Option<Name>,
     pub(super) task: Option<TaskId>,
+    /// The call that its callback returns.
+    pub(super) origin: Option<CallRef>,
     /// What its attempt goes by.
     pub(super) loaded: Option<Loaded>,
     pub(super) started_at: DateTime<Utc>,
@@ -142,6 +144,27 @@ impl Call {
         }
     }
 
+    /// What people and programs see of it.
+    pub(super) fn view(&self, with_ladder: bool) -> view::Call {
+        view::Call {
+            id: self.id,
+            kind: self.kind.word(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            state: self.state(),
+            queue: self.queue.clone(),
+            agent: self.agent.clone(),
+            callback: self.task,
+            origin_call: self.origin,
+            started_at: self.started_at,
+            answered_at: self.answered_at,
+            ended_at: self.ended.map(|(at, _)| at),
+            end_cause: self.ended.map(|(_, cause)| cause.word()),
+            recording: self.recording,
+            ladder: with_ladder.then(|| self.ladder.clone()),
+        }
+    }
+
     /// One word for people.
     pub(super) fn state(&self) -> &'static str {
         match &self.story {
@@ -186,6 +209,7 @@ impl Switch {
             queue: None,
             agent: None,
             task: None,
+            origin: None,
             loaded: None,
             started_at: now.utc,
             answered_at: None,

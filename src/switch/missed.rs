@@ -242,6 +242,9 @@ impl Switch {
             self.remember(task);
             return;
         }
+        if let Some(past) = self.past.iter_mut().rev().find(|past| past.id == call) {
+            past.task = Some(task.id);
+        }
         let settings = self.settings.clone();
         self.planner.put(now.utc, &settings, task.clone());
         self.close_merged(now, &older);

@@ -165,8 +165,10 @@ pub struct Call {
     pub queue: Option<Name>,
     /// Agent who talks or talked.
     pub agent: Option<Name>,
-    /// The callback it belongs to.
+    /// The callback it belongs to, or that was made of it.
     pub callback: Option<TaskId>,
+    /// The call that it returns: the request, or the missed call.
+    pub origin_call: Option<CallRef>,
     /// Arrived or dialled.
     pub started_at: DateTime<Utc>,
     /// Answered by a person.

@@ -73,6 +73,7 @@ impl Switch {
             call.queue = queue.cloned();
             call.agent = only(agents);
             call.task = Some(task.id);
+            call.origin = task.origin_call;
             call.loaded = Some(Loaded { profile: Arc::new(profile.clone()), said: Said::Nothing });
             let begun =
                 Attempting { task: task.id, agents: agents.to_vec(), form, ways, invites: 0, stage: Stage::Reserving };

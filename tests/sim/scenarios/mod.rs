@@ -10,6 +10,7 @@ mod dialling;
 mod faults;
 mod holds;
 mod hours;
+mod inbound;
 mod keys;
 mod leave;
 mod line;

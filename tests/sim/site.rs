@@ -33,6 +33,16 @@ pub fn secret(extension: &str) -> String {
     format!("secret-of-{extension}")
 }
 
+/// The small site of a preset (`tests/fixtures`), as the reader of files makes it.
+#[cfg(feature = "shell")]
+pub fn preset(name: &str) -> Settings {
+    use ringback::config::{self, Disk};
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let text = std::fs::read_to_string(fixtures.join(format!("{name}.toml"))).expect("a fixture");
+    let config = config::parse(&text, &Disk::new(&fixtures)).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    Settings { server: site().server, ..config.settings }
+}
+
 /// See the module. Scenarios change what they are about.
 pub fn site() -> Settings {
     Settings {

@@ -19,6 +19,8 @@ mod missed;
 mod offer;
 mod order;
 mod pending;
+#[cfg(feature = "shell")]
+mod presets;
 mod races;
 mod recording;
 mod registration;

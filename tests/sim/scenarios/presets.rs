@@ -1,0 +1,154 @@
+//! The five presets at work: the small sites of `tests/fixtures`, as the file's reader makes them, in the simulator.
+
+use crate::drive::{ANNA, BEN};
+use crate::site::{preset, secs};
+use crate::world::{TRUNK, World};
+use ringback::callback::task::{Outcome, Source, TaskState};
+use ringback::demo::person::{Person, Reaction};
+use std::time::Duration;
+
+fn world(name: &str) -> World {
+    World::with(1, |site| *site = preset(name))
+}
+
+/// Alice calls, waits, presses these keys, and is sent home.
+fn asks(world: &mut World, keys: &str) -> usize {
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(2));
+    world.press(TRUNK, call, keys);
+    world.run_until("she is sent home", secs(20), |world| !world.is_busy(TRUNK, alice));
+    alice
+}
+
+fn outcomes(world: &World) -> Vec<Outcome> {
+    world.attempts().into_iter().filter_map(|attempt| attempt.outcome).collect()
+}
+
+/// How long the customer and an agent talk in the next attempt.
+fn talk(world: &mut World, alice: usize, limit: Duration, talk: Duration) {
+    let agent = world.rings(ANNA, limit);
+    world.answer(ANNA, agent);
+    let call = world.rings_at(alice, secs(20));
+    world.answer(TRUNK, call);
+    let leg = world.leg_of(TRUNK, call).expect("her leg");
+    world.run_until("she hears the agent", secs(20), |world| {
+        world.shard.legs.get(&leg).is_some_and(|leg| leg.bridged.is_some())
+    });
+    world.run_for(talk);
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(2));
+}
+
+// S1.10: with a delay of one minute and an idle agent, the agent rings a minute after the request, not before.
+#[test]
+fn ring2alls_standard_profile_waits_its_minute() {
+    let mut world = world("ring2all");
+    let asked = world.now;
+    let alice = asks(&mut world, "1#");
+    world.register(&[ANNA, BEN]);
+    let created = world.tasks()[0].created_at;
+
+    let left = (created + secs(60) - world.clock().utc).to_std().expect("the minute is not over");
+    world.run_for(left - Duration::from_millis(100));
+    assert!(!world.is_busy(ANNA, 0) && !world.is_busy(BEN, 0), "asked at {asked:?}");
+    world.run_until("an agent's phone rings", secs(1), |world| world.is_busy(ANNA, 0) || world.is_busy(BEN, 0));
+
+    let phone = if world.is_busy(ANNA, 0) { ANNA } else { BEN };
+    let agent = world.at(phone);
+    world.answer(phone, agent);
+    let call = world.rings_at(alice, secs(20));
+    world.answer(TRUNK, call);
+    world.run_for(secs(20));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(2));
+    assert_eq!(outcomes(&world), [Outcome::Success]);
+}
+
+// S2.6, S2.9, S2.20: key 3 at any second, `#` for the calling number; with the prefix, and done once she answers.
+#[test]
+fn portsips_caller_presses_3_and_the_callback_is_done_when_she_answers() {
+    let mut world = world("portsip");
+    let alice = asks(&mut world, "3#");
+    assert_eq!(world.tasks()[0].number.as_str(), super::ALICE);
+    world.stations[TRUNK].people[alice].number = "00312025550123".to_owned();
+    world.register(&[ANNA]);
+
+    talk(&mut world, alice, secs(5), Duration::from_millis(500));
+
+    assert_eq!((world.tasks()[0].state, outcomes(&world)), (TaskState::Completed, vec![Outcome::Success]));
+    world.assert_rest();
+}
+
+// S3.7, S3.11: one key and done; four seconds of talk are no success and are tried again, six are.
+#[test]
+fn mikopbx_asks_nothing_and_counts_seconds_of_talk() {
+    let mut world = world("mikopbx");
+    let alice = asks(&mut world, "1");
+    assert_eq!((world.tasks()[0].number.as_str(), world.tasks()[0].source), (super::ALICE, Source::QueueRequest));
+    world.register(&[ANNA]);
+
+    talk(&mut world, alice, secs(5), secs(4));
+    assert_eq!((world.tasks()[0].state, outcomes(&world)), (TaskState::WaitingRetry, vec![Outcome::ShortTalk]));
+    let ended = world.attempts()[0].ended_at.expect("it has ended");
+    assert_eq!(world.tasks()[0].not_before - ended, chrono::TimeDelta::seconds(30));
+    talk(&mut world, alice, secs(31), secs(6));
+    assert_eq!(outcomes(&world), [Outcome::ShortTalk, Outcome::Success]);
+    assert_eq!(world.tasks()[0].state, TaskState::Completed);
+}
+
+// S3.1: the same site calls back who hangs up in the queue.
+#[test]
+fn mikopbx_calls_back_who_hangs_up() {
+    let mut world = world("mikopbx");
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(8));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+
+    assert_eq!((world.tasks()[0].source, &*world.tasks()[0].queue), (Source::MissedQueue, "support"));
+}
+
+// S4.5, S4.7: nobody is dialled before the agent's 1; three attempts, then the customer herself is asked.
+#[test]
+fn fonolos_agent_starts_the_call_and_the_client_is_asked_in_the_end() {
+    let mut world = world("fonolo");
+    let alice = asks(&mut world, "1#");
+    world.stations[TRUNK].people[alice].reactions = [Reaction::Refuse { after: secs(1), status: 486 }].into();
+    world.register(&[ANNA]);
+
+    for limit in [5, 1_000, 1_000] {
+        let agent = world.rings(ANNA, secs(limit));
+        world.answer(ANNA, agent);
+        world.run_for(secs(4));
+        assert!(!world.is_busy(TRUNK, alice), "nobody is dialled without the key");
+        world.press(ANNA, agent, "1");
+        world.run_until("the agent is let go", secs(40), |world| !world.is_busy(ANNA, 0));
+    }
+
+    assert_eq!(outcomes(&world), [Outcome::Busy; 3]);
+    assert_eq!(world.tasks()[0].state, TaskState::ClientOffer);
+}
+
+// S5.1, S5.2, S5.5: who hangs up in the menu is called back a minute later, agent first.
+#[test]
+fn voximplant_calls_back_who_was_lost_in_the_scenario_after_the_first_interval() {
+    let mut world = world("voximplant");
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(4));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+    world.register(&[ANNA]);
+    let task = world.tasks().remove(0);
+    assert_eq!((task.source, &*task.queue), (Source::MissedIvr, "support"));
+
+    let left = (task.created_at + secs(60) - world.clock().utc).to_std().expect("the minute is not over");
+    world.run_for(left - Duration::from_millis(100));
+    assert!(!world.is_busy(ANNA, 0));
+    talk(&mut world, alice, secs(1), secs(8));
+
+    assert_eq!(outcomes(&world), [Outcome::Success]);
+    assert_eq!(world.tasks()[0].state, TaskState::Completed);
+}

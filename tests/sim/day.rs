@@ -25,6 +25,8 @@ use std::time::Duration;
 enum Plan {
     Register(usize),
     CallIn(usize),
+    /// While he is promised a call, perhaps: the question that he may be asked then gets this answer.
+    CallAgain(usize, &'static str),
     Pause(usize),
     DialOut(usize, usize),
     Hold(usize, Direction),
@@ -150,6 +152,7 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.profiles[0].expires_after = Some(secs(3_600));
         site.profiles[0].record = record;
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
+        crate::habits::draw(seed, site);
     });
     world.ladder.hides_registrations = true;
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;
@@ -223,8 +226,7 @@ fn customer(dice: &mut Dice, n: usize) -> Person {
     person.reactions.push_back(Reaction::Answer { after: secs(3), early: false });
     person.talk = Some(dice.millis(1_000, 40_000));
     person.bears_silence = Some(secs(dice.between(8, 30)));
-    let mut at = dice.millis(1_500, 25_000);
-    let mut keys = Vec::new();
+    let begins = dice.millis(1_500, 25_000);
     let typed = match dice.between(0, 99) {
         0..=54 => "1#".to_owned(),
         55..=69 => format!("120255501{n:02}#_1"),
@@ -232,15 +234,22 @@ fn customer(dice: &mut Dice, n: usize) -> Person {
         78..=84 => "112#99#1*".to_owned(),
         _ => String::new(),
     };
+    let keys = presses(&typed, begins, || dice.millis(400, 1_800));
+    person.visit = Visit { keys, patience: Some(dice.millis(5_000, 150_000)) };
+    person
+}
+
+/// When which key is pressed.
+fn presses(typed: &str, begins: Duration, mut pause: impl FnMut() -> Duration) -> Vec<(Duration, char)> {
+    let (mut at, mut keys) = (begins, Vec::new());
     for key in typed.chars() {
-        at += dice.millis(400, 1_800);
+        at += pause();
         match key {
             '_' => at += secs(9), // The number is being read back.
             key => keys.push((at, key)),
         }
     }
-    person.visit = Visit { keys, patience: Some(dice.millis(5_000, 150_000)) };
-    person
+    keys
 }
 
 fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Vec<(Tick, Plan)> {
@@ -261,7 +270,13 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
     let customers = if packets { 4 } else { dice.between(5, 14) };
     for n in 0..usize::try_from(customers).expect("few") {
         let person = world.customer(customer(dice, n + 10));
-        plans.push((dice.millis(0, whole * 2 / 3), Plan::CallIn(person)));
+        let at = dice.millis(0, whole * 2 / 3);
+        plans.push((at, Plan::CallIn(person)));
+        if dice.chance(40) {
+            let answers = ["1", "2", "3#", "32025550199#_1", "9", "", "5", "3*"];
+            let answer = answers[usize::try_from(dice.between(0, 7)).expect("few")];
+            plans.push((at + dice.millis(8_000, 60_000), Plan::CallAgain(person, answer)));
+        }
         if dice.chance(25) {
             plans.push((dice.millis(whole / 3, whole), Plan::CallIn(person)));
         }
@@ -313,6 +328,10 @@ fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {
         match plan {
             Plan::Register(agent) => world.stations[agent].endpoint.register(now, 1_800),
             Plan::CallIn(person) if !world.is_busy(TRUNK, person) => drop(world.call_in(person)),
+            Plan::CallAgain(person, answer) if !world.is_busy(TRUNK, person) => {
+                world.stations[TRUNK].people[person].visit.keys = presses(answer, secs(3), || secs(1));
+                world.call_in(person);
+            }
             Plan::Pause(agent) if !world.is_busy(agent, 0) => drop(world.dial(agent, "*46")),
             Plan::DialOut(agent, person) if !world.is_busy(agent, 0) && !world.is_busy(TRUNK, person) => {
                 let number = world.stations[TRUNK].people[person].number.clone();
@@ -330,7 +349,7 @@ fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {
                 }
             }
             Plan::Ask(wish) => ask(world, wish),
-            Plan::CallIn(_) | Plan::Pause(_) | Plan::DialOut(..) => {} // The phone is in use.
+            Plan::CallIn(_) | Plan::CallAgain(..) | Plan::Pause(_) | Plan::DialOut(..) => {} // The phone is in use.
             Plan::Kill => world.crash(),
             Plan::Restart => world.start(),
             Plan::DeadAir => hang_up_dead_calls(world),

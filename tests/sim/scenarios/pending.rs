@@ -229,6 +229,29 @@ fn a_change_that_is_not_stored_leaves_the_number_as_it_was() {
     }
 }
 
+// A change that comes to the disk after the apology is taken back there.
+#[test]
+fn a_change_that_is_stored_too_late_leaves_the_number_as_it_was() {
+    let mut world = World::with(1, menu);
+    let (_, call, leg) = rings_in(&mut world);
+    world.press(TRUNK, call, "3");
+    world.press(TRUNK, call, "2025550199#");
+    world.run_for(secs(8));
+    world.disk.mood = Mood::Holding;
+    world.press(TRUNK, call, "1");
+    world.run_for(secs(4));
+    assert_eq!(world.spoken(leg).last().map(String::as_str), Some("sorry"));
+    world.release_disk();
+    world.run_for(secs(2));
+
+    assert_eq!(world.tasks()[0].number.to_string(), super::ALICE);
+    assert_eq!(ends(&world), [OPEN]);
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+    assert_eq!(line(&mut world), promise_first());
+    rest(world);
+}
+
 // A caller who hangs up on a change that is on its way to the disk has made it.
 #[test]
 fn a_change_outlives_its_call() {

@@ -178,6 +178,22 @@ fn every_bad_try_is_answered_and_the_third_goes_back_to_hold() {
     }
 }
 
+// S2.11: a number that is begun and not ended within the pause is asked for again; what was typed is forgotten.
+#[test]
+fn a_pause_among_the_digits_asks_again() {
+    let mut world = World::with(1, portsip);
+    let (call, alice) = joins(&mut world, "alice", super::ALICE);
+    world.press(TRUNK, call, "3202555");
+    world.run_for(Duration::from_millis(4_600));
+    assert_eq!(world.spoken(alice), ["confirm_number", "confirm_number"], "five seconds after the last key");
+    world.run_for(secs(1));
+    world.press(TRUNK, call, "2025550199#");
+    world.run_for(secs(6));
+    world.press(TRUNK, call, "1");
+    sent_home(&mut world, call);
+    assert_eq!(world.tasks()[0].number.to_string(), "+12025550199");
+}
+
 // S2.11: a withheld number: the prompt does not offer `#` alone, and `#` alone is asked again.
 #[test]
 fn a_caller_without_a_number_is_asked_for_one() {

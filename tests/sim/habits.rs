@@ -1,0 +1,56 @@
+//! What a day's line does with its callers: what it says, whom it asks, where it sends them. Drawn from the seed of the
+//! day, beside everything else.
+
+use crate::site::secs;
+use ringback::entropy::Entropy;
+use ringback::settings::*;
+
+/// Draws the habits of the first queue.
+pub fn draw(seed: u64, site: &mut Settings) {
+    let mut entropy = Entropy::from_seed(seed ^ 0x0011_AB17);
+    let mut chance = |percent: u64| entropy.below(100) < percent;
+    if chance(30) {
+        return; // An ordinary line.
+    }
+    let destination = match (chance(30), chance(50)) {
+        (true, _) => None,
+        (false, true) => Some(Destination::Queue("night".into())),
+        (false, false) => Some(Destination::Hangup(486)),
+    };
+    let on_call_in = if chance(60) { OnCallIn::Menu } else { OnCallIn::Cancel };
+    let triggers = match (chance(50), chance(50)) {
+        (true, _) => vec![Trigger::Key],
+        (false, true) => vec![Trigger::Key, Trigger::Announced],
+        (false, false) => vec![Trigger::AfterWait],
+    };
+    let queue = &mut site.queues[0];
+    queue.announce_position = match (chance(40), chance(50)) {
+        (true, _) => AnnouncePosition::Off,
+        (false, true) => AnnouncePosition::Periodic,
+        (false, false) => AnnouncePosition::OnJoin,
+    };
+    queue.announce_ewt = chance(40);
+    queue.welcome = if chance(40) { Sound::BuiltIn } else { Sound::Silent };
+    queue.periodic_prompt = if chance(40) { Sound::BuiltIn } else { Sound::Silent };
+    queue.resume_within = secs(if chance(60) { 60 } else { 0 });
+    queue.exit_key = chance(20).then_some('9');
+    queue.exit = destination.clone();
+    queue.max_wait = chance(30).then_some(secs(70));
+    queue.max_callers = chance(20).then_some(3);
+    queue.no_agents = if chance(30) { NoAgents::Overflow(secs(20)) } else { NoAgents::Wait };
+    queue.overflow = destination;
+    queue.announce_interval = secs(12);
+    queue.periodic_interval = secs(17);
+    let night = Queue {
+        members: vec![Member::of("ben")],
+        ring: queue.ring,
+        wrap_up: queue.wrap_up,
+        ..Queue::named("night", "5009")
+    };
+    site.queues.push(night);
+    let rule = &mut site.rules[0];
+    rule.on_call_in = on_call_in;
+    rule.triggers = triggers;
+    rule.offer_after = secs(15);
+    rule.offer_repeat = Some(secs(25));
+}

@@ -272,12 +272,9 @@ impl Builder<'_> {
         }
     }
 
-    /// A text is spoken by the built-in sound until there is speech synthesis.
     fn prompt(&self, name: &str) -> Sound {
-        match self.prompts.iter().find(|(prompt, _)| &**prompt == name) {
-            Some((name, PromptSource::File(_))) => Sound::Prompt(name.clone()),
-            Some((_, PromptSource::Speech(_))) | None => Sound::BuiltIn,
-        }
+        let known = self.prompts.iter().find(|(prompt, _)| &**prompt == name);
+        known.map_or(Sound::BuiltIn, |(name, _)| Sound::Prompt(name.clone()))
     }
 
     /// The same where nothing ships with us: unset is silence.

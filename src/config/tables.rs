@@ -87,8 +87,7 @@ const SERVER: &[Field] = &[
         "speech_command",
         List(&Text(1, 1000), 1, 32),
         "Program and arguments that turn text (stdin) into WAV (stdout); unset: espeak-ng or flite, if installed.",
-    )
-    .not_yet(),
+    ),
 ];
 
 const SYSTEM: &[Field] = &[
@@ -288,11 +287,11 @@ const OUTBOUND_ROUTE: &[Field] = &[
 ];
 
 const NOTICE: &[Field] = &[
-    field("mode", OneOf(&["none", "audio", "tts"]), "\"audio\"", "tts is not honoured yet: the built-in one is used."),
+    field("mode", OneOf(&["none", "audio", "tts"]), "\"audio\"", "none: nothing is said; tts: `text` is spoken."),
     optional("prompt", Ref("prompt"), "Unset: the built-in one."),
-    optional("text", Text(0, 1000), "For tts.").not_yet(),
-    optional("lang", Text(2, 35), "For tts.").not_yet(),
-    optional("voice", Text(1, 64), "For tts.").not_yet(),
+    optional("text", Text(0, 1000), "What tts says."),
+    optional("lang", Text(2, 35), "Its language, BCP 47; unset: en."),
+    optional("voice", Text(1, 64), "A voice of the engine; unset: the one for the language."),
 ];
 
 const OUTCOME_ACTION: &[Field] = &[
@@ -502,8 +501,8 @@ const PROMPT: &[Field] = &[
     required("name", NAME, "Its name."),
     field("lang", Text(2, 35), "\"en\"", "BCP 47."),
     optional("file", Path, "WAV, FLAC, MP3 or OGG; this or text."),
-    optional("text", Text(1, 1000), "For speech synthesis; not honoured yet: the built-in sound is used.").not_yet(),
-    optional("voice", Text(1, 64), "Its voice.").not_yet(),
+    optional("text", Text(1, 1000), "Spoken by `server.speech_command`, espeak-ng or flite."),
+    optional("voice", Text(1, 64), "Its voice."),
 ];
 
 const API_KEY: &[Field] = &[

@@ -3,6 +3,7 @@
 //! Every clip becomes 8 kHz mono, whatever it was (WAV, FLAC, MP3, Ogg Vorbis). A file may lie about its length, so
 //! decoding stops at a limit. A site's prompt of a built-in name takes its place.
 
+use super::speech::Voice;
 use crate::audio::clip::{Clip, Library, RINGBACK};
 use crate::audio::{SAMPLE_RATE, resample, tone};
 use crate::id::Name;
@@ -91,7 +92,7 @@ impl std::fmt::Display for ClipError {
 impl std::error::Error for ClipError {}
 
 /// Everything that can be played on this site.
-pub fn load(prompts: &[(Name, PromptSource)], country: Option<&str>) -> Result<Library, ClipError> {
+pub fn load(prompts: &[(Name, PromptSource)], country: Option<&str>, voice: &Voice) -> Result<Library, ClipError> {
     let mut library = Library::new();
     for (name, wav) in BUILT_IN {
         let samples = decode(Box::new(Cursor::new(*wav)), Hint::new()).expect("the tests decode every built-in clip");
@@ -100,11 +101,28 @@ pub fn load(prompts: &[(Name, PromptSource)], country: Option<&str>) -> Result<L
     library.insert(PAUSE.into(), Arc::new(Clip::new(vec![0; PAUSE_SAMPLES])));
     library.insert(RINGBACK.into(), Arc::new(tone::ringback(country.unwrap_or("US"))));
     for (name, source) in prompts {
-        let PromptSource::File(path) = source else { continue };
-        let samples = decode_file(path).map_err(|why| ClipError { name: name.clone(), path: path.clone(), why })?;
-        library.insert(name.clone(), Arc::new(Clip::new(samples)));
+        if let Some(clip) = own(name, source, voice)? {
+            library.insert(name.clone(), Arc::new(clip));
+        }
     }
     Ok(library)
+}
+
+/// A prompt of the site. One that cannot be spoken is left out, and says so: what it would have said is not heard,
+/// and where a recording depends on it nothing is recorded.
+pub fn own(name: &Name, source: &PromptSource, voice: &Voice) -> Result<Option<Clip>, ClipError> {
+    let path = match source {
+        PromptSource::File(path) => path.clone(),
+        PromptSource::Speech(speech) => match voice.speak(speech) {
+            Ok(path) => path,
+            Err(mute) => {
+                tracing::warn!(prompt = ?name, why = %mute, "a text cannot be spoken, its prompt is silent");
+                return Ok(None);
+            }
+        },
+    };
+    let samples = decode_file(&path).map_err(|why| ClipError { name: name.clone(), path, why })?;
+    Ok(Some(Clip::new(samples)))
 }
 
 /// A file's sound as 8 kHz mono.
@@ -179,9 +197,13 @@ mod tests {
     use super::*;
 
     // S3.B9: the stock prompts (order accepted; all busy, press one) are there in the language that ships.
+    fn mute() -> Voice {
+        Voice { command: None, kept: std::env::temp_dir() }
+    }
+
     #[test]
     fn every_built_in_clip_decodes_and_none_is_missing() {
-        let library = load(&[], Some("GB")).unwrap();
+        let library = load(&[], Some("GB"), &mute()).unwrap();
 
         let texts = include_str!("../../media/prompts/en.tsv");
         for name in texts.lines().filter_map(|line| line.split('\t').next()).filter(|name| !name.is_empty()) {
@@ -197,8 +219,9 @@ mod tests {
         let path = std::env::temp_dir().join(format!("ringback-no-audio-{}.wav", std::process::id()));
         std::fs::write(&path, b"not a sound").unwrap();
 
-        let error = load(&[("greeting".into(), PromptSource::File(path.clone()))], None).unwrap_err().to_string();
-        let missing = load(&[("greeting".into(), PromptSource::File("/nowhere/at/all.wav".into()))], None)
+        let error =
+            load(&[("greeting".into(), PromptSource::File(path.clone()))], None, &mute()).unwrap_err().to_string();
+        let missing = load(&[("greeting".into(), PromptSource::File("/nowhere/at/all.wav".into()))], None, &mute())
             .unwrap_err()
             .to_string();
         std::fs::remove_file(&path).unwrap();

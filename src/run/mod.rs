@@ -11,6 +11,7 @@ mod host;
 pub mod recorder;
 pub mod repair;
 mod serve;
+pub mod speech;
 mod start_error;
 
 pub use commands::{Commands, NoAnswer};
@@ -33,6 +34,7 @@ use crate::web;
 use clock::Clock;
 use host::{Beginning, Inboxes, World};
 use recorder::Recorder;
+use speech::Voice;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -131,7 +133,9 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     // Sockets first: a taken port is the likeliest failure, and nothing has been touched yet.
     let socket = SipSocket::bind(shell.sip_udp).map_err(|error| StartError::Sip(shell.sip_udp, error))?;
     let (http, http_address) = listen(shell.http).map_err(|error| StartError::Http(shell.http, error))?;
-    let library = Arc::new(clips::load(&shell.prompts, settings.system.default_country.as_deref())?);
+    let voice = Voice { command: shell.speech_command.clone(), kept: data.join("prompts/spoken") };
+    let country = settings.system.default_country.as_deref();
+    let library = Arc::new(clips::load(&shell.prompts, country, &voice)?);
     let mut opened = Opened::open(&data, Limits::default())?;
     let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
     let runtime = runtime().map_err(StartError::Thread)?;

@@ -188,7 +188,12 @@ mod tests {
 
     #[test]
     fn neither_music_nor_prompts_sound_like_one_of_the_people() {
-        let library = crate::run::clips::load(&[], Some("US")).unwrap();
+        let library = crate::run::clips::load(
+            &[],
+            Some("US"),
+            &crate::run::speech::Voice { command: None, kept: std::env::temp_dir() },
+        )
+        .unwrap();
         let rtp = "192.0.2.20:4000".parse().unwrap();
         let remote = Session { rtp, codecs: vec![0], dtmf: Some(101), direction: Direction::SendRecv };
         for (name, clip) in &library {

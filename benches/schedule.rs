@@ -122,7 +122,16 @@ fn planned(site: &Settings) -> Planner {
     planner
 }
 
+/// Figures without their machine say nothing.
+fn machine() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, model)| model);
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    format!("{count} × {}", model.unwrap_or("unknown").trim())
+}
+
 fn schedule(c: &mut Criterion) {
+    println!("machine: {}", machine());
     let site = site();
     let mut planner = planned(&site);
     let now = noon();

@@ -70,7 +70,7 @@ fn task(n: u64) -> Task {
     Task {
         rule: Some("support-key".into()),
         number_raw: "2025550123".into(),
-        data: Some(serde_json::json!({ "order": 7 })),
+        data: Some(Box::new(serde_json::json!({ "order": 7 }))),
         ..Task::new(id, Source::QueueRequest, "standard".into(), "support".into(), number, now)
     }
 }

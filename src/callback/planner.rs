@@ -20,6 +20,7 @@ use crate::settings::{AfterCutoff, Settings};
 use crate::time::{DateTime, Utc};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use ulid::Ulid;
 
 /// Tasks one `wake` looks at: when 100 000 come due at nine o'clock, calls go on in between.
 const LOOKS_AT_ONCE: usize = 500;
@@ -65,15 +66,16 @@ pub struct Around {
 struct Planned {
     task: Task,
     look_at: Option<DateTime<Utc>>,
-    undialable: Option<Undialable>,
+    undialable: Option<Box<Undialable>>,
 }
 
 /// All open tasks.
 #[derive(Clone, Debug, Default)]
 pub struct Planner {
-    tasks: BTreeMap<TaskId, Planned>,
+    /// Boxed: the nodes of the tree are half empty, and a task is large.
+    tasks: BTreeMap<TaskId, Box<Planned>>,
     looks: BTreeSet<(DateTime<Utc>, TaskId)>,
-    numbers: BTreeMap<Party, BTreeSet<TaskId>>,
+    numbers: BTreeSet<(Party, TaskId)>,
     active: BTreeMap<Party, TaskId>,
     quarantine: BTreeMap<Party, DateTime<Utc>>,
     idempotency_keys: BTreeMap<String, TaskId>,
@@ -100,11 +102,11 @@ impl Planner {
         self.insert(now, settings, task, undialable);
     }
 
-    fn insert(&mut self, now: DateTime<Utc>, settings: &Settings, task: Task, undialable: Option<Undialable>) {
+    fn insert(&mut self, now: DateTime<Utc>, settings: &Settings, task: Task, undialable: Option<Box<Undialable>>) {
         if task.state.is_final() {
             return;
         }
-        self.numbers.entry(task.number.clone()).or_default().insert(task.id);
+        self.numbers.insert((task.number.clone(), task.id));
         if let Some(key) = &task.idempotency_key {
             self.idempotency_keys.insert(key.clone(), task.id);
         }
@@ -129,7 +131,7 @@ impl Planner {
         if let Some(at) = look_at {
             self.looks.insert((at, task.id));
         }
-        self.tasks.insert(task.id, Planned { task, look_at, undialable });
+        self.tasks.insert(task.id, Box::new(Planned { task, look_at, undialable }));
     }
 
     /// An open task.
@@ -169,7 +171,12 @@ impl Planner {
 
     /// The open tasks of a number: a customer rings in, an agent dials the customer.
     pub fn of_number(&self, number: &Party) -> impl Iterator<Item = &Task> {
-        self.numbers.get(number).into_iter().flatten().filter_map(|id| self.get(*id))
+        self.ids_of(number).filter_map(|id| self.get(id))
+    }
+
+    fn ids_of(&self, number: &Party) -> impl Iterator<Item = TaskId> {
+        let (number, from) = (number.clone(), (number.clone(), TaskId(Ulid::nil())));
+        self.numbers.range(from..).take_while(move |(other, _)| *other == number).map(|(_, id)| *id)
     }
 
     /// The task whose attempt is under way for this number.
@@ -194,7 +201,7 @@ impl Planner {
 
     /// Leaves a number alone until then, whichever task wants it (interface.md, Settled 7).
     pub fn quarantine(&mut self, number: Party, until: DateTime<Utc>) {
-        for id in self.numbers.get(&number).into_iter().flatten().copied().collect::<Vec<_>>() {
+        for id in self.ids_of(&number).collect::<Vec<_>>() {
             self.look_by(id, until);
         }
         let end = self.quarantine.entry(number).or_insert(until);
@@ -215,18 +222,13 @@ impl Planner {
 
     /// Takes a task and all traces of it out.
     fn forget(&mut self, id: TaskId) -> Option<Planned> {
-        let planned = self.tasks.remove(&id)?;
+        let planned = *self.tasks.remove(&id)?;
         let task = &planned.task;
         if let Some(at) = planned.look_at {
             self.looks.remove(&(at, id));
         }
         self.offers.remove(&(task.not_before, id));
-        if let Some(ids) = self.numbers.get_mut(&task.number) {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.numbers.remove(&task.number);
-            }
-        }
+        self.numbers.remove(&(task.number.clone(), id));
         if let Some(key) = &task.idempotency_key {
             self.idempotency_keys.remove(key);
         }
@@ -299,7 +301,7 @@ impl Planner {
         }
         let window = window_of(settings, &task, now);
         let opens = window.as_ref().map(|window| window.opens(now).ok_or_else(|| shut(window, now)));
-        let blocked = undialable(&task).or_else(|| Some(opens.as_ref()?.as_ref().err()?.to_string()));
+        let blocked = undialable(&task).or_else(|| Some(opens.as_ref()?.as_ref().err()?.to_string())).map(Box::new);
         task.state = if let TaskState::ClientOffer | TaskState::Overflow = before {
             before // Waits for another kind of call, or for people.
         } else if blocked.is_some() {

@@ -3,6 +3,7 @@
 
 use crate::id::{AttemptId, CallRef, DialogRecord, Name, RecordingId, TaskId};
 use crate::number::Party;
+use crate::settings::Settings;
 use crate::time::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -310,7 +311,7 @@ pub struct Task {
     /// The trunk the request came by.
     pub in_trunk: Option<Name>,
     /// Free text of the creator (API `data`).
-    pub data: Option<serde_json::Value>,
+    pub data: Option<Box<serde_json::Value>>,
     /// The place in line: when the caller joined.
     pub virtual_start: DateTime<Utc>,
     /// 1 (first) to 9.
@@ -385,6 +386,28 @@ impl Task {
             closed_at: None,
             close_reason: None,
             idempotency_key: None,
+        }
+    }
+}
+
+impl Task {
+    /// Names of the site instead of copies of its own, as they come from the disk: there may be a million tasks.
+    pub fn share_names(&mut self, settings: &Settings) {
+        fn share<'a>(name: &mut Name, of: impl FnOnce(&str) -> Option<&'a Name>) {
+            if let Some(shared) = of(name).cloned() {
+                *name = shared;
+            }
+        }
+        share(&mut self.queue, |name| settings.queue(name).map(|queue| &queue.name));
+        share(&mut self.profile, |name| settings.profile(name).map(|profile| &profile.name));
+        if let Some(rule) = &mut self.rule {
+            share(rule, |name| settings.rule(name).map(|rule| &rule.name));
+        }
+        if let Some(trunk) = &mut self.in_trunk {
+            share(trunk, |name| settings.trunk(name).map(|trunk| &trunk.name));
+        }
+        if let Some(agent) = &mut self.agent {
+            share(agent, |name| settings.agent(name).map(|agent| &agent.name));
         }
     }
 }

@@ -100,7 +100,8 @@ pub struct Full;
 pub struct Line {
     queue: Name,
     limit: usize,
-    entries: BTreeMap<Key, Entry>,
+    /// Boxed: the nodes of the tree are half empty, and there may be a million promises.
+    entries: BTreeMap<Key, Box<Entry>>,
     tickets: BTreeMap<Ticket, Key>,
     promises: BTreeMap<TaskId, Ticket>,
     live: usize,
@@ -149,7 +150,7 @@ impl Line {
             excluded: BTreeMap::new(),
             tries: BTreeMap::new(),
         };
-        self.entries.insert(key, entry);
+        self.entries.insert(key, Box::new(entry));
         Ok(ticket)
     }
 
@@ -158,7 +159,7 @@ impl Line {
         let key = self.tickets.remove(&ticket)?;
         let entry = self.entries.remove(&key).expect("every ticket names an entry");
         self.uncount(entry.kind);
-        Some(entry)
+        Some(*entry)
     }
 
     /// The caller hangs up on our promise (or rings in again): another kind of presence, the same place. What agents
@@ -194,7 +195,7 @@ impl Line {
 
     /// The entry of a ticket.
     pub fn entry(&self, ticket: Ticket) -> Option<&Entry> {
-        self.entries.get(self.tickets.get(&ticket)?)
+        self.entries.get(self.tickets.get(&ticket)?).map(Box::as_ref)
     }
 
     /// The ticket a promise stands under.
@@ -210,7 +211,7 @@ impl Line {
 
     /// Everybody, in order of service.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.values().map(Box::as_ref)
     }
 
     /// Callers and promises.
@@ -234,7 +235,7 @@ impl Line {
     }
 
     fn entry_mut(&mut self, ticket: Ticket) -> Option<&mut Entry> {
-        self.entries.get_mut(self.tickets.get(&ticket)?)
+        self.entries.get_mut(self.tickets.get(&ticket)?).map(Box::as_mut)
     }
 
     fn count(&mut self, kind: Kind, ticket: Ticket) {

@@ -195,7 +195,7 @@ impl Switch {
         };
         let mut task = self.new_task(now, &settings, profile, wanted);
         task.agent = new.agent.map(Name::from).or(task.agent);
-        task.data = new.data;
+        task.data = new.data.map(Box::new);
         task.number_origin = NumberOrigin::Given;
         task.idempotency_key = new.idempotency_key;
         if let Err(other) = self.may_promise(&task) {

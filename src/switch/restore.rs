@@ -137,6 +137,7 @@ impl Switch {
 
     fn restore_task(&mut self, now: Now, mut task: Task) {
         let settings = self.settings.clone();
+        task.share_names(&settings);
         if task.state.is_final() {
             self.remember(task);
             return;

@@ -1,7 +1,7 @@
 //! The gates an attempt passes, and which of them holds a task (`held_by`).
 
 use super::{Agents, Around, MINUTE, Planned, Planner, shut, window_of};
-use crate::callback::hold::Hold;
+use crate::callback::hold::{Hold, Undialable};
 use crate::callback::task::{AttemptKind, Task, TaskState};
 use crate::callback::window::{Whom, Window};
 use crate::settings::{CallbackProfile, Settings};
@@ -76,7 +76,7 @@ impl Planner {
             return Err(Hold::Expired);
         }
         if let Some(why) = &planned.undialable {
-            return Err(Hold::Undialable(why.clone()));
+            return Err(Hold::Undialable(Undialable::clone(why)));
         }
         let profile = settings.profile(&task.profile).filter(|profile| profile.enabled);
         let profile = profile.ok_or_else(|| Hold::ProfileDisabled(task.profile.clone()))?;

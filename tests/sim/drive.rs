@@ -31,6 +31,11 @@ impl World {
         while self.step(limit) {}
     }
 
+    /// Somebody sets the wall clock; the switch sees it with its next input.
+    pub fn set_clock(&mut self, by: chrono::TimeDelta) {
+        self.began += by;
+    }
+
     /// Lets time pass until something is so; too long is a failure.
     pub fn run_until(&mut self, what: &str, limit: Duration, mut so: impl FnMut(&World) -> bool) {
         self.serve_people();

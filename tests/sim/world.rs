@@ -40,7 +40,7 @@ enum Happening {
 /// See the module.
 pub struct World {
     pub now: Tick,
-    began: DateTime<Utc>,
+    pub began: DateTime<Utc>,
     heap: BTreeMap<(Tick, u64), Happening>,
     order: u64,
     life: u32,

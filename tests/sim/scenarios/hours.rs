@@ -154,7 +154,40 @@ fn a_request_after_hours_waits_until_nine_on_the_next_business_day() {
     assert_eq!(next_ring(&mut world, DAY), "Mon 09:00:00");
     let agent = world.at(ANNA);
     world.answer(ANNA, agent);
-    world.rings_at(alice, secs(20));
+    let call = world.rings_at(alice, secs(20));
+    world.answer(TRUNK, call);
+    world.run_for(secs(10));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(2));
+    world.assert_ladder("deferred_to_monday");
+    world.assert_rest();
+}
+
+// S1.19: the wall clock decides: put forward or back while a promise waits, it is kept at nine by it, and once.
+#[test]
+fn a_clock_that_is_set_while_a_promise_waits_moves_it_along() {
+    let mut world = world("2026-03-02T07:00:00", (9, 17), |_| {});
+    let alice = world.promised("alice", super::ALICE);
+    world.register(&[ANNA]);
+    world.set_clock(chrono::TimeDelta::minutes(70));
+    assert_eq!(next_at(&mut world), Some(new_york("2026-03-02T09:00:00")));
+    until(&mut world, "2026-03-02T08:40:00");
+    world.set_clock(-chrono::TimeDelta::minutes(30));
+    until(&mut world, "2026-03-02T08:59:59");
+    assert!(!has_rung(&world));
+    assert_eq!(next_ring(&mut world, secs(2)), "Mon 09:00:00");
+
+    // Set back behind the opening while the customer's phone rings: nothing is cut, and nothing is dialled twice.
+    let agent = world.at(ANNA);
+    world.answer(ANNA, agent);
+    let call = world.rings_at(alice, secs(20));
+    world.set_clock(-chrono::TimeDelta::hours(1));
+    world.answer(TRUNK, call);
+    world.run_for(secs(20));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(2));
+    assert_eq!(world.tasks()[0].state, TaskState::Completed);
+    assert_eq!(world.attempts().len(), 1);
 }
 
 // S1.20: attempt 1 at 16:45 fails, interval 30 min: attempt 2 is the next day at 09:00, and waiting used none.

@@ -34,6 +34,14 @@ impl Switch {
 
     /// `max_wait` is over.
     pub(super) fn waited_too_long(&mut self, now: Now, id: CallRef) {
+        let Some(waiting) = self.waiting(id) else { return };
+        // The site may have been changed while he waited.
+        let Some(longest) = self.settings.queue(&waiting.queue).and_then(|queue| queue.max_wait) else { return };
+        let until = waiting.joined + longest;
+        if until > now.tick {
+            self.timers.set(Timer::Call(id, CallTimer::MaxWait), until);
+            return;
+        }
         if self.is_in_use(id) {
             // Somebody is about to answer, or the caller is choosing: let that come to its end first.
             self.timers.set(Timer::Call(id, CallTimer::MaxWait), now.tick + LATER);
@@ -44,6 +52,10 @@ impl Switch {
 
     /// Nobody has been there for as long as a caller waits for that.
     pub(super) fn nobody_there(&mut self, now: Now, id: CallRef) {
+        let queue = self.waiting(id).and_then(|waiting| self.settings.queue(&waiting.queue));
+        if queue.is_none_or(|queue| no_agents_after(queue).is_none()) {
+            return;
+        }
         if self.is_in_use(id) {
             self.timers.set(Timer::Call(id, CallTimer::NoAgents), now.tick + LATER);
             return;

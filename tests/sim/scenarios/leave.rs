@@ -122,6 +122,28 @@ fn with_nobody_there_callers_go_where_the_site_says() {
     served_by_dora(&mut world, alice, secs(2));
 }
 
+// What the site says now counts, not what it said when the caller came.
+#[test]
+fn a_caller_whose_queue_lets_him_wait_longer_waits_longer() {
+    let mut world = World::with(1, |site| {
+        with_sales(site);
+        site.queues[0].max_wait = Some(secs(60));
+        site.queues[0].no_agents = NoAgents::Overflow(secs(30));
+    });
+    let (call, _) = joins(&mut world, "alice", super::ALICE);
+    world.run_for(secs(20));
+    world.configure(|site| {
+        site.queues[0].max_wait = Some(secs(90));
+        site.queues[0].no_agents = NoAgents::Wait;
+    });
+    world.run_for(secs(69));
+    assert_eq!(callers(&mut world), [super::ALICE]);
+    world.run_for(secs(1));
+    assert!(callers(&mut world).is_empty());
+    world.hang_up(TRUNK, call);
+    world.assert_rest();
+}
+
 // interface.md, Settled 5: `no_agents = overflow` without a destination is waiting.
 #[test]
 fn with_nobody_there_and_nowhere_to_go_callers_wait() {

@@ -368,7 +368,29 @@ fn one_key_is_enough() {
     world.assert_rest();
 }
 
-// S3.13, S1.26: the key works only in queues that have the rule; attached or detached, the next caller notices.
+// S1.26: a rule is attached to a queue, and detached: the offer appears, and disappears, for the next caller.
+#[test]
+fn a_rule_holds_for_the_next_caller_once_it_is_attached() {
+    let mut world = World::with(1, |site| {
+        site.rules[0].triggers = vec![Trigger::Key, Trigger::Announced];
+        site.rules[0].offer_after = secs(10);
+        site.queues[0].rules = Vec::new();
+    });
+    for (attached, said) in [(false, &[][..]), (true, &["offer", "confirm_number", "back_to_hold"]), (false, &[])] {
+        world.configure(|site| {
+            site.queues[0].rules = if attached { vec!["support-key".into()] } else { Vec::new() };
+        });
+        let (call, leg) = joins(&mut world, "alice", super::ALICE);
+        world.run_for(secs(15));
+        world.press(TRUNK, call, "1*");
+        assert_eq!(world.spoken(leg), said, "attached: {attached}");
+        world.hang_up(TRUNK, call);
+        world.run_for(secs(1));
+    }
+    world.assert_rest();
+}
+
+// S3.13: the key works only in queues that have the rule.
 #[test]
 fn without_a_rule_the_key_does_nothing() {
     let mut world = World::with(1, |site| {

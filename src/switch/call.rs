@@ -257,10 +257,15 @@ impl Switch {
         self.say_and_end(id, leg, clips, EndCause::Announced);
     }
 
+    /// Clips in the language of the queue that a call is for.
+    pub(super) fn in_language_of(&self, id: CallRef, clips: Vec<Name>) -> Vec<Name> {
+        let queue = self.calls.get(&id).and_then(|call| self.settings.queue(call.queue.as_deref()?));
+        super::say::in_language(queue.map_or("en", |queue| &queue.language), clips)
+    }
+
     /// Says one thing to the party that is left, then hangs up.
     pub(super) fn say_and_end(&mut self, id: CallRef, leg: LegRef, clips: Vec<Name>, cause: EndCause) {
-        let queue = self.calls.get(&id).and_then(|call| self.settings.queue(call.queue.as_deref()?));
-        let clips = super::say::in_language(queue.map_or("en", |queue| &queue.language), clips);
+        let clips = self.in_language_of(id, clips);
         let play = self.play(leg, crate::media::Play::Clips { clips, then: None });
         if let Some(call) = self.calls.get_mut(&id) {
             call.story = Story::Announcing { leg, play, cause };

@@ -95,6 +95,7 @@ impl Switch {
             if let Some(consent) = &mut talk.record {
                 consent.played_at = Some(now.utc);
             }
+            let notice = self.in_language_of(id, notice);
             talk.stage = Stage::Notice(self.play(talk.b, Play::Clips { clips: notice, then: None }));
         }
         if let Some(call) = self.calls.get_mut(&id) {

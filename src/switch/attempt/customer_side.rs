@@ -67,6 +67,7 @@ impl Switch {
             self.unbridge(agent);
             self.play_ringback(agent);
         }
+        let question = self.in_language_of(id, question);
         let play = self.play(leg, Play::Clips { clips: question, then: None });
         self.set_stage(id, Stage::Asking { agent, customer: leg, play });
     }
@@ -84,7 +85,8 @@ impl Switch {
         let Some(profile) = self.loaded(id) else { return };
         let Some(agent) = agent else {
             let music = self.queue_of(id).map_or_else(|| say::HOLD.into(), say::hold);
-            self.play(customer, Play::Clips { clips: say::customer_hello(&profile), then: Some(music) });
+            let hello = self.in_language_of(id, say::customer_hello(&profile));
+            self.play(customer, Play::Clips { clips: hello, then: Some(music) });
             // Whoever rings from here on has a customer who waits for him.
             let Some(ring) = self.ring_agent_for(now, id, customer) else { return };
             self.set_stage(id, Stage::Holds { customer, agent: Coming::Rings(ring) });

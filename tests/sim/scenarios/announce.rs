@@ -5,7 +5,7 @@ use crate::media::length_of;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::demo::endpoint::CallId;
-use ringback::demo::person::Person;
+use ringback::demo::person::{Person, Reaction};
 use ringback::id::LegRef;
 use ringback::media::Play;
 use ringback::settings::*;
@@ -294,6 +294,8 @@ fn nothing_is_said_over_the_dialogue_or_while_an_agent_rings() {
 fn a_queue_speaks_its_language() {
     let mut world = World::with(1, |site| {
         site.queues[0].language = "de".to_owned();
+        site.profiles[0].customer_prompt = Sound::BuiltIn;
+        site.profiles[0].record = true;
         site.queues[0].announce_position = AnnouncePosition::OnJoin;
     });
     let (call, alice) = joins(&mut world, "alice", super::ALICE);
@@ -304,5 +306,17 @@ fn a_queue_speaks_its_language() {
     let said = world.spoken(alice);
     assert_eq!(said, ["de/position de/digit_1", "de/confirm_number", "de/accepted de/goodbye"]);
     world.run_for(secs(5));
+
+    // To the end of what he asked for; the agent is spoken to in ours.
+    world.stations[TRUNK].people[0].reactions = [Reaction::Ring { early: false }].into();
+    world.register(&[ANNA]);
+    let (agent, called) = world.called_back(0);
+    world.answer(TRUNK, called);
+    let called = world.leg_of(TRUNK, called).expect("a leg");
+    assert_eq!(world.spoken(called), ["de/welcome_callback de/recorded_notice"]);
+    assert!(spoken_by(&world, "agent_callback") == 1, "anna's prompt");
+    world.run_for(secs(10));
+    world.hang_up(ANNA, agent);
+    world.run_for(secs(1));
     world.assert_rest();
 }

@@ -6,7 +6,7 @@ use super::call::Story;
 use super::legs::Who;
 use crate::agent::{Agent, State};
 use crate::callback::planner;
-use crate::callback::task::{MissedBy, Task};
+use crate::callback::task::{MissedBy, Task, TaskState};
 use crate::id::{CallRef, Name};
 use crate::number::Party;
 use crate::policy;
@@ -15,6 +15,7 @@ use crate::queue::line::{Entry, Kind, Standing};
 use crate::queue::{Idle, Turn};
 use crate::settings::{CallbackProfile, ListKind, Member, Pick, Queue, ServedBy};
 use crate::time::{DateTime, Now, Tick, Utc};
+use chrono::SecondsFormat;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -165,6 +166,35 @@ impl Switch {
             (ServedBy::MissedBy, MissedBy::Queue(_) | MissedBy::Ivr(_)) => None,
             (ServedBy::Same | ServedBy::Queue(_) | ServedBy::Agent(_), _) => None,
         }
+    }
+
+    /// Who may serve a task now, whatever they do: its owner, who missed it, who alone serves its number, or the
+    /// members of its queue.
+    pub(super) fn servers_of(&self, task: &Task, now: Now) -> Vec<&Name> {
+        if let Some(agent) = &task.agent {
+            return self.settings.agent(agent).map(|agent| &agent.name).into_iter().collect();
+        }
+        let profile = self.settings.profile(&task.profile);
+        let owners = profile.filter(|profile| now.utc < due_since(task) + profile.owner_wait);
+        let owners = owners.and_then(|profile| self.missed_by(task, profile));
+        if let Some(owners) = owners.or_else(|| self.only_for(&task.number, now.utc)) {
+            return owners.iter().collect();
+        }
+        let queue = self.settings.queue(&task.queue);
+        queue.into_iter().flat_map(|queue| queue.members.iter().map(|member| &member.agent)).collect()
+    }
+
+    /// For whom a due task waits although nothing else holds it: live callers, or the agent who missed the call.
+    pub(super) fn waits_for(&self, task: &Task, now: Now) -> Option<String> {
+        let profile = self.settings.profile(&task.profile).filter(|_| task.state == TaskState::Due)?;
+        let until = |wait: Duration| (due_since(task) + wait).to_rfc3339_opts(SecondsFormat::Secs, true);
+        let has_callers = self.lines.get(&task.queue).is_some_and(|line| line.live() > 0);
+        if has_callers && planner::yields_to_live(profile, task, now.utc) {
+            return Some(format!("callers on the phone come first until {}", until(profile.yield_max)));
+        }
+        let owners = self.missed_by(task, profile).filter(|_| now.utc < due_since(task) + profile.owner_wait)?;
+        let names: Vec<&str> = owners.iter().map(|agent| &**agent).collect();
+        Some(format!("kept for {} until {}", names.join(", "), until(profile.owner_wait)))
     }
 
     /// The agents who alone serve this number (S2.B7), if a list says so.

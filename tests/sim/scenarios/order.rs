@@ -371,6 +371,8 @@ fn a_missed_call_waits_until_no_live_caller_does() {
     world.register(&[ANNA]);
     let taken = world.rings(ANNA, secs(1));
     assert_eq!(shown(&world, ANNA), super::ALICE, "though the other has the older place");
+    let held = world.callbacks()[0].held_by.clone().unwrap_or_default();
+    assert!(held.starts_with("callers on the phone come first until"), "{held}");
     world.answer(ANNA, taken);
     world.run_for(secs(5));
     world.hang_up(TRUNK, call);
@@ -473,6 +475,11 @@ fn a_missed_call_is_returned_by_who_missed_it_and_later_by_anybody() {
         }
         world.hang_up(TRUNK, call);
         let missed = world.now;
+        if !carl_is_there {
+            world.run_for(secs(10));
+            let held = world.callbacks()[0].held_by.clone().unwrap_or_default();
+            assert!(held.starts_with("kept for carl until"), "{held}");
+        }
 
         let (phone, limit) = if carl_is_there { (CARL, secs(2)) } else { (ANNA, secs(130)) };
         world.rings(phone, limit);

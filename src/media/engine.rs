@@ -112,6 +112,7 @@ impl Engine {
                 self.update(now, leg, Session { format, direction, silence }, remote);
             }
             Command::Play { leg, play, what } => self.play(leg, play, &what),
+            Command::Learn(library) => self.set_library(library),
             Command::Stop { leg } => self.set_player(leg, Player::Idle),
             Command::Bridge { a, b } => self.bridge(a, b),
             Command::Listen { from, to } => self.listen(from, to),

@@ -15,8 +15,10 @@ pub use engine::{Counters, Engine};
 #[cfg(feature = "shell")]
 pub(crate) use leg::Spread;
 
+use crate::audio::clip::Library;
 use crate::id::{LegRef, Name, PlayRef, RecordingId};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a leg's packets may come from (security.md T22, T23; RFC 4961).
@@ -77,6 +79,8 @@ pub enum Command {
         /// What.
         what: Play,
     },
+    /// What can be played from now on; what plays goes on.
+    Learn(Arc<Library>),
     /// Ends the leg's player.
     Stop {
         /// Which.

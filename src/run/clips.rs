@@ -79,8 +79,13 @@ pub enum Unusable {
 
 impl std::fmt::Display for ClipError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the prompt {:?} cannot be used: {} ", self.name, self.path.display())?;
-        match &self.why {
+        write!(f, "the prompt {:?} cannot be used: {} {}", self.name, self.path.display(), self.why)
+    }
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
             Unusable::Io(error) => write!(f, "cannot be read ({error})"),
             Unusable::Format => f.write_str("is not a WAV, FLAC, MP3 or Ogg Vorbis file we can decode"),
             Unusable::Empty => f.write_str("holds no sound"),
@@ -133,6 +138,11 @@ pub fn decode_file(path: &Path) -> Result<Vec<i16>, Unusable> {
         hint.with_extension(extension);
     }
     decode(Box::new(file), hint)
+}
+
+/// The same of what came over the network.
+pub fn decode_octets(octets: Vec<u8>) -> Result<Vec<i16>, Unusable> {
+    decode(Box::new(Cursor::new(octets)), Hint::new())
 }
 
 fn decode(source: Box<dyn MediaSource>, hint: Hint) -> Result<Vec<i16>, Unusable> {

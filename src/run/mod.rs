@@ -8,6 +8,7 @@ pub mod clips;
 pub mod clock;
 pub mod commands;
 mod host;
+pub mod prompts;
 pub mod recorder;
 pub mod repair;
 mod serve;

@@ -9,6 +9,9 @@ use crate::id::TaskId;
 use crate::number::Party;
 use crate::time::{DateTime, Now, Utc};
 
+/// A dial of the past: when, for whom, and how it ended.
+type Dial = (DateTime<Utc>, TaskId, Option<(DateTime<Utc>, Outcome)>);
+
 /// Whether an attempt that ended so reached somebody who wanted the call.
 fn wanted(outcome: Outcome) -> Wanted {
     match outcome {
@@ -62,7 +65,7 @@ impl Switch {
 
     /// What was dialled before the restart, in its order.
     pub(super) fn recount(&mut self) {
-        let mut dials: Vec<(DateTime<Utc>, TaskId, Option<(DateTime<Utc>, Outcome)>)> = self
+        let mut dials: Vec<Dial> = self
             .attempts
             .values()
             .flatten()

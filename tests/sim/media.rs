@@ -123,7 +123,7 @@ impl Shard {
             }
             Command::StopRecord { recording } => self.end_tape(now, *recording),
             Command::Close { leg } => self.close(now, *leg, out),
-            Command::Listen { .. } | Command::SendDigits { .. } => {}
+            Command::Learn(_) | Command::Listen { .. } | Command::SendDigits { .. } => {}
         }
     }
 

@@ -1,0 +1,150 @@
+//! The audio library (S5.32): what people upload becomes 8 kHz mono under `prompts/` in the data directory, and every
+//! change of the site's prompts reaches the shards while they run.
+
+use super::clips::{self, ClipError, Unusable};
+use super::speech::Voice;
+use crate::audio::SAMPLE_RATE;
+use crate::audio::clip::Library;
+use crate::id::Name;
+use crate::media::Command;
+use crate::settings::PromptSource;
+use sha2::{Digest, Sha256};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::mpsc;
+
+/// The folder of uploaded sounds in the data directory.
+const FOLDER: &str = "prompts";
+
+/// What can be played, and who has to know.
+#[derive(Clone, Debug)]
+pub struct Prompts {
+    folder: PathBuf,
+    voice: Voice,
+    country: Option<String>,
+    library: Arc<RwLock<Arc<Library>>>,
+    shards: Vec<mpsc::Sender<Command>>,
+}
+
+/// Why an upload was not taken.
+#[derive(Debug)]
+pub enum NotImported {
+    /// It is no sound we can use.
+    Unusable(Unusable),
+    /// The disk did not take it.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for NotImported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NotImported::Unusable(why) => write!(f, "the audio {why}"),
+            NotImported::Io(error) => write!(f, "the audio could not be kept: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for NotImported {}
+
+impl Prompts {
+    /// The library that a start has loaded; `shards` are told of every later one.
+    pub fn new(
+        data: &Path,
+        voice: Voice,
+        country: Option<String>,
+        library: Arc<Library>,
+        shards: Vec<mpsc::Sender<Command>>,
+    ) -> Prompts {
+        Prompts { folder: data.join(FOLDER), voice, country, library: Arc::new(RwLock::new(library)), shards }
+    }
+
+    /// What can be played now.
+    pub fn library(&self) -> Arc<Library> {
+        self.library.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes an upload (WAV, FLAC, MP3, Ogg Vorbis); the file it became. Work of a blocking thread.
+    pub fn import(&self, audio: Vec<u8>) -> Result<PathBuf, NotImported> {
+        let samples = clips::decode_octets(audio).map_err(NotImported::Unusable)?;
+        let wav = wav(&samples);
+        let hash: String = Sha256::digest(&wav).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let file = self.folder.join(format!("{hash}.wav"));
+        self.write(&file, &wav).map_err(NotImported::Io)?;
+        Ok(file)
+    }
+
+    fn write(&self, file: &Path, wav: &[u8]) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let part = file.with_extension("part");
+        fs::write(&part, wav)?;
+        File::open(&part)?.sync_all()?;
+        fs::rename(&part, file)?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// Loads the prompts of another edition of the site and tells the shards. Work of a blocking thread.
+    pub fn adopt(&self, prompts: &[(Name, PromptSource)]) -> Result<(), ClipError> {
+        let library = Arc::new(clips::load(prompts, self.country.as_deref(), &self.voice)?);
+        *self.library.write().unwrap_or_else(PoisonError::into_inner) = library.clone();
+        for shard in &self.shards {
+            drop(shard.blocking_send(Command::Learn(library.clone()))); // A shard that has ended plays nothing.
+        }
+        Ok(())
+    }
+}
+
+/// 16 bit PCM, mono, 8 kHz, with its canonical head of 44 octets.
+pub fn wav(samples: &[i16]) -> Vec<u8> {
+    let octets = u32::try_from(samples.len() * 2).expect("a clip is limited to half an hour");
+    let mut wav = Vec::with_capacity(44 + samples.len() * 2);
+    wav.extend_from_slice(b"RIFF");
+    wav.extend_from_slice(&(36 + octets).to_le_bytes());
+    wav.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    wav.extend_from_slice(&SAMPLE_RATE.to_le_bytes());
+    wav.extend_from_slice(&(2 * SAMPLE_RATE).to_le_bytes());
+    wav.extend_from_slice(b"\x02\0\x10\0data");
+    wav.extend_from_slice(&octets.to_le_bytes());
+    wav.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    wav
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prompts(name: &str) -> (Prompts, mpsc::Receiver<Command>) {
+        let data = std::env::temp_dir().join(format!("ringback-prompts-{name}-{}", std::process::id()));
+        let voice = Voice { command: None, kept: data.join("spoken") };
+        let (shard, told) = mpsc::channel(8);
+        (Prompts::new(&data, voice, None, Arc::new(Library::new()), vec![shard]), told)
+    }
+
+    // S5.32: uploaded, its format checked, playable at 8 kHz, and picked by its name without a restart.
+    #[test]
+    fn an_upload_becomes_8_khz_mono_and_the_shards_learn_it_under_its_name() {
+        let (prompts, mut told) = prompts("upload");
+        let offer = include_bytes!("../../media/prompts/en/offer.wav");
+
+        let file = prompts.import(offer.to_vec()).expect("a WAV file");
+        prompts.adopt(&[("greeting".into(), PromptSource::File(file.clone()))]).expect("it is there");
+        let Some(Command::Learn(library)) = told.blocking_recv() else { panic!("the shard is told") };
+        let head = fs::read(&file).expect("readable");
+        fs::remove_dir_all(prompts.folder.parent().expect("the data directory")).expect("removable");
+
+        assert_eq!(library["greeting"].samples(), library["offer"].samples());
+        assert_eq!((&head[..4], u32::from_le_bytes([head[24], head[25], head[26], head[27]])), (&b"RIFF"[..], 8_000));
+    }
+
+    #[test]
+    fn an_upload_that_is_no_sound_is_refused_and_leaves_nothing() {
+        let (prompts, _told) = prompts("refused");
+
+        let refused = prompts.import(b"<html>".to_vec()).expect_err("no sound").to_string();
+
+        assert_eq!(refused, "the audio is not a WAV, FLAC, MP3 or Ogg Vorbis file we can decode");
+        assert!(!prompts.folder.exists());
+    }
+}

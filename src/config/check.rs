@@ -314,6 +314,9 @@ fn queue(queue: &Object, report: &mut Report) {
 
 fn profile(profile: &Object, report: &mut Report) {
     recording(profile, "callback_profile", report);
+    if let Some(window) = profile.get("legal_window").and_then(as_object) {
+        hours(window, "callback_profile.legal_window", report);
+    }
     if let Some(Value::Secs(ring)) = profile.get("ring_timeout_secs").map(|read| &read.value)
         && ring.as_secs() < 15
     {

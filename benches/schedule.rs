@@ -6,12 +6,12 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ringback::callback::Planner;
 use ringback::callback::retry::{Next, Verdict};
 use ringback::callback::task::{CloseReason, Source, Task, TaskState};
-use ringback::callback::window::Window;
+use ringback::callback::window::{Whom, Window};
 use ringback::id::Name;
 use ringback::number::{self, Party};
 use ringback::settings::{
-    CallbackProfile, CallerIdMode, ExpiryClock, Hours, NoAnswerAction, Schedule, ServedBy, Server, Settings, Sound,
-    System, Weekly,
+    CallbackProfile, CallerIdMode, ExpiryClock, Hours, LegalWindowApplies, NoAnswerAction, Schedule, ServedBy, Server,
+    Settings, Sound, System, Weekly,
 };
 use ringback::time::{DateTime, Utc};
 use ringback::zone::Zones;
@@ -174,6 +174,15 @@ fn window(c: &mut Criterion) {
     let friday: DateTime<Utc> = "2026-11-06T22:05:00Z".parse().expect("an instant");
     c.bench_function("window/is it open", |b| b.iter(|| window.is_open(black_box(noon()))));
     c.bench_function("window/next opening after a Friday", |b| b.iter(|| window.opens(black_box(friday))));
+    let mut site = site();
+    site.schedules = vec![office.clone()];
+    site.profiles[0].schedule = Some(office.name.clone());
+    site.profiles[0].legal_window_applies = LegalWindowApplies::All;
+    let seattle = Party::Number("+12065550123".into());
+    let whom = Whom { profile: &site.profiles[0], queue: "support", number: &seattle, source: Source::MissedQueue };
+    c.bench_function("window/next opening for a customer in another zone", |b| {
+        b.iter(|| Window::of(&site, black_box(&whom), friday).opens(friday))
+    });
     let day = Duration::from_secs(86_400);
     c.bench_function("window/expiry after a day of open time", |b| {
         b.iter(|| window.after_open(black_box(noon()), day))
@@ -185,6 +194,8 @@ fn numbers(c: &mut Criterion) {
     c.bench_function("number/read a national number", |b| {
         b.iter(|| number::read(black_box("(202) 555-0123"), Some("US")));
     });
+    let seattle = Party::Number("+12065550123".into());
+    c.bench_function("number/its zones", |b| b.iter(|| number::zones::of(black_box(&seattle))));
     c.bench_function("number/facts of a number", |b| b.iter(|| number::facts(black_box("+12025550123"))));
 }
 

@@ -239,6 +239,7 @@ impl Switch {
             && self.ports.lent() == 0
             && self.timers.is_empty()
             && self.commits.is_empty()
+            && self.entries.is_empty()
             && self.ua.at_rest()
     }
 

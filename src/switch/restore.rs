@@ -43,11 +43,7 @@ impl Switch {
             registrar: Registrar::new(&settings, std::mem::take(&mut restored.bindings), entropy.fork()),
             trunks: Trunks::new(&settings, now, entropy.fork()),
             policy: Policy::new(&settings),
-            agents: settings
-                .agents
-                .iter()
-                .map(|agent| (agent.name.clone(), Agent::new(agent, &settings, now)))
-                .collect(),
+            agents: desks(&settings, now),
             lines: settings.queues.iter().map(|queue| (queue.name.clone(), Line::new(queue.name.clone()))).collect(),
             paces: settings.queues.iter().map(|queue| (queue.name.clone(), Pace::default())).collect(),
             tickets: Counter::default(),
@@ -220,4 +216,8 @@ impl Switch {
         }
         until
     }
+}
+
+fn desks(settings: &Settings, now: Now) -> BTreeMap<Name, Agent> {
+    settings.agents.iter().map(|agent| (agent.name.clone(), Agent::new(agent, settings, now))).collect()
 }

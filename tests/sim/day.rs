@@ -153,6 +153,7 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.profiles[0].record = record;
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
         crate::habits::draw(seed, site);
+        crate::habits::draw_losses(seed, site);
     });
     world.ladder.hides_registrations = true;
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;

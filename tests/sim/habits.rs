@@ -5,6 +5,53 @@ use crate::site::secs;
 use ringback::entropy::Entropy;
 use ringback::settings::*;
 
+/// Draws where calls from outside go first, and which of those that get lost are called back.
+pub fn draw_losses(seed: u64, site: &mut Settings) {
+    let mut entropy = Entropy::from_seed(seed ^ 0x0105_7CA1);
+    let mut chance = |percent: u64| entropy.below(100) < percent;
+    if chance(40) {
+        return; // Whoever hangs up is let be.
+    }
+    let sources = [RuleSource::MissedQueue, RuleSource::MissedIvr, RuleSource::MissedAgent];
+    for (at, source) in sources.into_iter().enumerate() {
+        if chance(20) {
+            continue;
+        }
+        let scope = match source {
+            RuleSource::MissedQueue => Scope::default(),
+            _ => Scope { queues: vec!["support".into()], ..Scope::default() }, // Who serves what no line has lost.
+        };
+        let min_wait = secs(if chance(50) { 3 } else { 10 });
+        site.rules.push(CallbackRule {
+            source,
+            scope,
+            min_wait,
+            ..CallbackRule::named(&format!("lost-{at}"), "standard")
+        });
+    }
+    let members = ["anna", "ben", "dora"].map(Into::into).to_vec();
+    site.groups.push(Group { name: "desk".into(), agents: members });
+    let keys = [
+        ('1', Destination::Queue("support".into())),
+        ('2', Destination::Group("desk".into())),
+        ('9', Destination::Agent("carl".into())),
+        ('*', Destination::Ivr("main".into())),
+    ];
+    site.ivrs.push(Ivr {
+        timeout: secs(4),
+        tries: if chance(50) { 1 } else { 2 },
+        prompt: Sound::Prompt("menu".into()),
+        keys: keys.into_iter().collect(),
+        timeout_dest: chance(70).then(|| Destination::Queue("support".into())),
+        ..Ivr::named("main")
+    });
+    site.inbound_routes[0].to = match (chance(40), chance(20)) {
+        (true, false) => Destination::Ivr("main".into()),
+        (true, true) => Destination::Group("desk".into()),
+        (false, _) => Destination::Queue("support".into()),
+    };
+}
+
 /// Draws the habits of the first queue.
 pub fn draw(seed: u64, site: &mut Settings) {
     let mut entropy = Entropy::from_seed(seed ^ 0x0011_AB17);

@@ -165,6 +165,10 @@ impl Laws {
         let far = if outgoing { to.clone() } else { from.clone() };
         let party = if peer == CARRIER || peer == SPARE { Peer::Customer(far) } else { Peer::Agent(far) };
         let known = self.dialogs.get(invite.call_id()).is_some_and(|dialog| dialog.state != Stage::Over);
+        let is_copy = |it: &Dialog| !outgoing && it.state == Stage::Over && invite.cseq().0 <= it.cseq;
+        if self.dialogs.get(invite.call_id()).is_some_and(is_copy) {
+            return; // The network was late with it: its call is over.
+        }
         let from_extension = self.extensions.values().any(|extension| *extension == from);
         let dialog = Dialog {
             peer: party.clone(),

@@ -2,6 +2,7 @@
 //! begins to ring, with what the switch has said of who waits.
 
 use super::disk::Disk;
+use ringback::callback::task::CloseReason;
 use ringback::id::{CallRef, Name, TaskId};
 use ringback::settings::{Queue, Settings};
 use ringback::switch::event::Event;
@@ -22,6 +23,9 @@ pub struct Order {
     tasks: BTreeMap<TaskId, String>,
     /// Since when those have waited who have dropped, and until when they may come back to their place.
     left: BTreeMap<(Name, String), (Tick, Tick)>,
+    /// When calls began, and since when those have waited who were missed and are to be called back.
+    arrived: BTreeMap<CallRef, Tick>,
+    missed: BTreeMap<(Name, String), Tick>,
     /// Agents who have let this caller ring or declined: the next one is asked.
     refused: BTreeSet<(String, String)>,
 }
@@ -67,12 +71,16 @@ impl Order {
     /// Somebody joins or leaves the line.
     pub fn on_event(&mut self, now: Tick, event: &Event, disk: &Disk) {
         match event {
-            Event::CallArrived { call, from, .. } => drop(self.callers.insert(*call, from.clone())),
+            Event::CallArrived { call, from, .. } => {
+                self.callers.insert(*call, from.clone());
+                self.arrived.insert(*call, now);
+            }
             Event::CallQueued { call, queue, priority, .. } => {
                 let weight = Reverse(self.queues.get(queue).map_or(0, |queue| queue.weight));
                 let number = self.callers.get(call).cloned().unwrap_or_default();
-                let left = self.left.remove(&(queue.clone(), number)).filter(|(_, until)| now < *until);
-                let since = left.map_or(now, |(since, _)| since);
+                let at = (queue.clone(), number);
+                let left = self.left.remove(&at).filter(|(_, until)| now < *until).map(|(since, _)| since);
+                let since = [left, self.missed.remove(&at)].into_iter().flatten().fold(now, Tick::min);
                 self.waiting.insert(*call, Place { class: *priority, weight, since, queue: queue.clone() });
             }
             Event::CallAbandoned { call, queue, .. } => {
@@ -80,6 +88,21 @@ impl Order {
                 let number = self.callers.get(call).cloned().unwrap_or_default();
                 if let Some(place) = self.waiting.remove(call) {
                     self.left.insert((queue.clone(), number), (place.since, now + within));
+                }
+            }
+            Event::MissedCallStored { call, task, queue, number } => {
+                let at = (queue.clone(), number.clone());
+                let waited = self.left.get(&at).map(|(since, _)| *since);
+                let since = waited.or(self.arrived.get(call).copied()).unwrap_or(now);
+                self.tasks.insert(*task, number.clone());
+                self.missed.entry(at).and_modify(|before| *before = since.min(*before)).or_insert(since);
+            }
+            Event::CallbackCancelled { task, reason } => {
+                // Whoever calls himself takes his place along.
+                if !matches!(reason, CloseReason::CustomerCalled | CloseReason::Merged)
+                    && let Some(number) = self.tasks.get(task)
+                {
+                    self.missed.retain(|(_, of), _| of != number);
                 }
             }
             Event::CallAnswered { call, .. } | Event::CallEnded { call, .. } => {
@@ -100,6 +123,7 @@ impl Order {
             | Event::CallbackExpired { task } => {
                 if let Some(number) = self.tasks.remove(task) {
                     self.promised.remove(&number);
+                    self.missed.retain(|(_, of), _| *of != number);
                 }
             }
             _ => {} // Nothing to do with the line.

@@ -353,6 +353,29 @@ fn an_old_missed_call_found_at_start_creates_nothing() {
     }
 }
 
+// S3.10: a task of a missed call that is older than the lookback is expired and not dialled.
+#[test]
+fn an_old_task_of_a_missed_call_expires_instead_of_being_dialled() {
+    let mut world = world(|site| {
+        site.profiles[0].expires_after = Some(secs(300));
+        site.profiles[0].expiry_clock = ExpiryClock::Wall;
+    });
+    gives_up_after(&mut world, secs(8));
+    world.run_for(secs(1));
+    let stored = only_task(&world).created_at;
+    world.run_for(secs(298));
+    assert_eq!(only_task(&world).state.is_final(), false, "a second before");
+    world.run_for(secs(2));
+
+    let task = only_task(&world);
+    assert_eq!(task.state, TaskState::Expired);
+    assert_eq!((task.closed_at.expect("closed") - stored).num_milliseconds(), 300_000);
+    world.register(&[ANNA]);
+    world.run_for(secs(10));
+    assert!(!world.is_busy(ANNA, 0));
+    world.assert_rest();
+}
+
 #[test]
 fn who_was_promised_or_served_is_not_found_as_missed() {
     let mut world = world(|_| {});

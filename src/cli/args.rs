@@ -299,6 +299,12 @@ pub enum AgentCommand {
         /// Who
         name: String,
     },
+    /// Log an agent out, until a phone of theirs registers anew or they log in
+    #[command(after_help = "Example:\n  ringback agent logout anna")]
+    Logout {
+        /// Who
+        name: String,
+    },
     /// Show the password of an agent's phone
     #[command(
         after_help = "Example:\n  ringback agent secret 1001\n  ringback agent secret anna --config ringback.toml"

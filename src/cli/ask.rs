@@ -85,6 +85,10 @@ impl Asked {
                 let path = format!("/agents/{}/resume", escape(&name));
                 self.show(&self.client.post(&path, None, None).await?, stories::agent)
             }
+            AgentCommand::Logout { name } => {
+                let path = format!("/agents/{}/logout", escape(&name));
+                self.show(&self.client.post(&path, None, None).await?, stories::agent)
+            }
             AgentCommand::Secret { .. } => unreachable!("it needs no server, and cli::run keeps it from here"),
         }
     }

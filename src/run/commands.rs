@@ -22,7 +22,8 @@ fn patience(command: &Command) -> Duration {
         | Command::ActivateRule(_)
         | Command::Configure(_)
         | Command::PauseAgent { .. }
-        | Command::ResumeAgent(_) => PATIENCE_WITH_DISK,
+        | Command::ResumeAgent(_)
+        | Command::LogOutAgent(_) => PATIENCE_WITH_DISK,
         Command::ListCallbacks { .. }
         | Command::Note(_)
         | Command::ListAudit(_)

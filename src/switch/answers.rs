@@ -57,6 +57,7 @@ impl Switch {
             Command::ListAgents => Ok(Reply::Agents(self.agent_views())),
             Command::PauseAgent { agent, reason } => self.choose_for(now, &agent, Choice::Pause(reason)),
             Command::ResumeAgent(agent) => self.choose_for(now, &agent, Choice::Resume),
+            Command::LogOutAgent(agent) => self.choose_for(now, &agent, Choice::LogOut(None)),
             Command::ListTrunks => Ok(Reply::Trunks(self.trunk_views(now))),
             Command::ListCalls(page) => Ok(Reply::Calls(self.call_views(&page))),
             Command::ShowCall(id) => self

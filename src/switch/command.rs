@@ -86,6 +86,8 @@ pub enum Command {
     },
     /// `POST /agents/{name}/resume`
     ResumeAgent(String),
+    /// `POST /agents/{name}/logout`: no calls until a phone registers anew, or the agent logs in.
+    LogOutAgent(String),
     /// `GET /trunks`
     ListTrunks,
     /// `GET /calls`

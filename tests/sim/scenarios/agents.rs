@@ -146,6 +146,34 @@ fn a_pause_chosen_while_logged_out_outlives_the_next_registration() {
     world.assert_rest();
 }
 
+// S2.B4: an agent who is logged out by a supervisor talks on, and is rung no more until he logs in again.
+#[test]
+fn a_supervisor_logs_an_agent_out() {
+    use ringback::switch::command::Command;
+    let mut world = World::new(1);
+    world.register(&[ANNA]);
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    let ringing = world.rings(ANNA, secs(1));
+    world.answer(ANNA, ringing);
+    world.ask(Command::LogOutAgent("anna".to_owned()));
+    world.run_for(secs(5));
+    assert_eq!(world.agent("anna").state, "queue_call");
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(12));
+    assert_eq!(world.agent("anna").state, "logged_out");
+
+    let bob = world.customer(Person::new("bob", super::BOB));
+    let waits = world.joins(bob);
+    world.run_for(secs(10));
+    assert!(!world.is_busy(ANNA, 0));
+    code(&mut world, ANNA, "*38");
+    world.rings(ANNA, secs(1));
+    world.hang_up(TRUNK, waits);
+    world.run_for(secs(1));
+    world.assert_rest();
+}
+
 // S2.B2: `answer_mode = auto_answer` asks the phone to pick up by itself, for calls of a queue and for callbacks.
 #[test]
 fn a_phone_is_asked_to_pick_up_by_itself() {

@@ -10,6 +10,7 @@ use ringback::demo::session::Direction;
 use ringback::media::Play;
 use std::time::Duration;
 
+// S2.B12: a trunk's ACK that comes late, or not at all, does not keep the callback from being offered.
 #[test]
 fn a_late_ack_does_not_delay_the_offer() {
     let mut world = World::new(1);

@@ -109,11 +109,12 @@ impl Switch {
         }
     }
 
-    /// Whether the customer is asked when he rings in: not while we are dialling for him, when an agent is on the line
-    /// already and he is served at once.
+    /// Whether the customer is asked when he rings in: not about a missed call, of whose callback he knows nothing; and
+    /// not while we are dialling for him, when an agent is on the line already and he is served at once.
     fn is_asked_about(&self, task: &Task) -> bool {
         let rule = task.rule.as_deref().and_then(|rule| self.settings.rule(rule));
-        !task.state.is_live() && rule.is_some_and(|rule| rule.on_call_in == OnCallIn::Menu)
+        let was_asked_for = !task.source.is_missed();
+        was_asked_for && !task.state.is_live() && rule.is_some_and(|rule| rule.on_call_in == OnCallIn::Menu)
     }
 
     /// The promise whose place a waiting caller has taken, if it is open still.
@@ -205,5 +206,50 @@ impl Switch {
         let change = Change::PutTask(Box::new(task.clone()));
         let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, is_change: true };
         self.commit(vec![change], Pending::Promise(Box::new(promise)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn at(secs: u64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + Duration::from_secs(secs)
+    }
+
+    fn party(n: usize) -> Party {
+        Party::Number(format!("+1202555{n:06}").into())
+    }
+
+    fn place(n: u64) -> Place {
+        Place { priority: 5, virtual_start: at(n) }
+    }
+
+    #[test]
+    fn a_place_is_taken_once_and_in_time() {
+        let mut left = LeftPlaces::default();
+        left.keep(at(100), "support".into(), party(1), place(7), at(160));
+        left.keep(at(100), "support".into(), party(2), place(8), at(160));
+
+        assert_eq!(left.take(at(159), &"sales".into(), &party(1)), None);
+        assert_eq!(left.take(at(159), &"support".into(), &party(1)), Some(place(7)));
+        assert_eq!(left.take(at(159), &"support".into(), &party(1)), None);
+        assert_eq!(left.take(at(160), &"support".into(), &party(2)), None);
+        assert!(left.places.is_empty() && left.order.is_empty());
+    }
+
+    #[test]
+    fn the_places_of_many_are_bounded_and_the_oldest_is_forgotten() {
+        let mut left = LeftPlaces::default();
+        for n in 0..=limits::LEFT_PLACES {
+            left.keep(at(100), "support".into(), party(n), place(7), at(160));
+        }
+        assert_eq!((left.places.len(), left.order.len()), (limits::LEFT_PLACES, limits::LEFT_PLACES));
+        assert_eq!(left.take(at(101), &"support".into(), &party(0)), None);
+        assert_eq!(left.take(at(101), &"support".into(), &party(1)), Some(place(7)));
+
+        left.keep(at(161), "support".into(), party(0), place(9), at(200));
+        assert_eq!(left.places.len(), 1, "what is over is forgotten on the way");
     }
 }

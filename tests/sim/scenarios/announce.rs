@@ -289,6 +289,59 @@ fn nothing_is_said_over_the_dialogue_or_while_an_agent_rings() {
     end(&mut world, &[call]);
 }
 
+#[test]
+fn an_agent_who_answers_breaks_into_whatever_is_said() {
+    let mut world = World::with(1, |site| {
+        site.queues[0].announce_position = AnnouncePosition::Periodic;
+        site.queues[0].announce_interval = secs(10);
+    });
+    let (call, alice) = joins(&mut world, "alice", super::ALICE);
+    until(&mut world, alice, 9);
+    world.run_for(Duration::from_millis(980));
+    world.register(&[ANNA]);
+    let agent = world.at(ANNA);
+    assert_eq!(world.words(alice), words(&[(10.0, "position digit_1")]), "it has just begun");
+    world.answer(ANNA, agent);
+    assert!(world.shard.legs[&alice].bridged.is_some());
+    world.run_for(secs(60));
+    assert_eq!(world.spoken(alice).len(), 1, "and nothing is said into the talk");
+    end(&mut world, &[call]);
+}
+
+// C3: an offer because of a long expected wait, as soon as that is known; not before, and not for a short one.
+#[test]
+fn a_long_expected_wait_makes_the_offer() {
+    for (min_ewt, offered) in [(50, true), (7_200, false)] {
+        let mut world = World::with(1, |site| {
+            site.rules[0].triggers = vec![Trigger::Ewt];
+            site.rules[0].min_ewt = secs(min_ewt);
+            site.queues[0].wrap_up = secs(1);
+        });
+        let (_, _) = joins(&mut world, "carol", super::CAROL);
+        world.register(&[ANNA]);
+        let agent = world.rings(ANNA, secs(1));
+        world.answer(ANNA, agent);
+        let (_, bob) = joins(&mut world, "bob", super::BOB);
+        world.run_for(secs(40));
+        let (call, alice) = joins(&mut world, "alice", super::ALICE);
+        until(&mut world, alice, 30);
+        assert!(world.spoken(bob).is_empty() && world.spoken(alice).is_empty(), "nobody knows how long");
+
+        world.hang_up(ANNA, agent);
+        let agent = world.rings(ANNA, secs(5));
+        world.answer(ANNA, agent);
+        world.run_for(secs(6));
+
+        assert_eq!(world.spoken(alice), if offered { vec!["offer"] } else { vec![] });
+        world.press(TRUNK, call, "1");
+        assert_eq!(world.spoken(alice).len(), if offered { 2 } else { 0 }, "the key works from the offer on");
+        world.hang_up(TRUNK, call);
+        world.hang_up(ANNA, agent);
+        world.run_for(secs(5));
+        world.assert_rest();
+    }
+}
+
 // S1.B7: language: the clips of the queue's language are asked for.
 #[test]
 fn a_queue_speaks_its_language() {

@@ -390,6 +390,39 @@ fn a_customer_who_calls_in_while_we_dial_is_served_at_his_place() {
     }
 }
 
+// S5.7: who was missed is not asked about a callback he knows nothing of: it is cancelled, he stands in its place.
+#[test]
+fn nobody_is_asked_about_a_callback_he_has_not_asked_for() {
+    let mut world = World::with(1, |site| {
+        let missed = CallbackRule {
+            source: RuleSource::MissedQueue,
+            on_call_in: OnCallIn::Menu,
+            ..CallbackRule::named("missed", "standard")
+        };
+        site.rules.push(missed);
+        site.queues[0].rules.push("missed".into());
+    });
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(20));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(300));
+    assert_eq!(ends(&world), [OPEN]);
+
+    let call = world.joins(alice);
+    let leg = world.leg_of(TRUNK, call).expect("a leg");
+    assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::CustomerCalled))]);
+    assert!(world.spoken(leg).is_empty());
+    world.register(&[ANNA]);
+    let ringing = world.rings(ANNA, secs(1));
+    world.answer(ANNA, ringing);
+    world.run_for(secs(5));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+    assert_eq!(world.tasks().len(), 1, "served: nothing is missed");
+    world.assert_rest();
+}
+
 #[test]
 fn a_menu_of_another_queue_is_not_asked_and_nothing_is_lost() {
     let mut world = World::with(1, |site| {

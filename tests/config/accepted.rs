@@ -115,7 +115,7 @@ fn marks(path: String, field: &'static Field) -> Vec<(String, Honoured)> {
 fn fields_of(field: &Field) -> &'static [Field] {
     match field.kind {
         Kind::Table(fields) | Kind::Notice(fields) => fields,
-        Kind::List(Kind::Table(fields), ..) => *fields,
+        Kind::List(Kind::Table(fields), ..) => fields,
         _ => &[], // no fields inside
     }
 }

@@ -1,6 +1,7 @@
 //! The presets: each product's documents, against what its preset and its fixture make of the settings.
 
 use super::{parse, shown};
+use ringback::route;
 use ringback::settings::*;
 use std::time::Duration;
 
@@ -169,6 +170,26 @@ fn the_rules_of_scenario_and_contact_center_are_independent() {
     let (scenario, center) = (site.profile("scenario").unwrap(), site.profile("contact center").unwrap());
     assert_eq!((scenario.ring_timeout, center.ring_timeout), (secs(30), secs(45)));
     assert_ne!(scenario.intervals, center.intervals);
+}
+
+// S5.15: the region is a trunk here: one choice, and the callbacks of both rules leave by it.
+#[test]
+fn both_rules_leave_by_the_chosen_trunk() {
+    let path = format!("{}/tests/fixtures/voximplant.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap().replace(
+        "preset = \"voximplant\"\ndestination = \"queue:support\"",
+        "preset = \"voximplant\"\ndestination = \"queue:support\"\ntrunks = [\"west\"]",
+    );
+    let text = text.replace("profile = \"contact center\"", "profile = \"scenario\"")
+        + "[[trunk]]\nname = \"west\"\nmode = \"peer\"\nhost = \"203.0.113.7\"\n";
+    let site = parse(&text).unwrap_or_else(|problems| panic!("{}", shown(&problems))).settings;
+
+    for rule in &site.rules {
+        let profile = site.profile(&rule.profile).unwrap();
+        let ways = route::outbound(&site, "+12025550123", &profile.dial_prefix, &profile.trunks).unwrap();
+        let trunks: Vec<&str> = ways.iter().map(|way| &*way.trunk).collect();
+        assert_eq!(trunks, ["west"], "{}", rule.name);
+    }
 }
 
 #[test]

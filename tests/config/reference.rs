@@ -26,7 +26,7 @@ fn all(path: &str, fields: &'static [Field]) -> Vec<(String, &'static Field)> {
         let path = format!("{path}.{}", field.name);
         let inner = match field.kind {
             Kind::Table(inner) | Kind::Notice(inner) => inner,
-            Kind::List(Kind::Table(inner), ..) => *inner,
+            Kind::List(Kind::Table(inner), ..) => inner,
             _ => &[], // no fields inside
         };
         std::iter::once((path.clone(), field)).chain(all(&path, inner)).collect::<Vec<_>>()

@@ -152,3 +152,27 @@ fn voximplant_calls_back_who_was_lost_in_the_scenario_after_the_first_interval()
     assert_eq!(outcomes(&world), [Outcome::Success]);
     assert_eq!(world.tasks()[0].state, TaskState::Completed);
 }
+
+// S4.1: one profile governs the calls that come and those that go: too close to its closing nobody is promised a call,
+// and within its hours its cut-off, its keys and its attempts hold for the dialling.
+#[test]
+fn one_profile_governs_the_offer_and_the_calls() {
+    // New York's 16:58:10, and its target hours end at 17:00: within `close_guard_secs`.
+    let mut late = World::starting(1, "2026-03-02T21:58:10Z", |site| *site = preset("fonolo"));
+    let alice = late.customer(Person::new("alice", super::ALICE));
+    let call = late.joins(alice);
+    late.run_for(secs(2));
+    late.press(TRUNK, call, "1#");
+    late.run_for(secs(20));
+    assert!(late.tasks().is_empty() && late.is_up(TRUNK, call), "she is told so and keeps her place");
+
+    let mut early = world("fonolo");
+    let alice = asks(&mut early, "1#");
+    early.register(&[ANNA]);
+    let agent = early.rings(ANNA, secs(5));
+    early.answer(ANNA, agent);
+    early.run_for(secs(4));
+    assert!(!early.is_busy(TRUNK, alice), "its accept key holds for the same callback");
+    early.press(ANNA, agent, "1");
+    early.rings_at(alice, secs(2));
+}

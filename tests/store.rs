@@ -12,7 +12,7 @@ use ringback::registrar::Binding;
 use ringback::sip::flow::{Flow, Transport};
 use ringback::store::record::Damage;
 use ringback::store::{Limits, OpenError, Opened};
-use ringback::switch::{AgentRecord, Change, NotStored, QueueEntry, RecordingRecord, Revision};
+use ringback::switch::{AgentRecord, Change, DoNotCall, NotStored, QueueEntry, RecordingRecord, Revision};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -162,6 +162,7 @@ fn everything_that_was_acknowledged_comes_back() {
         priority: 5,
     };
     let (waits, has_left) = (entry(7), entry(8));
+    let never = DoNotCall { number: task.number.clone(), at: task.created_at, task: task.id };
 
     let answers = commit(
         &place,
@@ -173,11 +174,13 @@ fn everything_that_was_acknowledged_comes_back() {
             vec![Change::PutAgent(agent.clone()), Change::PutRecording(Box::new(recording.clone()))],
             vec![Change::PutEntry(Box::new(waits.clone())), Change::PutEntry(Box::new(has_left.clone()))],
             vec![Change::RemoveEntry(has_left.call)],
+            vec![Change::PutDoNotCall(never.clone())],
         ],
     );
     let opened = open(&place);
 
-    assert_eq!(answers, (1..=6).map(|n| Ok(Revision(n))).collect::<Vec<_>>());
+    assert_eq!(answers, (1..=7).map(|n| Ok(Revision(n))).collect::<Vec<_>>());
+    assert_eq!(opened.restored.do_not_call, [never]);
     assert_eq!(opened.restored.tasks, [task]);
     assert_eq!(opened.restored.attempts, [first, second]);
     assert_eq!(opened.restored.bindings, [binding("sip:b@h")]);

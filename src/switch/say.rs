@@ -177,11 +177,11 @@ pub(super) fn agent_prompt(now: Now, profile: &CallbackProfile, task: &Task) -> 
         let waited = now.utc.signed_duration_since(task.virtual_start).num_minutes();
         if task.attempts_used > 0 {
             clips.push("attempt".into());
-            clips.extend(counted(task.attempts_used + 1));
+            clips.extend(number(usize::try_from(task.attempts_used).unwrap_or(usize::MAX).saturating_add(1)));
         }
         if waited > 0 {
             clips.push("waited".into());
-            clips.extend(counted(u32::try_from(waited).unwrap_or(u32::MAX)));
+            clips.extend(number(usize::try_from(waited).unwrap_or(usize::MAX)));
             clips.push("minutes".into());
         }
     }
@@ -189,11 +189,6 @@ pub(super) fn agent_prompt(now: Now, profile: &CallbackProfile, task: &Task) -> 
         clips.extend(agent_accept());
     }
     clips
-}
-
-/// A number, digit by digit.
-fn counted(number: u32) -> Vec<Name> {
-    number.to_string().chars().flat_map(|digit| [Name::from(format!("digit_{digit}")), Name::from(PAUSE)]).collect()
 }
 
 /// The key that takes the call.

@@ -6,6 +6,7 @@
 
 use crate::disk::Mood;
 use crate::drive::{ANNA, BEN, CARL, DORA};
+use crate::forms::{self, Forms};
 use crate::net::Weather;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
@@ -32,6 +33,8 @@ enum Plan {
     Hold(usize, Direction),
     Cancel(usize),
     Ask(Wish),
+    /// Whoever is on the phone may press something.
+    Keys(u64),
     Kill,
     Restart,
     DeadAir,
@@ -130,6 +133,7 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
     let attempts_max = u32::try_from(dice.between(1, 3)).expect("small");
     let first_wait = dice.between(0, 20);
     let record = dice.chance(50);
+    let forms = Forms::draw(&mut dice.0);
     let registers = dice.chance(25);
     let challenges = dice.chance(25);
     let mut world = World::with(seed, |site| {
@@ -151,6 +155,9 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.profiles[0].ring_timeout = secs(20);
         site.profiles[0].expires_after = Some(secs(3_600));
         site.profiles[0].record = record;
+        if let Some(forms) = forms {
+            forms.of(&mut site.profiles[0]);
+        }
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
         crate::habits::draw(seed, site);
         crate::habits::draw_losses(seed, site);
@@ -303,6 +310,13 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
         }
     }
     plans.push((day, Plan::Ask(Wish::Resume)));
+    if dice.chance(50) {
+        let mut at = Duration::ZERO;
+        while at < day {
+            at += forms::EVERY;
+            plans.push((at, Plan::Keys(dice.0.next_u64())));
+        }
+    }
     if dice.chance(40) {
         let at = dice.millis(whole / 8, whole);
         let back = at + dice.millis(500, 8_000);
@@ -350,6 +364,7 @@ fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {
                 }
             }
             Plan::Ask(wish) => ask(world, wish),
+            Plan::Keys(seed) => forms::press(world, &mut Entropy::from_seed(seed)),
             Plan::CallIn(_) | Plan::CallAgain(..) | Plan::Pause(_) | Plan::DialOut(..) => {} // The phone is in use.
             Plan::Kill => world.crash(),
             Plan::Restart => world.start(),

@@ -191,7 +191,10 @@ impl Laws {
                     self.before_agent(now, extension, &from, invite, disk);
                     let rings = self.live(now).filter(|(_, it)| it.outgoing && matches!(it.peer, Peer::Agent(_)));
                     let rung: BTreeSet<&str> = rings.map(|(_, dialog)| dialog.shown.as_str()).collect();
-                    self.order.before_agent(extension, &from, &rung, disk);
+                    // Reserved in order, he is rung when the customer is there: others may have come of age meanwhile.
+                    if !self.customer_first {
+                        self.order.before_agent(extension, &from, &rung, disk);
+                    }
                 }
                 Peer::Agent(_) => {}
             }
@@ -318,7 +321,9 @@ impl Laws {
         });
         let customers = theirs.filter_map(|attempt| attempt.customer_leg.as_ref()?.dialog.as_ref());
         let orphans: Vec<String> = customers.map(|dialog| dialog.call_id.clone()).collect();
-        self.orphans.extend(orphans.into_iter().map(|call_id| (call_id, now + Duration::from_secs(1))));
+        // Whoever was called first hears that nobody comes, and is not left in silence.
+        let moment = Duration::from_secs(if self.customer_first { 4 } else { 1 });
+        self.orphans.extend(orphans.into_iter().map(|call_id| (call_id, now + moment)));
     }
 
     /// A commit was acknowledged.

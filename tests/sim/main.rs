@@ -3,6 +3,7 @@
 mod day;
 mod disk;
 mod drive;
+mod forms;
 mod habits;
 mod ladder;
 mod lawful;

@@ -85,8 +85,9 @@ impl Switch {
         let Some(profile) = self.loaded(id) else { return };
         let Some(agent) = agent else {
             let music = self.queue_of(id).map_or_else(|| say::HOLD.into(), say::hold);
-            let hello = self.in_language_of(id, say::customer_hello(&profile));
-            self.play(customer, Play::Clips { clips: hello, then: Some(music) });
+            let clips = self.in_language_of(id, say::customer_hello(&profile));
+            let first = if clips.is_empty() { Play::Hold(music) } else { Play::Clips { clips, then: Some(music) } };
+            self.play(customer, first);
             // Whoever rings from here on has a customer who waits for him.
             let Some(ring) = self.ring_agent_for(now, id, customer) else { return };
             self.set_stage(id, Stage::Holds { customer, agent: Coming::Rings(ring) });

@@ -340,8 +340,6 @@ fn a_customer_who_says_never_again_is_never_called_again() {
     assert_eq!(world.disk.do_not_call.keys().map(ToString::to_string).collect::<Vec<_>>(), [super::ALICE]);
     world.assert_ladder("confirm_never");
 
-    world.crash();
-    world.start();
     let again = NewCallback {
         number: super::ALICE.to_owned(),
         queue: None,
@@ -351,8 +349,16 @@ fn a_customer_who_says_never_again_is_never_called_again() {
         data: None,
         idempotency_key: None,
     };
-    let refused = world.ask(Command::AddCallback(Box::new(again)));
-    assert!(format!("{refused:?}").contains("deny list"), "{refused:?}");
+    let refused = |world: &mut World| {
+        let reply = world.ask(Command::AddCallback(Box::new(again.clone())));
+        format!("{reply:?}").contains("deny list")
+    };
+    assert!(refused(&mut world));
+    world.configure(|site| site.system.company_name = "Another Ltd".to_owned());
+    assert!(refused(&mut world), "another edition of the site changes nothing");
+    world.crash();
+    world.start();
+    assert!(refused(&mut world), "nor does another life");
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Switch {
             return;
         }
         self.conclude(now, id, task, outcome, talked);
-        let clips = say::to_customer(outcome);
+        let clips = self.in_language_of(id, say::to_customer(outcome));
         match customer {
             // Nobody is left in silence (security.md T36).
             Some(customer) if !clips.is_empty() => self.say_and_end(id, customer, clips, EndCause::AttemptOver),

@@ -396,10 +396,6 @@ fn rule(rule: &Object, report: &mut Report) {
         let at = latest_given(rule, &["min_digits", "max_digits"]);
         report.error(at, format!("callback_rule.min_digits ({min}) is above max_digits ({max})"));
     }
-    let triggers = list(rule, "triggers");
-    if let Some(ewt) = triggers.iter().find(|read| as_text(read) == Some("ewt")) {
-        report.warn(ewt.at, "callback_rule.triggers: \"ewt\" is not honoured yet: it makes no offer");
-    }
 }
 
 fn prompt(prompt: &Object, files: &dyn Files, report: &mut Report) {

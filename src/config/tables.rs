@@ -99,8 +99,7 @@ const SYSTEM: &[Field] = &[
         OneOf(&["active", "frozen"]),
         "\"active\"",
         "Frozen: no rule acts and nothing is dialled until an admin wakes them.",
-    )
-    .only(&["\"active\""]),
+    ),
     optional("default_timezone", Zone, "Display, and schedules without `tz`; unset: the zone of the host."),
     optional("default_country", Country, "How national numbers are read; unset: only extensions can be called."),
     field("max_callback_lines", Integer(1, 1000), "15", "Callback attempts in flight, all together."),
@@ -257,7 +256,7 @@ const QUEUE: &[Field] = &[
     field("sla_secs", Secs(0, 86_400), "0", "Service level; 0: off."),
     field("sticky_days", Integer(0, 365), "30", "The agent of last time first."),
     field("resume_within_secs", Secs(0, 600), "60", "An abandoned caller regains his place."),
-    field("max_callbacks", Integer(0, 10_000), NONE, "Callback attempts at once.").only(&[NONE]),
+    field("max_callbacks", Integer(0, 10_000), NONE, "Callback attempts at once."),
     optional(
         "schedule",
         Ref("schedule"),

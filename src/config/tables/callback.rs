@@ -69,10 +69,9 @@ pub(super) const CALLBACK_PROFILE: &[Field] = &[
         OneOf(&["retry", "fail", "notify"]),
         "\"retry\"",
         "What follows when the customer does not answer; notify: the callback fails and people are told.",
-    )
-    .only(&["\"retry\"", "\"fail\""]),
-    field("on", Kind::Table(ON), "{}", "What follows each outcome.").only(&["{}"]),
-    field("auto_reschedule", Bool, "true", "Try again when nobody answered.").only(&["true"]),
+    ),
+    field("on", Kind::Table(ON), "{}", "What follows each outcome."),
+    field("auto_reschedule", Bool, "true", "Try again when nobody answered."),
     field("agent_reschedule", Bool, "true", "The agent may ask for another try."),
     field("agent_reschedule_key", Key(KEYS), "\"9\"", "The key by which the agent asks for it."),
     field("after_fail_secs", Secs(0, 120), "8", "So long the agent may press it after the customer was not reached.")
@@ -105,14 +104,13 @@ pub(super) const CALLBACK_PROFILE: &[Field] = &[
     field("expires_after_secs", Secs(1, YEAR), "86400", "How long a callback lives.").or_none(),
     field("expiry_clock", OneOf(&["open", "wall"]), "\"open\"", "open: only while the schedule is open."),
     optional("schedule", Ref("schedule"), "The hours in which it may dial; unset: always."),
-    field("cutoff_secs", Secs(0, 86_400), "0", "No rescheduled attempt this close to closing.").only(&["0"]),
+    field("cutoff_secs", Secs(0, 86_400), "0", "No rescheduled attempt this close to closing."),
     field(
         "after_cutoff",
         OneOf(&["next_open", "overflow", "fail"]),
         "\"next_open\"",
         "What becomes of an attempt that would be too close.",
-    )
-    .only(&["\"next_open\""]),
+    ),
     field("legal_window", Kind::Table(LEGAL_WINDOW), "{}", "Hours in which customers may be called, in their zone."),
     field(
         "legal_window_applies",
@@ -175,16 +173,16 @@ pub(super) const CALLBACK_RULE: &[Field] = &[
         "triggers",
         List(&OneOf(&["key", "after_wait", "announced", "ewt"]), 1, 4),
         "[\"key\"]",
-        "What makes the offer; ewt is not honoured yet.",
+        "What makes the offer; ewt: an expected wait of min_ewt_secs.",
     ),
     field("request_digit", Key(KEYS), "\"1\"", "The key by which a caller asks."),
     field("offer_after_secs", Secs(0, 65_535), "600", "First offer after this wait."),
     field("offer_repeat_secs", Secs(10, 1800), NONE, "Pause between offers after the first."),
     field("only_when_all_busy", Bool, "true", "Announce only while no agent is free."),
     field("min_ahead", Integer(0, 10_000), "0", "Announce only with so many callers ahead."),
-    field("min_ewt_secs", Secs(0, 86_400), "0", "Announce only with so long an expected wait.").only(&["0"]),
+    field("min_ewt_secs", Secs(0, 86_400), "0", "Announce only with so long an expected wait."),
     field("max_pending", Integer(0, 1_000_000), NONE, "Open callbacks of this rule at once."),
-    field("max_ewt_secs", Secs(0, YEAR), NONE, "No offer with a longer expected wait.").only(&[NONE]),
+    field("max_ewt_secs", Secs(0, YEAR), NONE, "No offer with a longer expected wait."),
     field("close_guard_secs", Secs(0, 86_400), "120", "No request this close before closing."),
     field(
         "number_capture",
@@ -208,15 +206,13 @@ pub(super) const CALLBACK_RULE: &[Field] = &[
         OneOf(&["merge", "reject", "allow"]),
         "\"merge\"",
         "What a second request of one number becomes: one with the first, refused, or another.",
-    )
-    .only(&["\"merge\""]),
+    ),
     field(
         "dedupe_scope",
         OneOf(&["number", "number_queue"]),
         "\"number_queue\"",
         "Whether the same number counts everywhere or in one queue.",
-    )
-    .only(&["\"number_queue\""]),
+    ),
     optional(
         "number_policy",
         Ref("number_policy"),

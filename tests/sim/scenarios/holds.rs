@@ -326,3 +326,44 @@ fn a_scheduled_callback_rings_at_its_minute() {
     let rang = world.clock().utc.signed_duration_since(new_york("2026-03-02T15:00:00"));
     assert!(rang.num_milliseconds() >= 0 && rang.num_milliseconds() <= 1_000, "{rang}");
 }
+
+// --- The offer by expected wait ---
+
+/// A queue whose last two callers were served two minutes apart, and alice, who joins while anna talks: when she hears
+/// the offer, after so long of waiting; `None`: not within two minutes.
+fn offered_after(change: impl FnOnce(&mut CallbackRule)) -> Option<Duration> {
+    let mut world = World::with(1, |site| {
+        site.rules[0].triggers = vec![Trigger::Ewt];
+        change(&mut site.rules[0]);
+    });
+    world.register(&[ANNA]);
+    let bob = world.customer(Person::new("bob", super::BOB));
+    for _ in 0..2 {
+        let call = world.joins(bob);
+        let agent = world.rings(ANNA, secs(30));
+        world.answer(ANNA, agent);
+        world.run_for(secs(100));
+        world.hang_up(TRUNK, call);
+        world.run_for(secs(20));
+    }
+    let carol = world.customer(Person::new("carol", super::CAROL));
+    world.joins(carol);
+    let agent = world.rings(ANNA, secs(30));
+    world.answer(ANNA, agent);
+    world.run_for(secs(2));
+
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    world.joins(alice);
+    let joined = world.now;
+    world.run_for(secs(120));
+    world.ladder.noted("\"offer\" to alice").map(|at| at.since(joined))
+}
+
+// A long expected wait makes the offer at once; a short one, and one that is too long, do not.
+#[test]
+fn a_caller_who_will_wait_long_is_offered_a_callback_at_once() {
+    let soon = offered_after(|rule| rule.min_ewt = secs(60)).expect("about two minutes each are long");
+    assert!(soon <= secs(6), "offered after {soon:?}");
+    assert_eq!(offered_after(|rule| rule.min_ewt = secs(3_600)), None);
+    assert_eq!(offered_after(|rule| rule.max_ewt = Some(secs(10))), None);
+}

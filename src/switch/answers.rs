@@ -60,17 +60,10 @@ impl Switch {
             Command::LogOutAgent(agent) => self.choose_for(now, &agent, Choice::LogOut(None)),
             Command::ListTrunks => Ok(Reply::Trunks(self.trunk_views(now))),
             Command::ListCalls(page) => Ok(Reply::Calls(self.call_views(&page))),
-            Command::ShowCall(id) => self
-                .find_call(|call| call.id == id)
-                .map(|call| Reply::Call(Box::new(call.view(true))))
-                .ok_or_else(|| not_found("call", id)),
+            Command::ShowCall(id) => self.show_call(id),
             Command::HangUpCall(id) => self.hang_up_call(now, id),
             Command::ListRecordings(page) => Ok(Reply::Recordings(self.recording_views(&page))),
-            Command::ShowRecording(id) => self
-                .recordings
-                .get(&id)
-                .map(|record| Reply::Recording(Box::new(record.clone())))
-                .ok_or_else(|| not_found("recording", id)),
+            Command::ShowRecording(id) => self.show_recording(id),
             Command::DeleteRecording(id) => self.delete_recording(id),
             Command::HoldRecording { id, legal_hold } => self.hold_recording(id, legal_hold),
             Command::Status => Ok(Reply::Status(self.status())),
@@ -83,11 +76,7 @@ impl Switch {
                 Ok(Reply::Status(self.status()))
             }
             Command::EndCalls => {
-                self.draining = true;
-                let calls: Vec<_> = self.calls.keys().copied().collect();
-                for call in calls {
-                    self.end_any_call(now, call, EndCause::ByAdmin);
-                }
+                self.end_calls(now);
                 Ok(Reply::Status(self.status()))
             }
             Command::Gauges => Ok(Reply::Gauges(Box::new(self.gauges(now)))),
@@ -272,6 +261,23 @@ impl Switch {
         };
         self.choose(now, &name, choice);
         self.agent_view(&name).map(|view| Reply::Agent(Box::new(view))).ok_or_else(|| not_found("agent", agent))
+    }
+
+    fn end_calls(&mut self, now: Now) {
+        self.draining = true;
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.end_any_call(now, call, EndCause::ByAdmin);
+        }
+    }
+
+    fn show_call(&self, id: crate::id::CallRef) -> Result<Reply, Refused> {
+        let call = self.find_call(|call| call.id == id).ok_or_else(|| not_found("call", id))?;
+        Ok(Reply::Call(Box::new(call.view(true))))
+    }
+
+    fn show_recording(&self, id: crate::id::RecordingId) -> Result<Reply, Refused> {
+        let record = self.recordings.get(&id).ok_or_else(|| not_found("recording", id))?;
+        Ok(Reply::Recording(Box::new(record.clone())))
     }
 
     fn hang_up_call(&mut self, now: Now, id: crate::id::CallRef) -> Result<Reply, Refused> {

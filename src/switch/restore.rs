@@ -33,13 +33,8 @@ impl Switch {
     pub fn new(now: Now, settings: Settings, mut restored: Restored, mut entropy: Entropy) -> Switch {
         let (configured, mut system) = (settings.clone(), restored.system.clone());
         let settings = system.over(settings);
-        let identity = Identity {
-            public_address: settings.server.public_address,
-            product: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
-            session_expires: SESSION_EXPIRES,
-        };
         let mut switch = Switch {
-            ua: UserAgent::new(identity, entropy.fork()),
+            ua: UserAgent::new(identity(&settings), entropy.fork()),
             registrar: Registrar::new(&settings, std::mem::take(&mut restored.bindings), entropy.fork()),
             trunks: Trunks::new(&settings, now, entropy.fork()),
             policy: Policy::new(&settings),
@@ -220,4 +215,12 @@ impl Switch {
 
 fn desks(settings: &Settings, now: Now) -> BTreeMap<Name, Agent> {
     settings.agents.iter().map(|agent| (agent.name.clone(), Agent::new(agent, settings, now))).collect()
+}
+
+fn identity(settings: &Settings) -> Identity {
+    Identity {
+        public_address: settings.server.public_address,
+        product: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
+        session_expires: SESSION_EXPIRES,
+    }
 }

@@ -54,6 +54,17 @@ fn the_example_of_the_interface_is_taken_as_it_stands() {
     assert_eq!(site.profiles[0].intervals, [secs(0), secs(900)]);
 }
 
+// S1.B7: language: a site brings the built-in prompts in the language of a queue by name.
+#[test]
+fn a_prompt_may_stand_for_a_built_in_one_in_another_language() {
+    let more = "[[prompt]]\nname = \"de/offer\"\nlang = \"de\"\nfile = \"offer-de.wav\"\n";
+    let file = SMALLEST.replace("number = \"5000\"", "number = \"5000\"\nlanguage = \"de\"") + more;
+    let config = parse(&file).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+
+    assert_eq!(config.settings.queues[0].language, "de");
+    assert!(!shown(&config.warnings).contains("offer"), "{}", shown(&config.warnings));
+}
+
 #[test]
 fn every_field_of_the_tables_is_in_the_file_that_names_every_field() {
     let missing: Vec<String> = TABLES

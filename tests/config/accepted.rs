@@ -57,7 +57,7 @@ fn the_example_of_the_interface_is_taken_as_it_stands() {
 // S1.B7: language: a site brings the built-in prompts in the language of a queue by name.
 #[test]
 fn a_prompt_may_stand_for_a_built_in_one_in_another_language() {
-    let more = "[[prompt]]\nname = \"de/offer\"\nlang = \"de\"\nfile = \"offer-de.wav\"\n";
+    let more = "[[prompt]]\nname = \"de/offer\"\nlang = \"de\"\ntext = \"Guten Tag\"\n";
     let file = SMALLEST.replace("number = \"5000\"", "number = \"5000\"\nlanguage = \"de\"") + more;
     let config = parse(&file).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
 

@@ -45,6 +45,8 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 pub enum Tripped {
     /// Calls to numbers that others named are not wanted by those who answer, or nobody answers.
     Unwanted,
+    /// The same of a block of numbers that untrusted trunks signal; only that block is held.
+    Block,
     /// Twice the dials of a usual hour.
     Surge,
 }
@@ -54,6 +56,7 @@ impl Tripped {
     pub const fn word(self) -> &'static str {
         match self {
             Tripped::Unwanted => "unwanted",
+            Tripped::Block => "block",
             Tripped::Surge => "surge",
         }
     }
@@ -65,6 +68,9 @@ impl fmt::Display for Tripped {
             Tripped::Unwanted => {
                 "calls to numbers that somebody else named are hardly ever wanted; such numbers are not dialled until \
                  a person resumes"
+            }
+            Tripped::Block => {
+                "calls to numbers like this one are hardly ever wanted; they are not dialled until a person resumes"
             }
             Tripped::Surge => {
                 "this hour has twice the automatic calls of a usual one; nothing is dialled until a person resumes"
@@ -128,6 +134,10 @@ pub struct Ledger {
     /// Numbers that were asked in vain whether they want the call, and until when they are left alone.
     doubted: BTreeMap<Box<str>, DateTime<Utc>>,
     watched: VecDeque<Watched>,
+    /// The same for numbers that an untrusted trunk has signalled, block by block.
+    watched_blocks: BTreeMap<Box<str>, VecDeque<Watched>>,
+    /// Blocks that are not dialled until a person resumes.
+    suspended: BTreeSet<Box<str>>,
     hours: VecDeque<(i64, u32)>,
     /// All dials in order, for forgetting.
     order: VecDeque<(DateTime<Utc>, Box<str>)>,
@@ -164,6 +174,8 @@ impl Default for Ledger {
             confirmed: BTreeMap::new(),
             doubted: BTreeMap::new(),
             watched: VecDeque::new(),
+            watched_blocks: BTreeMap::new(),
+            suspended: BTreeSet::new(),
             hours: VecDeque::new(),
             order: VecDeque::new(),
             tripped: None,
@@ -180,7 +192,7 @@ impl Ledger {
         match self.tripped {
             Some(Tripped::Surge) => return Err(Cap::Breaker(Tripped::Surge)),
             Some(Tripped::Unwanted) if is_untrusted(task) => return Err(Cap::Breaker(Tripped::Unwanted)),
-            Some(Tripped::Unwanted) | None => {}
+            Some(Tripped::Unwanted | Tripped::Block) | None => {}
         }
         let most = policy.daily_max as usize;
         if most == 0 {
@@ -193,8 +205,13 @@ impl Ledger {
         if let Some(until) = doubted.filter(|_| needs_confirmation(policy, task)) {
             return Err(Cap::Unconfirmed(until));
         }
-        let in_block = self.blocks.get(block(number)).filter(|_| task.number_origin != NumberOrigin::Trusted);
-        match in_block.and_then(|dials| full(dials, now, HOUR, BLOCK_HOURLY)) {
+        if task.number_origin == NumberOrigin::Trusted {
+            return Ok(());
+        }
+        if self.suspended.contains(block(number)) {
+            return Err(Cap::Breaker(Tripped::Block));
+        }
+        match self.blocks.get(block(number)).and_then(|dials| full(dials, now, HOUR, BLOCK_HOURLY)) {
             Some(until) => Err(Cap::Block(until)),
             None => Ok(()),
         }
@@ -229,8 +246,13 @@ impl Ledger {
         self.releases.insert(now + DAY);
         self.releases.extend(full(in_block, now, HOUR, BLOCK_HOURLY));
         self.order.push_back((now, number.clone()));
-        if is_untrusted(task) {
-            self.watched.push_back(Watched { number: number.clone(), at: now, wanted: None });
+        let watched = Watched { number: number.clone(), at: now, wanted: None };
+        match task.number_origin {
+            NumberOrigin::Typed | NumberOrigin::Given => self.watched.push_back(watched),
+            NumberOrigin::Signalled => {
+                self.watched_blocks.entry(block(number).into()).or_default().push_back(watched);
+            }
+            NumberOrigin::Trusted => {}
         }
         let hour = now.timestamp().div_euclid(3_600);
         match self.hours.back_mut() {
@@ -242,7 +264,7 @@ impl Ledger {
         }
         let this = self.hours.back().map_or(0, |(_, count)| *count);
         let is_surge = self.usual_hour(hour).is_some_and(|usual| this > 2 * usual);
-        if is_surge { self.trip(Tripped::Surge) } else { self.judge(now) }
+        if is_surge { self.trip(Tripped::Surge) } else { self.judge(now, number) }
     }
 
     /// The dial of this number has ended. Returns why the breaker opens, if it does.
@@ -256,15 +278,11 @@ impl Ledger {
             Wanted::Refused => self.doubt(now, number),
             Wanted::No | Wanted::Unknown => {}
         }
-        let open = self.watched.iter().rposition(|dial| dial.number == *number && dial.wanted.is_none());
-        match (open, wanted) {
-            (Some(at), Wanted::Unknown) => {
-                self.watched.remove(at);
-            }
-            (Some(at), Wanted::Yes | Wanted::Refused | Wanted::No) => self.watched[at].wanted = Some(wanted),
-            (None, _) => {} // a number that nobody else has named
+        settle(&mut self.watched, number, wanted);
+        if let Some(watched) = self.watched_blocks.get_mut(block(number)) {
+            settle(watched, number, wanted);
         }
-        self.judge(now)
+        self.judge(now, number)
     }
 
     /// A task is closed without the customer having been reached: another request for him waits a day, unless he has
@@ -301,13 +319,15 @@ impl Ledger {
 
     /// Why automatic dialling has stopped.
     pub fn tripped(&self) -> Option<Tripped> {
-        self.tripped
+        self.tripped.or((!self.suspended.is_empty()).then_some(Tripped::Block))
     }
 
     /// A person has looked, and dialling goes on. What has been watched so far is not held against anybody again.
     pub fn resume(&mut self, now: DateTime<Utc>) {
         self.tripped = None;
         self.watched.clear();
+        self.watched_blocks.clear();
+        self.suspended.clear();
         let hour = now.timestamp().div_euclid(3_600);
         self.hours.retain(|(at, _)| *at != hour);
     }
@@ -319,17 +339,12 @@ impl Ledger {
         (hours >= USUAL_KNOWN).then(|| (dials / hours).max(USUAL_LEAST))
     }
 
-    fn judge(&mut self, now: DateTime<Utc>) -> Option<Tripped> {
-        while self.watched.len() > WATCHED || self.watched.front().is_some_and(|dial| dial.at + WATCHED_FOR <= now) {
-            self.watched.pop_front();
+    fn judge(&mut self, now: DateTime<Utc>, number: &str) -> Option<Tripped> {
+        let block = block(number);
+        if self.watched_blocks.get_mut(block).is_some_and(|watched| is_abuse(watched, now)) {
+            return self.suspended.insert(block.into()).then_some(Tripped::Block);
         }
-        let known = self.watched.iter().filter_map(|dial| dial.wanted);
-        let (known, wanted) =
-            known.fold((0, 0), |(known, wanted), was| (known + 1, wanted + usize::from(was == Wanted::Yes)));
-        let unwanted = known >= WATCHED_LEAST && wanted * 100 < known * WANTED_LEAST_PERCENT;
-        // Ten on the way at once, and none of them known to be wanted, is no better.
-        let blind = self.watched.len() == WATCHED && wanted == 0;
-        if unwanted || blind { self.trip(Tripped::Unwanted) } else { None }
+        if is_abuse(&mut self.watched, now) { self.trip(Tripped::Unwanted) } else { None }
     }
 
     fn trip(&mut self, why: Tripped) -> Option<Tripped> {
@@ -346,12 +361,41 @@ impl Ledger {
             drop_first(&mut self.numbers, &number, at);
             drop_first(&mut self.blocks, block(&number), at);
         }
+        if self.order.is_empty() || self.watched_blocks.len() >= limits::LEDGER_SOURCES {
+            let old = |watched: &VecDeque<Watched>| watched.back().is_none_or(|last| last.at + WATCHED_FOR <= now);
+            self.watched_blocks.retain(|_, watched| !old(watched));
+        }
         if self.confirmed.len() >= limits::LEDGER_DIALS
             && let Some(oldest) = self.confirmed.iter().min_by_key(|(_, at)| **at).map(|(number, _)| number.clone())
         {
             self.confirmed.remove(&oldest);
         }
     }
+}
+
+/// The dial of this number that is still open has ended.
+fn settle(watched: &mut VecDeque<Watched>, number: &str, wanted: Wanted) {
+    let open = watched.iter().rposition(|dial| *dial.number == *number && dial.wanted.is_none());
+    match (open, wanted) {
+        (Some(at), Wanted::Unknown) => {
+            watched.remove(at);
+        }
+        (Some(at), Wanted::Yes | Wanted::Refused | Wanted::No) => watched[at].wanted = Some(wanted),
+        (None, _) => {} // not one of those that are watched
+    }
+}
+
+/// Whether the last dials tell of somebody who has others rung. What is too old or too many is forgotten.
+fn is_abuse(watched: &mut VecDeque<Watched>, now: DateTime<Utc>) -> bool {
+    while watched.len() > WATCHED || watched.front().is_some_and(|dial| dial.at + WATCHED_FOR <= now) {
+        watched.pop_front();
+    }
+    let known = watched.iter().filter_map(|dial| dial.wanted);
+    let (known, wanted) =
+        known.fold((0, 0), |(known, wanted), was| (known + 1, wanted + usize::from(was == Wanted::Yes)));
+    let unwanted = known >= WATCHED_LEAST && wanted * 100 < known * WANTED_LEAST_PERCENT;
+    // Ten on the way at once, and none of them known to be wanted, is no better.
+    unwanted || (watched.len() == WATCHED && wanted == 0)
 }
 
 /// When `dials` within `span` before `now` are fewer than `most` again; `None` when they are now.

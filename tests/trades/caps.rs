@@ -57,7 +57,7 @@ fn zero_dials_a_day_are_none() {
 fn a_block_of_numbers_is_dialled_ten_times_an_hour_unless_a_trusted_trunk_has_signalled_them() {
     let mut ledger = Ledger::default();
     for n in 0..10 {
-        let typed = of(NumberOrigin::Signalled, n);
+        let typed = of(NumberOrigin::Typed, n);
         assert_eq!(ledger.allows(at(i64::from(n)), None, &typed), Ok(()));
         ledger.dialled(at(i64::from(n)), &typed);
     }
@@ -179,4 +179,23 @@ fn an_hour_with_twice_the_usual_dials_stops_everything_once_a_usual_hour_is_know
     assert_eq!(ledger.allows(at(31 * 60), None, &trusted), Err(Cap::Breaker(Tripped::Surge)));
     ledger.resume(at(31 * 60));
     assert_eq!(ledger.allows(at(31 * 60), None, &trusted), Ok(()));
+}
+
+#[test]
+fn a_block_of_signalled_numbers_that_want_no_call_is_left_alone_and_no_other() {
+    let mut ledger = Ledger::default();
+    let opened = (0..10).find_map(|n| {
+        let signalled = of(NumberOrigin::Signalled, n);
+        ledger.dialled(at(i64::from(n) * 30), &signalled);
+        ledger.ended(at(i64::from(n) * 30 + 1), &signalled.number, Wanted::No).map(|why| (n + 1, why))
+    });
+
+    assert_eq!(opened, Some((8, Tripped::Block)));
+    let later = at(400);
+    assert_eq!(ledger.tripped(), Some(Tripped::Block), "a person is asked");
+    assert_eq!(ledger.allows(later, None, &of(NumberOrigin::Signalled, 20)), Err(Cap::Breaker(Tripped::Block)));
+    assert_eq!(ledger.allows(later, None, &apart(NumberOrigin::Signalled, 20)), Ok(()));
+    assert_eq!(ledger.allows(later, None, &of(NumberOrigin::Trusted, 20)), Ok(()));
+    ledger.resume(later);
+    assert_eq!(ledger.allows(later, None, &of(NumberOrigin::Signalled, 20)), Ok(()));
 }

@@ -8,6 +8,7 @@ mod client_offer;
 mod desk;
 mod dialling;
 mod faults;
+mod fraud;
 mod holds;
 mod hours;
 mod inbound;

@@ -62,7 +62,7 @@ fn a_prompt_may_stand_for_a_built_in_one_in_another_language() {
     let config = parse(&file).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
 
     assert_eq!(config.settings.queues[0].language, "de");
-    assert!(!shown(&config.warnings).contains("offer"), "{}", shown(&config.warnings));
+    assert!(!shown(&config.warnings).contains("prompt"), "{}", shown(&config.warnings));
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub use report::{Place, Problem, Severity};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+pub use tables::find_table;
+
 pub use stored::{SiteObject, Stored, is_secret, object_to_toml};
 
 /// A file that was right.
@@ -174,4 +176,9 @@ pub fn parse_site(text: &str, stored: &[Stored<'_>], files: &dyn Files) -> Resul
     hours::check(&objects, &settings, &mut report);
     let objects = stored::site_objects(&objects, base);
     Ok(Config { settings, shell, objects, warnings: report.into_problems_of(text, &rendered.places) })
+}
+
+/// What a field takes, in words: its kind and its limits.
+pub fn takes(field: &schema::Field) -> String {
+    value::wanted(&field.kind)
 }

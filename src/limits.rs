@@ -125,6 +125,10 @@ pub const LOOKUPS: usize = 256;
 pub const HTTP_CONNECTIONS: usize = 256;
 /// How long the head of an HTTP request may take to come, and a connection may lie idle between two.
 pub const HTTP_HEAD: Duration = Duration::from_secs(10);
+/// How long the body of an HTTP request may take.
+pub const HTTP_BODY: Duration = Duration::from_secs(20);
+/// People signed in at the pages at once.
+pub const SESSIONS: usize = 256;
 /// Octets of one HTTP request body.
 pub const HTTP_BODY_BYTES: usize = 256 * 1024;
 

@@ -12,7 +12,7 @@ use ringback::store::Health;
 use ringback::switch::RecordingRecord;
 use ringback::switch::command::{Command, NewCallback, PageOf, Refused, Reply};
 use ringback::switch::view::{Gauges, Page, Status};
-use ringback::web::{self, Site};
+use ringback::web::{self, Sessions, Site};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -40,7 +40,14 @@ impl World {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let site = Site { commands, token: TOKEN.into(), data: data.clone(), health: Health::default() };
+        let site = Site {
+            commands,
+            token: TOKEN.into(),
+            data: data.clone(),
+            health: Health::default(),
+            editor: None,
+            sessions: Sessions::default(),
+        };
         runtime.spawn(web::serve(listener, site));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let noted = asked.clone();
@@ -186,11 +193,11 @@ fn without_the_token_nothing_is_told_not_even_what_exists() {
         world.send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{authorization}\r\n"))
     };
 
-    for path in ["/api/v1/callbacks", "/api/v1/nothing", "/"] {
+    for path in ["/api/v1/callbacks", "/api/v1/nothing", "/nothing"] {
         plain(path, "").is_problem(401, None);
         plain(path, "Authorization: Bearer wrong\r\n").is_problem(401, None);
     }
-    assert!(plain("/", "").head.contains("www-authenticate: bearer"));
+    assert!(plain("/nothing", "").head.contains("www-authenticate: bearer"));
     assert!(world.asked.lock().unwrap().is_empty());
 }
 

@@ -147,8 +147,8 @@ impl World {
         // Two seconds of talk are a success here.
         config.settings.profiles.iter_mut().for_each(|profile| profile.success_min_talk = Duration::from_secs(1));
         let settings = config.settings.clone();
-        let running =
-            start(Parts { settings: config.settings, shell: config.shell, data: data.clone() }).expect("it starts");
+        let running = start(Parts { settings: config.settings, shell: config.shell, data: data.clone(), source: None })
+            .expect("it starts");
         let phone = |user, pitch| Phone::new(user, running.sip, secrets.of(user).unwrap(), pitch);
         let phones = [phone("1001", PITCHES[0]), phone("1002", PITCHES[1])];
         let happened = running.events();
@@ -290,7 +290,8 @@ fn a_stopped_switch_gives_everything_back_and_starts_again_on_its_data_with_its_
     let mut shell = config::parse("", &config::Disk::new(&world.data)).unwrap().shell;
     shell.sip_udp = "127.0.0.1:0".parse().unwrap();
     shell.http = "127.0.0.1:0".parse().unwrap();
-    let again = start(Parts { settings: world.settings.clone(), shell, data: world.data.clone() }).unwrap();
+    let again =
+        start(Parts { settings: world.settings.clone(), shell, data: world.data.clone(), source: None }).unwrap();
 
     assert_eq!(again.token, token);
     let Reply::Agents(agents) = again.commands.ask_blocking(Command::ListAgents).unwrap() else { panic!() };

@@ -99,6 +99,18 @@ pub enum Command {
     /// Every field of the configuration file with unit, default and limits, as Markdown
     #[command(after_help = "Examples:\n  ringback reference > reference.md\n  ringback reference callback_profile")]
     Reference(Reference),
+    /// Give a running server another text of its file: all of it, or nothing when something is wrong
+    ///
+    /// Paths in the file are read from the directory of the server's own file. The server reads that one again at its
+    /// next start and at SIGHUP.
+    #[command(after_help = "Examples:\n  ringback apply ringback.toml\n  ringback apply ringback.toml --dry-run")]
+    Apply(Apply),
+    /// Tell what `apply` would change
+    #[command(after_help = "Example:\n  ringback diff ringback.toml")]
+    Diff(Check),
+    /// Print the site of a running server as TOML, without secrets
+    #[command(after_help = "Example:\n  ringback export > site.toml")]
+    Export,
     /// Callbacks: promises made and kept
     #[command(subcommand, after_help = "Example:\n  ringback callback list --state due")]
     Callback(CallbackCommand),
@@ -162,6 +174,16 @@ pub struct Check {
 pub struct Reference {
     /// Only this table, such as `queue`, or `presets`
     pub table: Option<String>,
+}
+
+/// Options of `apply`.
+#[derive(Clone, Debug, Args)]
+pub struct Apply {
+    /// The configuration file
+    pub file: PathBuf,
+    /// Change nothing; tell what would change
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `cert`.

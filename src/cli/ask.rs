@@ -1,8 +1,8 @@
 //! Commands that ask a running server.
 
 use super::args::{
-    AddCallback, AgentCommand, CallCommand, CallbackCommand, Command, Global, QueueCommand, RecordingCommand,
-    TrunkCommand,
+    AddCallback, AgentCommand, Apply, CallCommand, CallbackCommand, Check, Command, Global, QueueCommand,
+    RecordingCommand, TrunkCommand,
 };
 use super::client::{Client, escape};
 use super::{Exit, Trouble, lists, print, print_json, stories};
@@ -46,9 +46,32 @@ impl Asked {
                 let path = "/system/breaker/resume";
                 self.show(&self.client.post(path, None, None).await?, stories::resumed)
             }
+            Command::Apply(Apply { file, dry_run }) => self.apply(&file, dry_run).await,
+            Command::Diff(Check { file }) => self.apply(&file, true).await,
+            Command::Export => {
+                print(&self.client.get_text("/site").await?)?;
+                Ok(Exit::Done)
+            }
             Command::Drain => self.show(&self.client.post("/system/drain", None, None).await?, stories::drain),
             Command::Serve(_) | Command::Check(_) | Command::Reference(_) | Command::Cert(_) | Command::Demo(_) => {
                 unreachable!("these need no server, and cli::run keeps them from here")
+            }
+        }
+    }
+
+    async fn apply(&self, file: &Path, dry_run: bool) -> Result<Exit, Trouble> {
+        let unreadable = |error: io::Error| Trouble::new(Exit::Config, format!("{}: {error}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        match self.client.post_toml(&format!("/site/apply?dry_run={dry_run}"), text).await? {
+            Ok(edited) => self.show(&edited, stories::edited),
+            Err(problems) => {
+                if self.json {
+                    print_json(&json!({ "problems": problems }))?;
+                } else {
+                    let file = file.display().to_string();
+                    print(&problems.iter().map(|problem| stories::problem(&file, problem)).collect::<String>())?;
+                }
+                Err(Trouble::new(Exit::Config, "the file is wrong: nothing has changed"))
             }
         }
     }

@@ -54,6 +54,30 @@ impl Client {
         self.ask(Method::GET, path, None, None).await
     }
 
+    /// Asks for text.
+    pub(super) async fn get_text(&self, path: &str) -> Result<String, Trouble> {
+        let mut text = Vec::new();
+        self.download(path, &mut text).await?;
+        String::from_utf8(text).map_err(|_| Trouble::failed("the server answers, but not with text"))
+    }
+
+    /// Sends a file of TOML. What is wrong with it comes back as its problems.
+    pub(super) async fn post_toml(&self, path: &str, text: String) -> Result<Result<Value, Vec<Value>>, Trouble> {
+        let body = Some(("application/toml", Bytes::from(text)));
+        let response = self.send(Method::POST, path, body, None).await?;
+        let status = response.status();
+        if !status.is_success() && status != StatusCode::UNPROCESSABLE_ENTITY {
+            return Err(self.refusal(response).await);
+        }
+        let bytes = self.collect(response).await?;
+        let wrong = |_| Trouble::failed(format!("{} answers, but not as ringback does", self.authority));
+        let value: Value = serde_json::from_slice(&bytes).map_err(wrong)?;
+        match value.get("problems").and_then(Value::as_array) {
+            Some(problems) => Ok(Err(problems.clone())),
+            None => Ok(Ok(value)),
+        }
+    }
+
     /// Asks for something to be done.
     pub(super) async fn post(&self, path: &str, body: Option<Value>, key: Option<&str>) -> Result<Value, Trouble> {
         self.ask(Method::POST, path, body, key).await
@@ -97,6 +121,7 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<Value>, key: Option<&str>) -> Result<Value, Trouble> {
+        let body = body.map(|body| ("application/json", Bytes::from(body.to_string())));
         let response = self.send(method, path, body, key).await?;
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
@@ -120,7 +145,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        body: Option<Value>,
+        body: Option<(&str, Bytes)>,
         key: Option<&str>,
     ) -> Result<Response<Incoming>, Trouble> {
         let mut request = Request::builder()
@@ -129,13 +154,13 @@ impl Client {
             .header("host", &self.authority)
             .header("authorization", format!("Bearer {}", self.token))
             .header("accept", "application/json");
-        if body.is_some() {
-            request = request.header("content-type", "application/json");
+        if let Some((kind, _)) = &body {
+            request = request.header("content-type", *kind);
         }
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let bytes = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+        let bytes = body.map_or_else(Bytes::new, |(_, bytes)| bytes);
         let request = request
             .body(Full::new(bytes))
             .map_err(|_| Trouble::new(Exit::Usage, "a name or key holds characters that cannot be sent"))?;

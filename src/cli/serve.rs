@@ -6,7 +6,7 @@ use super::{Exit, Trouble, client, print};
 use crate::config::embedded::{self, Secrets};
 use crate::config::{self, Config, Refused, host};
 use crate::entropy::Entropy;
-use crate::run::{self, Parts};
+use crate::run::{self, Parts, Source};
 use crate::telemetry::{self, LogFormat};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,8 +17,10 @@ pub(super) fn serve(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
     telemetry::init(if global.json { LogFormat::Json } else { LogFormat::Text });
     let (mut config, new_secrets) = site(global, args)?;
     overrule(&mut config, args).map_err(|sentence| Trouble::new(Exit::Usage, sentence))?;
+    let text_of_site = source_text(global, args, new_secrets.as_ref())?;
     let Config { settings, shell, warnings, .. } = config;
-    let parts = Parts { settings: settings.clone(), shell, data: global.data.clone() };
+    let source = Some(Source { text: text_of_site, file: args.config.clone() });
+    let parts = Parts { settings: settings.clone(), shell, data: global.data.clone(), source };
     let mut noted = false;
     let served = run::serve(parts, |running| {
         noted = true;
@@ -60,6 +62,17 @@ fn site(global: &Global, args: &Serve) -> Result<(Config, Option<Secrets>), Trou
             Err(Trouble::new(Exit::Config, format!("{file} is wrong: mend what is named above and start again")))
         }
     }
+}
+
+/// What the switch reads its site from while it runs.
+fn source_text(global: &Global, args: &Serve, new: Option<&Secrets>) -> Result<String, Trouble> {
+    if let Some(file) = &args.config {
+        let read = std::fs::read_to_string(file);
+        return read.map_err(|error| Trouble::new(Exit::Config, format!("{}: {error}", file.display())));
+    }
+    let kept = Secrets::kept(&global.data).map_err(Trouble::failed)?;
+    let secrets = new.or(kept.as_ref()).ok_or_else(|| Trouble::failed("the secrets of the embedded site are gone"))?;
+    Ok(embedded::text(secrets, host::zone()))
 }
 
 /// The command line and its environment have the last word; what they say must fit the rest as a file must.

@@ -132,6 +132,37 @@ pub(super) fn drain(status: &Value) -> String {
     }
 }
 
+/// What an edition of the site has changed, or would.
+pub(super) fn edited(edited: &Value) -> String {
+    let mut out = String::new();
+    let texts = |name: &str| edited.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    for (sign, name) in [("+", "added"), ("-", "removed")] {
+        for place in texts(name) {
+            let _ = writeln!(out, "{sign} {}", plain(&place));
+        }
+    }
+    for (place, fields) in edited.get("changed").and_then(Value::as_object).into_iter().flatten() {
+        let fields: Vec<String> = fields.as_array().into_iter().flatten().map(plain).collect();
+        let _ = writeln!(out, "~ {}: {}", super::table::harmless(place), fields.join(", "));
+    }
+    if out.is_empty() {
+        out.push_str("nothing changes\n");
+    }
+    for warning in texts("warnings") {
+        let _ = writeln!(out, "warning: {}", plain(&warning));
+    }
+    if edited.get("dry_run") == Some(&Value::Bool(true)) {
+        out.push_str("(nothing was changed)\n");
+    }
+    out
+}
+
+/// `file:line:column: message`
+pub(super) fn problem(file: &str, problem: &Value) -> String {
+    let part = |name: &str| problem.get(name).map(plain).unwrap_or_default();
+    format!("{file}:{}:{}: {}\n", part("line"), part("column"), part("message"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@
 pub mod clips;
 pub mod clock;
 pub mod commands;
+pub mod editor;
 mod host;
 pub mod prompts;
 pub mod recorder;
@@ -16,6 +17,7 @@ pub mod speech;
 mod start_error;
 
 pub use commands::{Commands, NoAnswer};
+pub use editor::{Editor, Source};
 pub use serve::{ServeError, serve};
 pub use start_error::StartError;
 
@@ -56,6 +58,8 @@ pub struct Parts {
     pub shell: ShellSettings,
     /// The data directory; made when it is not there.
     pub data: PathBuf,
+    /// What the site was read from; `None`: it is what it is, and nobody edits it.
+    pub source: Option<Source>,
 }
 
 /// How a switch came to its end.
@@ -79,6 +83,8 @@ pub struct Running {
     pub token: String,
     /// Asks it.
     pub commands: Commands,
+    /// Changes its site, when it was told where that comes from.
+    pub editor: Option<Editor>,
     events: broadcast::Sender<Event>,
     ended: watch::Receiver<Option<Ended>>,
     stop: Option<oneshot::Sender<()>>,
@@ -128,20 +134,21 @@ impl Drop for Running {
 
 /// Starts a switch. When this returns, phones can register.
 pub fn start(parts: Parts) -> Result<Running, StartError> {
-    let Parts { settings, shell, data } = parts;
+    let Parts { mut settings, mut shell, data, source } = parts;
     let clock = Clock::new();
     let mut entropy = Entropy::from_secret(secret()?);
     // Sockets first: a taken port is the likeliest failure, and nothing has been touched yet.
     let socket = SipSocket::bind(shell.sip_udp).map_err(|error| StartError::Sip(shell.sip_udp, error))?;
     let (http, http_address) = listen(shell.http).map_err(|error| StartError::Http(shell.http, error))?;
+    let mut opened = Opened::open(&data, Limits::default())?;
+    let (commands, asked) = Commands::pair();
+    let editor = source.map(|source| edit(source, &opened, &mut settings, &mut shell, &commands)).transpose()?;
     let voice = Voice { command: shell.speech_command.clone(), kept: data.join("prompts/spoken") };
     let country = settings.system.default_country.as_deref();
     let library = Arc::new(clips::load(&shell.prompts, country, &voice)?);
-    let mut opened = Opened::open(&data, Limits::default())?;
     let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
     let runtime = runtime().map_err(StartError::Thread)?;
 
-    let (commands, asked) = Commands::pair();
     let (sip_in, sip) = mpsc::channel(INBOX);
     let (news_in, news) = mpsc::channel(INBOX);
     let (stop, stopped) = oneshot::channel();
@@ -157,8 +164,14 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let found = Found::default();
     let admission = Admission::new(trusted(&settings), found.clone());
     runtime.spawn(receive(socket.clone(), clock, admission, sip_in));
-    let site =
-        web::Site { commands: commands.clone(), token: token.clone(), data: data.clone(), health: store.health() };
+    let site = web::Site {
+        commands: commands.clone(),
+        token: token.clone(),
+        data: data.clone(),
+        health: store.health(),
+        editor: editor.clone(),
+        sessions: web::Sessions::default(),
+    };
     runtime.spawn(web::serve(http, site));
 
     let sip_address = socket.bound();
@@ -183,12 +196,29 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
         data,
         token,
         commands,
+        editor,
         events,
         ended,
         stop: Some(stop),
         thread: Some(thread),
         runtime: Some(runtime),
     })
+}
+
+/// The file's site and the store's objects become one. What the command line says of `[server]` stays.
+fn edit(
+    source: Source,
+    opened: &Opened,
+    settings: &mut Settings,
+    shell: &mut ShellSettings,
+    commands: &Commands,
+) -> Result<Editor, StartError> {
+    let stored = &opened.restored.objects;
+    let mut config = editor::read(&source, stored).map_err(StartError::Site)?;
+    config.settings.server = settings.server.clone();
+    *settings = config.settings.clone();
+    shell.prompts.clone_from(&config.shell.prompts);
+    Ok(Editor::new(source, stored, config, commands.clone()))
 }
 
 fn runtime() -> io::Result<Runtime> {

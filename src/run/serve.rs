@@ -1,7 +1,8 @@
 //! `ringback serve`: a switch as a process. Signals drain it, a second one ends it, a fault of ours ends it visibly.
 
+use super::editor::NotEdited;
 use super::{Ended, Parts, Running, StartError, start};
-use crate::switch::command::{Command, Reply};
+use crate::switch::command::{Command, Done, Reply};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -89,7 +90,11 @@ async fn until_over(running: &Running, mut signals: Signals, drain: Duration) ->
     loop {
         tokio::select! {
             ended = running.ended() => return ended,
-            () = signals.next() => {
+            signal = signals.next() => {
+                if signal == Signalled::Reload {
+                    reload(running);
+                    continue;
+                }
                 if signalled {
                     tracing::warn!("a second signal: ending at once");
                     end_calls(running).await;
@@ -144,17 +149,44 @@ impl Signals {
         })
     }
 
-    /// The next signal to end.
-    async fn next(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                // A closed terminal, or somebody who means "read the file again": no reason to cut calls.
-                _ = self.hangup.recv() => {
-                    tracing::warn!("SIGHUP changes nothing: reading the configuration again is not in this version");
-                }
-            }
+    /// The next signal.
+    async fn next(&mut self) -> Signalled {
+        tokio::select! {
+            _ = self.terminate.recv() => Signalled::End,
+            _ = self.interrupt.recv() => Signalled::End,
+            _ = self.hangup.recv() => Signalled::Reload,
         }
     }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signalled {
+    End,
+    Reload,
+}
+
+/// Reads the file again, beside everything else. A file that is wrong changes nothing.
+fn reload(running: &Running) {
+    let Some(editor) = running.editor.clone() else {
+        return tracing::warn!("SIGHUP changes nothing: this site has no file");
+    };
+    let done = Done { who: "signal".to_owned(), what: "reload".to_owned(), ..Done::default() };
+    tokio::spawn(async move {
+        match editor.reload(done).await {
+            Ok(edited) => {
+                let (added, changed, removed) = (edited.added.len(), edited.changed.len(), edited.removed.len());
+                tracing::info!(added, changed, removed, "the file was read again");
+                edited.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            }
+            Err(NotEdited::Wrong(problems)) => {
+                let file = editor.file().map(|file| file.display().to_string()).unwrap_or_default();
+                for problem in problems {
+                    tracing::error!("{}", problem.show(&file));
+                }
+                tracing::error!("the file is wrong: the site goes on as it was");
+            }
+            Err(why) => tracing::error!(?why, "the file was not read again: the site goes on as it was"),
+        }
+    });
 }

@@ -1,6 +1,7 @@
 //! Why a switch could not be started, each in one sentence with the way out.
 
 use super::clips::ClipError;
+use crate::config::Problem;
 use crate::store::OpenError;
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ pub enum StartError {
     Clip(ClipError),
     /// The store cannot be opened.
     Store(OpenError),
+    /// What the store holds of the site does not fit the file.
+    Site(Vec<Problem>),
     /// `admin.token` cannot be read or made.
     Token(PathBuf, io::Error),
     /// The system gives no threads or timers.
@@ -44,6 +47,10 @@ impl std::fmt::Display for StartError {
             StartError::Http(address, error) => port(f, "TCP", *address, error, "http", "--http"),
             StartError::Clip(error) => write!(f, "{error}: name another file in [[prompt]]"),
             StartError::Store(error) => error.fmt(f),
+            StartError::Site(problems) => {
+                let told: Vec<String> = problems.iter().map(|problem| problem.show("the file")).collect();
+                write!(f, "{}\nthe file and what was made by API or page do not fit: mend the file", told.join("\n"))
+            }
             StartError::Token(data, error) => write!(
                 f,
                 "{} cannot be read or written ({error}): make it a file of yours, or remove it for a new one",

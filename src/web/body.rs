@@ -1,6 +1,7 @@
 //! Request bodies: JSON of one type, and a problem that names the field where there is one to blame.
 
 use super::Problem;
+use crate::limits::HTTP_BODY;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
@@ -51,7 +52,9 @@ fn is_json(request: &Request) -> bool {
 }
 
 async fn octets<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+    let bytes = tokio::time::timeout(HTTP_BODY, Bytes::from_request(request, state)).await;
+    let late = Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly");
+    bytes.map_err(|_| late)?.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than any of ours would be")
         }

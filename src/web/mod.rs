@@ -7,15 +7,22 @@
 mod audio;
 mod body;
 mod callbacks;
+mod config;
+mod forms;
 mod live;
+mod page;
 mod problem;
 mod query;
+mod roles;
+mod session;
 pub mod token;
 
 pub use problem::Problem;
+pub use roles::needed;
+pub use session::Sessions;
 
-use crate::limits::{HTTP_BODY_BYTES, HTTP_CONNECTIONS, HTTP_HEAD};
-use crate::run::{Commands, NoAnswer};
+use crate::limits::{CONFIG_BYTES, HTTP_BODY_BYTES, HTTP_CONNECTIONS, HTTP_HEAD};
+use crate::run::{Commands, Editor, NoAnswer};
 use crate::store::Health;
 use crate::switch::command::{Command, Reply};
 use axum::Json;
@@ -47,6 +54,10 @@ pub struct Site {
     pub data: PathBuf,
     /// Whether commits reach the disk.
     pub health: Health,
+    /// What changes the site, when somebody may.
+    pub editor: Option<Editor>,
+    /// Who has signed in at the pages.
+    pub sessions: Sessions,
 }
 
 /// After a connection that could not be accepted.
@@ -122,13 +133,28 @@ pub fn router(site: Site) -> Router {
         .route("/rules/{name}/activate", post(live::activate_rule))
         .route("/system/freeze", post(live::freeze))
         .route("/system/unfreeze", post(live::unfreeze))
+        .route("/config/{kind}", get(config::list).post(config::add))
+        .route("/config/{kind}/{name}", get(config::show).put(config::put).delete(config::delete))
+        .route("/site", get(config::export))
+        .route("/site/apply", post(config::apply).layer(DefaultBodyLimit::max(CONFIG_BYTES)))
+        .route("/audit", get(config::audit))
         .route("/system/drain", post(live::drain))
         .route("/system/breaker/resume", post(live::resume_dialling));
+    let pages = Router::new()
+        .route("/", get(page::live))
+        .route("/style.css", get(page::style))
+        .route("/login", get(page::ask_token).post(page::sign_in))
+        .route("/logout", post(page::sign_out))
+        .route("/config", get(page::manage))
+        .route("/config/{kind}", get(forms::list_or_new).post(forms::create))
+        .route("/config/{kind}/{name}", get(forms::edit).post(forms::save))
+        .route("/config/{kind}/{name}/delete", post(forms::delete));
     Router::new()
         .route("/healthz", get(live::healthy))
         .route("/readyz", get(live::ready))
         .route("/metrics", get(live::metrics))
         .nest("/api/v1", api)
+        .merge(pages)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES))
@@ -146,15 +172,53 @@ async fn no_such_method(method: Method) -> Problem {
 }
 
 /// Whether the request may be answered at all. Without the token even unknown paths look alike.
-async fn admit(State(site): Shared, request: Request, next: Next) -> Response {
-    let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics");
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
-    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if open && peer.is_some_and(|peer| peer.is_loopback()) || token::matches(&site.token, authorization) {
+async fn admit(State(site): Shared, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    if matches!(&*path, "/healthz" | "/readyz" | "/metrics") && from.is_some_and(|from| from.is_loopback()) {
         return next.run(request).await;
     }
-    let detail = "send the token of the data directory's admin.token as `Authorization: Bearer …`";
-    Problem::new(StatusCode::UNAUTHORIZED, detail).into_response()
+    let is_page = path == "/" || ["/login", "/logout", "/style.css", "/config"].iter().any(|of| path.starts_with(of));
+    let is_open = matches!(&*path, "/login" | "/style.css");
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let caller = site.whose(authorization, from);
+    let caller = match (caller, is_page) {
+        (Some(caller), _) => Some(caller),
+        (None, false) => {
+            let detail = "send the token of the data directory's admin.token as `Authorization: Bearer …`";
+            return Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
+        }
+        // The cookie comes with whatever a browser sends, so a form has to show where it comes from.
+        (None, true) if !reads && !session::is_of_ours(request.headers()) => {
+            let detail = "a form of another site is not taken: open the page here and send it again";
+            return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
+        }
+        (None, true) if is_open => None,
+        (None, true) => match page::admit(&site, request.headers(), from) {
+            Ok(caller) => Some(caller),
+            Err(asks) => return asks,
+        },
+    };
+    let Some(caller) = caller else { return next.run(request).await };
+    let needs = needed(request.method(), &path);
+    if caller.role < needs {
+        let detail = format!("{} may not do this: it takes the role {needs:?}", caller.name).to_lowercase();
+        return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
+    }
+    // What edits the site notes itself in the same commit.
+    let edits = is_page || path.starts_with("/api/v1/config") || path.starts_with("/api/v1/site");
+    let listens = path.ends_with("/audio");
+    let act = format!("{} {path}", request.method());
+    request.extensions_mut().insert(caller.clone());
+    let response = next.run(request).await;
+    if response.status().is_success() && !edits && (!reads || listens) {
+        let done = if listens { caller.done("listen", Some(path)) } else { caller.done(&act, None) };
+        if site.commands.ask(Command::Note(Box::new(done))).await.is_err() {
+            tracing::warn!(%act, "what was done could not be noted");
+        }
+    }
+    response
 }
 
 const GUARDS: [(HeaderName, &str); 5] = [
@@ -167,7 +231,8 @@ const GUARDS: [(HeaderName, &str); 5] = [
 
 async fn guard(mut response: Response) -> Response {
     for (name, value) in GUARDS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        // A page says itself what it may load.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

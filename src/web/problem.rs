@@ -16,19 +16,39 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    #[serde(flatten)]
+    more: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Problem {
     /// A problem of this status, in one sentence.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Problem");
-        Problem { kind: "about:blank", title, status: status.as_u16(), detail: detail.into(), field: None }
+        Problem {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            more: serde_json::Map::new(),
+        }
     }
 
     /// The field it is about.
     pub fn field(mut self, field: impl Into<String>) -> Problem {
         self.field = Some(field.into());
         self
+    }
+
+    /// What a program may want to know besides (RFC 9457 §3.2).
+    pub fn with(mut self, name: &str, value: serde_json::Value) -> Problem {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The sentence, and the field it is about.
+    pub fn told(&self) -> (&str, Option<&str>) {
+        (&self.detail, self.field.as_deref())
     }
 
     /// No such object.

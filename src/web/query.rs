@@ -51,7 +51,8 @@ impl Pairs {
         Ok(PageOf { after, limit })
     }
 
-    fn none_left(&self) -> Result<(), Problem> {
+    /// Everything was known.
+    pub(super) fn none_left(&self) -> Result<(), Problem> {
         match self.0.first() {
             Some((name, _)) => Err(Problem::bad(name, format!("{name:?} is not a filter of this list"))),
             None => Ok(()),

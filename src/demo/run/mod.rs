@@ -103,7 +103,7 @@ pub fn run(options: &Options, out: &mut dyn Write) -> Result<Verdict, DemoError>
         secret: entropy.token(),
     };
     let config = cast::site(&place, speed);
-    let parts = Parts { settings: config.settings, shell: config.shell, data: data.clone() };
+    let parts = Parts { settings: config.settings, shell: config.shell, data: data.clone(), source: None };
     let running = start(parts).map_err(DemoError::Start)?;
     let mut stage = Stage::new(wires, &running, &place.secret, speed, entropy);
     let mut out = Out { out, paint, quiet: options.quiet };

@@ -1,0 +1,135 @@
+//! Who has signed in at the pages: a token of 128 bits in a cookie, gone after 30 minutes without use and 12 hours in all.
+//! Only its hash is kept, and nothing is stored: a restart signs everybody out.
+
+use super::roles::Caller;
+use crate::limits::SESSIONS;
+use axum::http::{HeaderMap, header};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const COOKIE: &str = "ringback_session";
+const IDLE: Duration = Duration::from_secs(30 * 60);
+const WHOLE: Duration = Duration::from_secs(12 * 3_600);
+
+type Hash = [u8; 32];
+
+#[derive(Clone, Debug)]
+struct Session {
+    /// The secret he has signed in with: taken from the key, the session is worth nothing.
+    secret: String,
+    since: Instant,
+    used: Instant,
+}
+
+impl Session {
+    fn holds(&self, now: Instant) -> bool {
+        now.duration_since(self.used) < IDLE && now.duration_since(self.since) < WHOLE
+    }
+}
+
+/// All sessions.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions(Arc<Mutex<HashMap<Hash, Session>>>);
+
+impl Sessions {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<Hash, Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody has signed in: the cookie. Beyond the limit the one unused for longest is forgotten.
+    pub(super) fn begin(&self, secret: &str) -> Option<String> {
+        let mut token = [0; 16];
+        getrandom::fill(&mut token).ok()?;
+        let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let now = Instant::now();
+        let mut all = self.all();
+        all.retain(|_, session| session.holds(now));
+        if all.len() >= SESSIONS
+            && let Some(oldest) = all.iter().min_by_key(|(_, session)| session.used).map(|(hash, _)| *hash)
+        {
+            all.remove(&oldest);
+        }
+        all.insert(hash(&token), Session { secret: secret.to_owned(), since: now, used: now });
+        Some(cookie(&token, WHOLE.as_secs()))
+    }
+
+    /// The secret of whoever sends this cookie.
+    pub(super) fn secret(&self, headers: &HeaderMap) -> Option<String> {
+        let token = sent(headers)?;
+        let now = Instant::now();
+        let mut all = self.all();
+        let session = all.get_mut(&hash(&token)).filter(|session| session.holds(now))?;
+        session.used = now;
+        Some(session.secret.clone())
+    }
+
+    /// Signs out: gone here, and the browser is told.
+    pub(super) fn end(&self, headers: &HeaderMap) -> String {
+        if let Some(token) = sent(headers) {
+            self.all().remove(&hash(&token));
+        }
+        cookie("", 0)
+    }
+}
+
+fn hash(token: &str) -> Hash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+fn cookie(token: &str, secs: u64) -> String {
+    format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={secs}")
+}
+
+fn sent(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned())
+}
+
+/// Whether a form comes from a page of ours: browsers say where a POST comes from (security.md §2, CSRF).
+pub(super) fn is_of_ours(headers: &HeaderMap) -> bool {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else { return false };
+    origin.strip_prefix("http://").or(origin.strip_prefix("https://")).is_some_and(|from| from == host)
+}
+
+/// The caller that a session stands for, as long as his secret is good.
+pub(super) fn caller(site: &super::Site, headers: &HeaderMap, from: Option<std::net::IpAddr>) -> Option<Caller> {
+    site.whose_secret(&site.sessions.secret(headers)?, from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_without_use_and_in_any_case() {
+        let start = Instant::now();
+        let session = |used| Session { secret: String::new(), since: start, used };
+
+        assert!(session(start).holds(start + IDLE - Duration::from_secs(1)));
+        assert!(!session(start).holds(start + IDLE));
+        let late = start + WHOLE - Duration::from_secs(1);
+        assert!(session(late).holds(late));
+        assert!(!session(late).holds(start + WHOLE));
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_not_ours() {
+        let sent = |origin: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "pbx:8080".parse().unwrap());
+            if !origin.is_empty() {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            is_of_ours(&headers)
+        };
+
+        assert!(sent("http://pbx:8080") && sent("https://pbx:8080"));
+        for foreign in ["", "null", "http://pbx:80", "http://pbx:8080.evil.example", "http://evil.example"] {
+            assert!(!sent(foreign), "{foreign}");
+        }
+    }
+}

@@ -41,10 +41,7 @@ pub const TABLES: &[Table] = &[
     Table { honoured: false, ..named("number_policy", "name", "Which numbers may be called back.", NUMBER_POLICY) },
     named("ivr", "name", "A menu of keys.", IVR),
     named("prompt", "name", "A sound of your own.", PROMPT),
-    Table {
-        honoured: false,
-        ..named("api_key", "name", "Who may use the API besides the holder of the administrator's token.", API_KEY)
-    },
+    named("api_key", "name", "Who may use the API besides the holder of the administrator's token.", API_KEY),
 ];
 
 const fn table(name: &'static str, doc: &'static str, fields: &'static [Field]) -> Table {

@@ -38,7 +38,7 @@ pub const TABLES: &[Table] = &[
     named("callback_profile", "name", "How a callback is made.", CALLBACK_PROFILE),
     named("callback_rule", "name", "When a callback is offered.", CALLBACK_RULE),
     many("number_list", "Numbers treated apart.", NUMBER_LIST),
-    Table { honoured: false, ..named("number_policy", "name", "Which numbers may be called back.", NUMBER_POLICY) },
+    named("number_policy", "name", "Which numbers may be called back.", NUMBER_POLICY),
     named("ivr", "name", "A menu of keys.", IVR),
     named("prompt", "name", "A sound of your own.", PROMPT),
     named("api_key", "name", "Who may use the API besides the holder of the administrator's token.", API_KEY),

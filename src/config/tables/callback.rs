@@ -74,8 +74,7 @@ pub(super) const CALLBACK_PROFILE: &[Field] = &[
     field("auto_reschedule", Bool, "true", "Try again when nobody answered."),
     field("agent_reschedule", Bool, "true", "The agent may ask for another try."),
     field("agent_reschedule_key", Key(KEYS), "\"9\"", "The key by which the agent asks for it."),
-    field("after_fail_secs", Secs(0, 120), "8", "So long the agent may press it after the customer was not reached.")
-        .not_yet(),
+    field("after_fail_secs", Secs(0, 120), "8", "So long the agent may press it after the customer was not reached."),
     field(
         "client_reschedule",
         Bool,
@@ -138,7 +137,7 @@ pub(super) const CALLBACK_PROFILE: &[Field] = &[
     field("record", Bool, "false", "Record the call; needs a notice or record_ack_no_notice."),
     optional("record_notice", Notice(NOTICE), "What the customer hears before the recording."),
     field("record_ack_no_notice", Bool, "false", "Recording without a notice is lawful here."),
-    field("retention_days", Integer(1, 3650), "90", "How long recordings of its calls are kept.").not_yet(),
+    field("retention_days", Integer(1, 3650), "90", "How long recordings of its calls are kept."),
 ];
 
 const SCOPE: &[Field] = &[
@@ -217,8 +216,7 @@ pub(super) const CALLBACK_RULE: &[Field] = &[
         "number_policy",
         Ref("number_policy"),
         "Which numbers may be called; unset: the defaults of `[[number_policy]]`.",
-    )
-    .not_yet(),
+    ),
     required("profile", Ref("callback_profile"), "The profile by which it is made."),
     field("priority", Integer(1, 9), "5", "Served first with 1, last with 9."),
     field("prompts", Kind::Table(PROMPTS), "{}", "Sounds of your own."),
@@ -262,7 +260,7 @@ pub(super) const NUMBER_POLICY: &[Field] = &[
     field("own_dids_denied", Bool, "true", "Never numbers of our own."),
     field("pending_per_number", Integer(1, 100), "1", "Open callbacks of one number."),
     field("daily_max", Integer(0, 1000), "6", "Dials of one number in 24 hours."),
-    field("daily_cost_cap", Integer(0, 1_000_000), NONE, "Cost of dials in 24 hours."),
+    field("daily_cost_cap", Integer(0, 1_000_000), NONE, "Cost of dials in 24 hours.").only(&[NONE]),
     field(
         "anonymous",
         OneOf(&["ask_number", "refuse"]),
@@ -274,7 +272,8 @@ pub(super) const NUMBER_POLICY: &[Field] = &[
         OneOf(&["none", "not_failed", "passed"]),
         "\"none\"",
         "How far the caller's identity must be verified.",
-    ),
+    )
+    .only(&["\"none\""]),
     field(
         "confirm_by_key",
         OneOf(&["never", "untrusted", "always"]),

@@ -108,13 +108,16 @@ impl Order {
             Event::CallAnswered { call, .. } | Event::CallEnded { call, .. } => {
                 self.waiting.remove(call);
             }
-            Event::CallbackRequested { task, number, .. } => {
+            Event::CallbackRequested { task, queue, number } => {
                 self.tasks.insert(*task, number.clone());
                 let asked = self.waiting.iter().find(|(call, _)| self.callers.get(call) == Some(number));
                 if let Some((call, place)) = asked.map(|(call, place)| (*call, place.clone())) {
                     self.waiting.remove(&call);
                     let class = disk.tasks.get(task).map_or(place.class, |task| task.priority);
                     self.promised.entry(number.clone()).or_insert(Place { class, ..place });
+                } else {
+                    // A program has asked for it: his place begins now.
+                    self.missed.entry((queue.clone(), number.clone())).or_insert(now);
                 }
             }
             // A cancelled one may have given its place to a call of the same customer.

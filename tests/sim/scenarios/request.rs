@@ -4,7 +4,7 @@ use crate::disk::Mood;
 use crate::drive::ANNA;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
-use ringback::callback::task::{CloseReason, Outcome, TaskState};
+use ringback::callback::task::{CloseReason, Outcome, Source, TaskState};
 use ringback::demo::endpoint::{CallId, EndedBy, Event};
 use ringback::demo::person::Person;
 use ringback::id::LegRef;
@@ -304,20 +304,32 @@ fn the_answer_alone_completes_the_callback() {
     world.assert_rest();
 }
 
-// S2.21: hanging up inside the dialogue leaves no requested callback.
+// S2.21: hanging up inside the dialogue leaves no requested callback; a missed one iff a rule for missed calls covers
+// the queue.
 #[test]
 fn hanging_up_among_the_digits_requests_nothing() {
-    let mut world = World::with(1, portsip);
-    let (call, _) = joins(&mut world, "alice", super::ALICE);
+    for covered in [false, true] {
+        let mut world = World::with(1, |site| {
+            portsip(site);
+            if covered {
+                let source = RuleSource::MissedQueue;
+                site.rules.push(CallbackRule { source, ..CallbackRule::named("missed", "standard") });
+                site.queues[0].rules.push("missed".into());
+            }
+        });
+        let (call, _) = joins(&mut world, "alice", super::ALICE);
 
-    world.press(TRUNK, call, "320255501");
-    world.hang_up(TRUNK, call);
-    world.run_for(secs(30));
+        world.press(TRUNK, call, "320255501");
+        world.hang_up(TRUNK, call);
+        world.run_for(secs(30));
 
-    assert!(world.tasks().is_empty() && world.line().is_empty());
-    let abandoned = world.published.iter().any(|(_, event)| format!("{event:?}").starts_with("CallAbandoned"));
-    assert!(abandoned);
-    world.assert_rest();
+        let sources: Vec<Source> = world.tasks().iter().map(|task| task.source).collect();
+        assert_eq!(sources, if covered { vec![Source::MissedQueue] } else { vec![] });
+        assert!(world.line().iter().all(|it| it.kind == "callback"));
+        let abandoned = world.published.iter().any(|(_, event)| format!("{event:?}").starts_with("CallAbandoned"));
+        assert!(abandoned);
+        world.assert_rest();
+    }
 }
 
 // S2.22: an agent frees during the dialogue: the caller who is first is connected in the middle of the prompt; one who

@@ -7,6 +7,7 @@
 use crate::disk::Mood;
 use crate::drive::{ANNA, BEN, CARL, DORA};
 use crate::forms::{self, Forms};
+use crate::holds;
 use crate::net::Weather;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
@@ -55,6 +56,9 @@ enum Wish {
     Resume,
     /// Another edition of the site.
     Reload(u64),
+    Freeze,
+    /// Everything works again, rule by rule.
+    Thaw,
 }
 
 struct Dice(Entropy);
@@ -116,7 +120,11 @@ fn live(seed: u64, packets: bool) -> Lived {
     let mut dice = Dice(Entropy::from_seed(seed ^ 0x0DA7));
     let mut world = morning(seed, packets, &mut dice);
     let day = if packets { SHORT_DAY } else { DAY };
-    let plans = plans(&mut world, &mut dice, day, packets);
+    let mut plans = plans(&mut world, &mut dice, day, packets);
+    if let Some((freeze, thaw)) = holds::freeze(seed, day) {
+        plans.extend([(freeze, Wish::Freeze), (thaw, Wish::Thaw)].map(|(at, wish)| (Tick::ZERO + at, Plan::Ask(wish))));
+        plans.sort_by_key(|(at, _)| *at);
+    }
     let kills = plans.iter().filter(|(_, plan)| matches!(plan, Plan::Kill)).count();
     let lived = catch_unwind(AssertUnwindSafe(|| {
         through(&mut world, plans, day);
@@ -161,6 +169,7 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
         crate::habits::draw(seed, site);
         crate::habits::draw_losses(seed, site);
+        holds::draw(seed, site);
     });
     world.ladder.hides_registrations = true;
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;
@@ -400,6 +409,15 @@ fn ask(world: &mut World, wish: Wish) {
             _ => return, // Nobody is on the phone.
         },
         (Wish::Reload(edition), _) => return reload(world, edition),
+        (Wish::Freeze, _) => Command::Freeze,
+        (Wish::Thaw, _) => {
+            world.tell(Command::Unfreeze);
+            for rule in 0..world.settings.rules.len() {
+                let rule = world.settings.rules[rule].name.to_string();
+                world.tell(Command::ActivateRule(rule));
+            }
+            return;
+        }
         (Wish::Pause, _) => Command::PauseAgent { agent: "ben".to_owned(), reason: Some("lunch".to_owned()) },
         (Wish::Resume, _) => Command::ResumeAgent("ben".to_owned()),
         (Wish::CancelFirst | Wish::NowFirst, None) => return,
@@ -453,11 +471,13 @@ fn evening(world: &mut World) {
     world.run_for(secs(2));
     world.configure(|site| {
         (site.rules[0].enabled, site.rules[0].process, site.trunks[0].max_calls) = (true, true, 30);
+        holds::open(site);
         if site.agent("carl").is_none() {
             site.agents.push(super::site::site().agents.remove(2));
             site.queues[0].members.push(Member::of("carl"));
         }
     });
+    holds::wake(world);
     let kind = Reaction::Answer { after: secs(2), early: false };
     for station in 0..world.stations.len() {
         for person in &mut world.stations[station].people {

@@ -5,6 +5,7 @@ mod disk;
 mod drive;
 mod forms;
 mod habits;
+mod holds;
 mod ladder;
 mod lawful;
 mod laws;

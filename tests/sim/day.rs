@@ -170,6 +170,7 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         crate::habits::draw(seed, site);
         crate::habits::draw_losses(seed, site);
         holds::draw(seed, site);
+        crate::habits::draw_service(seed, site);
     });
     world.ladder.hides_registrations = true;
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;

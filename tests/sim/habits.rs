@@ -52,6 +52,54 @@ pub fn draw_losses(seed: u64, site: &mut Settings) {
     };
 }
 
+/// Draws whom queues ring, in which order, and whose customers are whose.
+pub fn draw_service(seed: u64, site: &mut Settings) {
+    let mut entropy = Entropy::from_seed(seed ^ 0x05E2_41CE);
+    let mut chance = |percent: u64| entropy.below(100) < percent;
+    if chance(20) {
+        return; // Whoever has been idle longest, as ever.
+    }
+    let picks = [
+        (chance(30), Pick::RingAll),
+        (chance(20), Pick::RoundRobin),
+        (chance(20), Pick::LeastRecent),
+        (chance(20), Pick::FewestCalls),
+        (chance(20), Pick::Random),
+        (chance(30), Pick::Linear),
+    ];
+    let pick = picks.into_iter().find_map(|(is_drawn, pick)| is_drawn.then_some(pick));
+    let by_skill = chance(30);
+    for queue in &mut site.queues {
+        queue.strategy = Strategy { pick: pick.unwrap_or(Pick::LongestIdle), by_skill };
+        queue.weight = if chance(30) { 10 } else { 0 };
+        queue.sla = chance(50).then_some(secs(20));
+        for member in &mut queue.members {
+            member.tier = if chance(30) { 2 } else { 1 };
+            member.level = if chance(50) { 7 } else { 1 };
+        }
+    }
+    let profile = &mut site.profiles[0];
+    profile.yield_to_live = chance(30).then_some(true);
+    profile.yield_max = secs(90);
+    // Whoever pauses anna by letting her phone ring must let somebody else be there: not in every day.
+    site.agents[0].max_no_answer = if chance(30) { 3 } else { 0 };
+    site.agents[1].answer_mode = if chance(20) { AnswerMode::AutoAnswer } else { AnswerMode::Normal };
+    let listed = |kind, last: u8| NumberEntry {
+        kind,
+        pattern: DidPattern::Exact(format!("+120255501{last}")),
+        label: "listed".to_owned(),
+        valid_from: None,
+        valid_until: None,
+    };
+    if chance(40) {
+        site.number_lists.push(listed(ListKind::Vip, 12));
+    }
+    if chance(25) {
+        let agents = vec!["ben".into(), "anna".into()];
+        site.number_lists.push(listed(ListKind::Exclusive(agents), 13));
+    }
+}
+
 /// Draws the habits of the first queue.
 pub fn draw(seed: u64, site: &mut Settings) {
     let mut entropy = Entropy::from_seed(seed ^ 0x0011_AB17);

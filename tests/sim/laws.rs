@@ -11,7 +11,7 @@ use ringback::number::Party;
 use ringback::settings::{FirstParty, Settings};
 use ringback::switch::event::Event;
 use ringback::switch::{Change, Restored};
-use ringback::time::Tick;
+use ringback::time::{DateTime, Tick, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub enum Stage {
 
 /// See the module.
 pub struct Laws {
+    /// The wall clock of what happens now.
+    pub utc: DateTime<Utc>,
     pub dialogs: BTreeMap<String, Dialog>,
     promised: BTreeSet<TaskId>,
     spoken: usize,
@@ -82,6 +84,7 @@ pub struct Laws {
 impl Laws {
     pub fn new(settings: &Settings) -> Laws {
         Laws {
+            utc: DateTime::UNIX_EPOCH,
             dialogs: BTreeMap::new(),
             promised: BTreeSet::new(),
             spoken: 0,
@@ -191,9 +194,15 @@ impl Laws {
                     self.before_agent(now, extension, &from, invite, disk);
                     let rings = self.live(now).filter(|(_, it)| it.outgoing && matches!(it.peer, Peer::Agent(_)));
                     let rung: BTreeSet<&str> = rings.map(|(_, dialog)| dialog.shown.as_str()).collect();
-                    // Reserved in order, he is rung when the customer is there: others may have come of age meanwhile.
+                    // An agent is reserved for a callback before his phone rings: by a commit, or by a customer's answer.
+                    let mut open = disk.attempts.values().filter(|attempt| attempt.outcome.is_none());
+                    let loaded = open.find(|it| same_number(&it.number, &from)).map(|attempt| attempt.loaded_at);
+                    let ago =
+                        loaded.and_then(|at| self.utc.signed_duration_since(at).to_std().ok()).unwrap_or_default();
+                    let ago = ago.min(now.since(Tick::ZERO));
+                    let decided = Tick::ZERO + (now.since(Tick::ZERO) - ago);
                     if !self.customer_first {
-                        self.order.before_agent(extension, &from, &rung, disk);
+                        self.order.before_agent(decided, extension, &from, &rung, disk);
                     }
                 }
                 Peer::Agent(_) => {}

@@ -4,7 +4,7 @@
 use super::disk::Disk;
 use ringback::callback::task::CloseReason;
 use ringback::id::{CallRef, Name, TaskId};
-use ringback::settings::{Queue, Settings};
+use ringback::settings::{DidPattern, ListKind, Queue, Settings};
 use ringback::switch::event::Event;
 use ringback::switch::{AgentRecord, Change};
 use ringback::time::Tick;
@@ -28,6 +28,8 @@ pub struct Order {
     missed: BTreeMap<(Name, String), Tick>,
     /// Agents who have let this caller ring or declined: the next one is asked.
     refused: BTreeSet<(String, String)>,
+    /// Numbers that only these extensions serve.
+    exclusive: Vec<(DidPattern, BTreeSet<String>)>,
 }
 
 #[derive(Default)]
@@ -45,6 +47,8 @@ struct Place {
     weight: Reverse<u8>,
     since: Tick,
     queue: Name,
+    /// When this call came into the line, whatever place it was given there.
+    joined: Tick,
 }
 
 impl Order {
@@ -60,7 +64,11 @@ impl Order {
                 .collect(),
         };
         let queues = settings.queues.iter().map(|queue| (queue.name.clone(), members(queue))).collect();
-        Order { queues, ..Order::default() }
+        let exclusive = settings.number_lists.iter().filter_map(|entry| match &entry.kind {
+            ListKind::Exclusive(agents) => Some((entry.pattern.clone(), agents.iter().filter_map(extension).collect())),
+            _ => None, // Other lists exclude nobody.
+        });
+        Order { queues, exclusive: exclusive.collect(), ..Order::default() }
     }
 
     /// Nobody waits any more; promises keep their places.
@@ -81,7 +89,8 @@ impl Order {
                 let at = (queue.clone(), number);
                 let left = self.left.remove(&at).filter(|(_, until)| now < *until).map(|(since, _)| since);
                 let since = [left, self.missed.remove(&at)].into_iter().flatten().fold(now, Tick::min);
-                self.waiting.insert(*call, Place { class: *priority, weight, since, queue: queue.clone() });
+                self.waiting
+                    .insert(*call, Place { class: *priority, weight, since, queue: queue.clone(), joined: now });
             }
             Event::CallAbandoned { call, queue, .. } => {
                 let within = self.queues.get(queue).map_or(Duration::ZERO, |queue| queue.resume_within);
@@ -138,10 +147,12 @@ impl Order {
         self.refused.insert((extension.to_owned(), number.to_owned()));
     }
 
-    /// `extension` is about to ring for `number`; for `rung` some phone rings already.
-    pub fn before_agent(&self, extension: &str, number: &str, rung: &BTreeSet<&str>, disk: &Disk) {
+    /// `extension` is about to ring for `number`, which was `decided` then; for `rung` some phone rings already.
+    pub fn before_agent(&self, decided: Tick, extension: &str, number: &str, rung: &BTreeSet<&str>, disk: &Disk) {
         let of = |call: &CallRef| self.callers.get(call).map_or("", String::as_str);
-        let live = self.waiting.iter().filter(|(call, _)| of(call) == number).map(|(_, place)| place);
+        let mut live = self.waiting.iter().filter(|(call, _)| of(call) == number).map(|(_, place)| place).peekable();
+        let is_theirs = live.peek().is_none() || self.may_have(extension, number);
+        assert!(is_theirs, "{extension} rings for {number}, who is others' alone");
         let Some(mine) = live.chain(self.promised.get(number)).min() else { return };
         let deciding: BTreeSet<CallRef> = changes(disk)
             .filter_map(|change| match change {
@@ -152,7 +163,9 @@ impl Order {
         let earlier = self.waiting.iter().find(|(call, place)| {
             let who = of(call);
             (place.class, place.weight, place.since) < (mine.class, mine.weight, mine.since)
+                && place.joined <= decided
                 && self.serves(extension, &place.queue, disk)
+                && self.may_have(extension, who)
                 && who != number
                 && !rung.contains(who)
                 && !deciding.contains(call)
@@ -160,6 +173,11 @@ impl Order {
         });
         let earlier = earlier.map(|(call, place)| (of(call), place));
         assert!(earlier.is_none(), "law 4: {extension} rings for {number} ({mine:?}) before {earlier:?}");
+    }
+
+    fn may_have(&self, extension: &str, number: &str) -> bool {
+        let agents = self.exclusive.iter().find(|(pattern, _)| ringback::policy::matches(pattern, number));
+        agents.is_none_or(|(_, agents)| agents.contains(extension))
     }
 
     /// Whether an agent takes calls of this queue, as far as it has not chosen otherwise.

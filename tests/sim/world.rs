@@ -469,6 +469,7 @@ impl World {
     fn send_sip(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
         let Some(message) = Message::parse(&bytes) else { panic!("not SIP: {}", String::from_utf8_lossy(&bytes)) };
         if from == SWITCH {
+            self.laws.utc = self.clock().utc;
             self.laws.on_sip(self.now, true, to, &message, &self.disk);
         }
         let carried = self.net.carry_sip(from, to, &ladder::label(&message));

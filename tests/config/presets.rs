@@ -11,7 +11,9 @@ const fn secs(secs: u64) -> Duration {
 
 fn site(preset: &str) -> Settings {
     let text = std::fs::read_to_string(format!("{}/tests/fixtures/{preset}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    parse(&text).unwrap_or_else(|problems| panic!("{preset}: {}", shown(&problems))).settings
+    let config = parse(&text).unwrap_or_else(|problems| panic!("{preset}: {}", shown(&problems)));
+    assert_eq!(shown(&config.warnings), "", "{preset}");
+    config.settings
 }
 
 /// A rule and a profile that say nothing but their preset.

@@ -201,7 +201,12 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
     if dice.chance(30) {
         world.second_phone(ANNA);
     }
-    for agent in agents(&world) {
+    wake_agents(&mut world, dice);
+    world
+}
+
+fn wake_agents(world: &mut World, dice: &mut Dice) {
+    for agent in agents(world) {
         let moods = (0..12).map(|_| agent_mood(dice)).collect::<Vec<_>>();
         let (talk, silence) = (dice.millis(4_000, 40_000), secs(dice.between(60, 120)));
         let person = &mut world.stations[agent].people[0];
@@ -209,7 +214,6 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         person.reactions.push_back(Reaction::Answer { after: secs(2), early: false });
         (person.talk, person.bears_silence) = (Some(talk), Some(silence));
     }
-    world
 }
 
 /// The phones of the queue's agents.
@@ -270,6 +274,30 @@ fn presses(typed: &str, begins: Duration, mut pause: impl FnMut() -> Duration) -
     keys
 }
 
+/// When a customer calls, and an agent calls him by hand.
+fn calls_of(person: usize, dice: &mut Dice, whole: u64) -> Vec<(Duration, Plan)> {
+    let mut plans = Vec::new();
+    let at = dice.millis(0, whole * 2 / 3);
+    plans.push((at, Plan::CallIn(person)));
+    if dice.chance(40) {
+        let answers = ["1", "2", "3#", "32025550199#_1", "9", "", "5", "3*"];
+        let answer = answers[usize::try_from(dice.between(0, 7)).expect("few")];
+        plans.push((at + dice.millis(8_000, 60_000), Plan::CallAgain(person, answer)));
+    }
+    if dice.chance(25) {
+        plans.push((dice.millis(whole / 3, whole), Plan::CallIn(person)));
+    }
+    if dice.chance(35) {
+        let agent = [ANNA, BEN, CARL][usize::try_from(dice.between(0, 2)).expect("few")];
+        let at = dice.millis(whole / 4, whole);
+        plans.push((at, Plan::DialOut(agent, person)));
+        if dice.chance(50) {
+            plans.push((at + dice.millis(100, 9_000), Plan::Cancel(agent)));
+        }
+    }
+    plans
+}
+
 fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Vec<(Tick, Plan)> {
     let whole = u64::try_from(day.as_millis()).expect("a day");
     let mut plans: Vec<(Duration, Plan)> = Vec::new();
@@ -288,24 +316,7 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
     let customers = if packets { 4 } else { dice.between(5, 14) };
     for n in 0..usize::try_from(customers).expect("few") {
         let person = world.customer(customer(dice, n + 10));
-        let at = dice.millis(0, whole * 2 / 3);
-        plans.push((at, Plan::CallIn(person)));
-        if dice.chance(40) {
-            let answers = ["1", "2", "3#", "32025550199#_1", "9", "", "5", "3*"];
-            let answer = answers[usize::try_from(dice.between(0, 7)).expect("few")];
-            plans.push((at + dice.millis(8_000, 60_000), Plan::CallAgain(person, answer)));
-        }
-        if dice.chance(25) {
-            plans.push((dice.millis(whole / 3, whole), Plan::CallIn(person)));
-        }
-        if dice.chance(35) {
-            let agent = [ANNA, BEN, CARL][usize::try_from(dice.between(0, 2)).expect("few")];
-            let at = dice.millis(whole / 4, whole);
-            plans.push((at, Plan::DialOut(agent, person)));
-            if dice.chance(50) {
-                plans.push((at + dice.millis(100, 9_000), Plan::Cancel(agent)));
-            }
-        }
+        plans.extend(calls_of(person, dice, whole));
     }
     for _ in 0..dice.between(0, 3) {
         let person = usize::try_from(dice.between(0, customers - 1)).expect("few");

@@ -6,9 +6,10 @@
 //! across calls ("an agent has one call", "a customer is never rung twice") are plain statements behind one `&mut`.
 //!
 //! In reading order: `seam` (inputs and outputs), `arrive` and `go` (an INVITE finds its destination), `menu`, `wait`
-//! and `offer` (in line), `promise` (on disk), `missed` (a call was lost), `serve` (who is next), `attempt` (the
-//! promise kept), `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`,
-//! `durable`, and `answers` for people.
+//! (in line), `announce` (what is heard there), `offer` and `dialogue` (asking for a callback), `place` (coming back),
+//! `leave`, `promise` (on disk), `missed` (a call was lost), `serve` (who is next), `attempt` (the promise kept),
+//! `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`, `durable`, and `answers`
+//! for people.
 
 mod announce;
 mod answers;

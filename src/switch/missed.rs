@@ -233,7 +233,8 @@ impl Switch {
             self.publish(event::Event::MissedNotStored { call });
             return;
         }
-        if self.calls.values().any(|call| call.kind == Kind::Inbound && call.customer.as_ref() == Some(&task.number)) {
+        let rings_in = |call: &Call| call.kind == Kind::Inbound && call.customer.as_ref() == Some(&task.number);
+        if self.on_line.has(&task.number) && self.calls.values().any(rings_in) {
             // He has rung in meanwhile (S5.7).
             task.state = TaskState::Cancelled;
             task.close_reason = Some(CloseReason::CustomerCalled);

@@ -272,12 +272,13 @@ fn a_star_denies_who_withholds_his_number_and_nobody_else() {
 fn an_entry_of_a_list_holds_only_while_it_is_valid() {
     let at = |text: &str| Some(DateTime::parse_from_rfc3339(text).expect("an instant").to_utc());
     // The world begins at 15:00:00; the call comes within its first second, and again after two minutes.
-    let cases: [(Option<DateTime<Utc>>, Option<DateTime<Utc>>, [bool; 2]); 3] = [
-        (None, at("2026-03-02T15:01:00Z"), [true, false]),
-        (at("2026-03-02T15:01:00Z"), None, [false, true]),
-        (at("2026-03-01T00:00:00Z"), at("2026-03-02T00:00:00Z"), [false, false]),
+    type Validity = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+    let cases: [(Validity, [bool; 2]); 3] = [
+        ((None, at("2026-03-02T15:01:00Z")), [true, false]),
+        ((at("2026-03-02T15:01:00Z"), None), [false, true]),
+        ((at("2026-03-01T00:00:00Z"), at("2026-03-02T00:00:00Z")), [false, false]),
     ];
-    for (from, until, denies) in cases {
+    for ((from, until), denies) in cases {
         let mut world = World::with(1, |site| {
             let entry = denied(DidPattern::Exact(super::ALICE.into()), Refuse::Busy);
             site.number_lists.push(NumberEntry { valid_from: from, valid_until: until, ..entry });

@@ -364,7 +364,7 @@ fn an_old_task_of_a_missed_call_expires_instead_of_being_dialled() {
     world.run_for(secs(1));
     let stored = only_task(&world).created_at;
     world.run_for(secs(298));
-    assert_eq!(only_task(&world).state.is_final(), false, "a second before");
+    assert!(!only_task(&world).state.is_final(), "a second before");
     world.run_for(secs(2));
 
     let task = only_task(&world);

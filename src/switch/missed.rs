@@ -73,7 +73,7 @@ impl Lost {
         Some(Lost {
             call: call.id,
             by: call.place.clone()?,
-            number: call.customer.clone().filter(|party| matches!(party, Party::Number(_)))?,
+            number: call.customer.clone()?,
             ani: call.ani.clone(),
             dnis: call.to.clone(),
             in_trunk: call.in_trunk.clone()?,

@@ -396,6 +396,30 @@ fn who_was_promised_or_served_is_not_found_as_missed() {
     assert_eq!(promised, 1);
 }
 
+// Law 1: who asked to be called at another number is not found as missed at his own when the promise was his last word.
+#[test]
+fn who_dies_with_us_while_the_promise_is_spoken_has_one_callback() {
+    let mut world = world(|_| {});
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(2));
+    world.press(TRUNK, call, "1");
+    world.press(TRUNK, call, "12025550124#");
+    world.run_for(secs(12));
+    world.press(TRUNK, call, "1");
+    world.run_until("it is promised", secs(5), |world| world.ladder.noted("accepted").is_some());
+    world.run_for(Duration::from_millis(20));
+    assert_eq!(world.disk.entries.len(), 1, "he is on the line still");
+
+    world.crash();
+    world.start();
+    world.run_for(secs(1));
+
+    let task = only_task(&world);
+    assert_eq!((task.source, task.number.as_str()), (Source::QueueRequest, super::BOB));
+    assert!(world.disk.entries.is_empty());
+}
+
 // Nobody was promised anything, so a full disk loses a missed call, and says so.
 #[test]
 fn a_full_disk_drops_a_missed_call_and_counts_it() {

@@ -62,7 +62,7 @@ pub enum AgentAccept {
     Key {
         /// This one.
         key: char,
-        /// Within this of answering.
+        /// Within this of having heard what the call is.
         within: Duration,
     },
 }

@@ -84,6 +84,9 @@ pub fn next(lines: &[Served<'_>], now: Tick, gates: &impl Gates) -> Option<Pick>
     None
 }
 
+/// Priority class, the heavier queue, the place.
+type Place = (u8, Reverse<u8>, Key);
+
 struct Walk<'a, I: Iterator<Item = &'a Entry>> {
     served: &'a Served<'a>,
     ready: Vec<Idle>,
@@ -94,7 +97,7 @@ struct Walk<'a, I: Iterator<Item = &'a Entry>> {
 fn first<'w, 'a, I: Iterator<Item = &'a Entry>>(
     walks: &'w mut [Walk<'a, I>],
 ) -> Option<(&'a Served<'a>, &'w [Idle], &'a Entry)> {
-    let mut best: Option<((u8, Reverse<u8>, Key), usize)> = None;
+    let mut best: Option<(Place, usize)> = None;
     for (at, walk) in walks.iter_mut().enumerate() {
         if let Some(entry) = walk.entries.peek() {
             let place = (entry.key.priority, Reverse(walk.served.weight), entry.key);

@@ -194,7 +194,7 @@ impl Laws {
                     self.before_agent(now, extension, &from, invite, disk);
                     let rings = self.live(now).filter(|(_, it)| it.outgoing && matches!(it.peer, Peer::Agent(_)));
                     let rung: BTreeSet<&str> = rings.map(|(_, dialog)| dialog.shown.as_str()).collect();
-                    // An agent is reserved for a callback before his phone rings: by a commit, or by a customer's answer.
+                    // An agent is reserved for a callback before his phone rings: by a commit, by a customer's answer.
                     let mut open = disk.attempts.values().filter(|attempt| attempt.outcome.is_none());
                     let loaded = open.find(|it| same_number(&it.number, &from)).map(|attempt| attempt.loaded_at);
                     let ago =

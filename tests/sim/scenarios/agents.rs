@@ -46,7 +46,8 @@ fn every_feature_code_does_what_it_says_for_one_queue_or_for_all() {
     let mut world = World::with(1, with_sales);
     world.register(&[ANNA]);
     // State, reason, logged out of, not ready in.
-    let table: [(&str, &str, Option<&str>, &[&str], &[&str]); 16] = [
+    type Row = (&'static str, &'static str, Option<&'static str>, &'static [&'static str], &'static [&'static str]);
+    let table: [Row; 16] = [
         ("*395000", "ready", None, &["support"], &[]),
         ("*385000", "ready", None, &[], &[]),
         ("*455001", "ready", None, &["sales"], &[]),

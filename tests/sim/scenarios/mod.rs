@@ -19,6 +19,7 @@ mod menus;
 mod missed;
 mod offer;
 mod order;
+mod owners;
 mod pending;
 #[cfg(feature = "shell")]
 mod presets;

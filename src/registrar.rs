@@ -149,8 +149,8 @@ impl Registrar {
         registrar
     }
 
-    /// Agents and their secrets have changed. What is to become of the bindings of those who are gone, or whose secret is
-    /// another one now: a phone that does not know it has no claim any more.
+    /// Agents and their secrets have changed. What is to become of the bindings of those who are gone, or whose
+    /// secret is another one now: a phone that does not know it has no claim any more.
     pub fn resettle(&mut self, settings: &Settings) -> Vec<BindingChange> {
         let secrets: BTreeMap<Name, String> =
             settings.agents.iter().map(|agent| (agent.extension.clone(), agent.secret.clone())).collect();

@@ -154,8 +154,8 @@ impl Trunks {
         trunks
     }
 
-    /// The site has changed. A trunk that is the same as before keeps its state; one that is gone, or lies elsewhere now,
-    /// is left. The names of those that are left or begin.
+    /// The site has changed. A trunk that is the same as before keeps its state; one that is gone, or lies elsewhere
+    /// now, is left. The names of those that are left or begin.
     pub fn resettle(&mut self, settings: &Settings, now: Now) -> Vec<Name> {
         self.country.clone_from(&settings.system.default_country);
         let mut before = std::mem::take(&mut self.trunks);

@@ -1,4 +1,5 @@
-//! The site edited over HTTP, in front of a real switch with its store: by API, by form, by file; by whom, and by whom not.
+//! The site edited over HTTP, in front of a real switch with its store: by API, by form, by file; by whom, and by
+//! whom not.
 
 #![cfg(feature = "shell")]
 
@@ -118,7 +119,8 @@ impl World {
         let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: pbx\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: pbx\r\nConnection: close\r\n{headers}\
+             Content-Length: {length}\r\n\r\n{body}"
         )
         .unwrap();
         let mut text = String::new();
@@ -230,8 +232,8 @@ fn profiles_are_made_by_form_and_by_api_alike() {
     assert_eq!(world.names("callback_profile"), ["standard", "by api"]);
 }
 
-// S1.7, S5.31: an empty or taken name, or one field outside its limits, and nothing of the form is stored; what was typed
-// is still there, with the message beside its field.
+// S1.7, S5.31: an empty or taken name, or one field outside its limits, and nothing of the form is stored; what was
+// typed is still there, with the message beside its field.
 #[test]
 fn a_form_with_a_mistake_stores_nothing_and_keeps_what_was_typed() {
     let mut world = World::new("mistakes");

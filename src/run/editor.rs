@@ -1,5 +1,6 @@
-//! The site as people edit it: the file's text, and objects of the store beside it. Every change is a new edition of the
-//! whole: read and checked together, stored, and only then in force. What is wrong anywhere changes nothing (S5.31).
+//! The site as people edit it: the file's text, and objects of the store beside it. Every change is a new edition of
+//! the whole: read and checked together, stored, and only then in force. What is wrong anywhere changes nothing
+//! (S5.31).
 //!
 //! An object of the file is changed in the file; what was made by API or page lies in the store. Edits come one after
 //! the other, so that nobody's is lost by another's.

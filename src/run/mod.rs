@@ -144,8 +144,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let (commands, asked) = Commands::pair();
     let editor = source.map(|source| edit(source, &opened, &mut settings, &mut shell, &commands)).transpose()?;
     let voice = Voice { command: shell.speech_command.clone(), kept: data.join("prompts/spoken") };
-    let country = settings.system.default_country.as_deref();
-    let library = Arc::new(clips::load(&shell.prompts, country, &voice)?);
+    let library = Arc::new(clips::load(&shell.prompts, settings.system.default_country.as_deref(), &voice)?);
     let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
     let runtime = runtime().map_err(StartError::Thread)?;
 

@@ -78,7 +78,8 @@ impl Owed {
             Change::PutAgent(record) => Some(Owed::Agent(record.agent.clone())),
             Change::PutSystem(_) => Some(Owed::System),
             Change::PutDoNotCall(said) => Some(Owed::DoNotCall(said.number.clone())),
-            // Whoever changes the site is told that it did not happen; what is done is done, whether it is noted or not.
+            // Whoever changes the site is told that it did not happen; what is done is done, whether it is noted or
+            // not.
             Change::PutObject(_) | Change::RemoveObject { .. } | Change::PutAudit(_) => None,
             // A phone whose binding is not stored was told 503; one that is not removed has expired.
             Change::PutBinding(_) | Change::RemoveBinding { .. } => None,

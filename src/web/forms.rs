@@ -1,6 +1,6 @@
-//! Lists and forms of the site's objects, made from the tables that the file is read by: so a form knows every field, its
-//! limits, its default and its sentence, and what it sends goes the way of the API. A form with a mistake comes back with
-//! the message beside its field, and everything that was typed.
+//! Lists and forms of the site's objects, made from the tables that the file is read by: so a form knows every field,
+//! its limits, its default and its sentence, and what it sends goes the way of the API. A form with a mistake comes
+//! back with the message beside its field, and everything that was typed.
 
 use super::config::{name_of, problem};
 use super::page::{escaped_path, page, see_other, table, text, title};
@@ -158,8 +158,8 @@ fn said(kind: &Table, typed: &Typed) -> Fields {
     kind.fields.iter().filter_map(value).collect()
 }
 
-/// One value: by its kind where that is plain, else as TOML writes it. What cannot be read stays text, and the reader of
-/// the site says what is wrong with it.
+/// One value: by its kind where that is plain, else as TOML writes it. What cannot be read stays text, and the reader
+/// of the site says what is wrong with it.
 fn read(kind: &Kind, typed: &str) -> Value {
     match kind {
         Kind::Bool => typed.parse::<bool>().map_or_else(|_| typed.into(), Value::from),
@@ -274,7 +274,8 @@ fn row(field: &Field, typed: &str, error: Option<&str>, is_fixed: bool) -> Strin
         }
         (None, _) if is_secret(name) => {
             format!(
-                "<input id=\"{name}\" name=\"{name}\" type=\"password\" autocomplete=\"new-password\" placeholder=\"unchanged\">"
+                "<input id=\"{name}\" name=\"{name}\" type=\"password\" autocomplete=\"new-password\" \
+                 placeholder=\"unchanged\">"
             )
         }
         (None, _) => {
@@ -287,7 +288,8 @@ fn row(field: &Field, typed: &str, error: Option<&str>, is_fixed: bool) -> Strin
         None => ("", String::new()),
     };
     format!(
-        "<div class=\"field{class}\"><label for=\"{name}\">{name}{needed}</label>{input}{error}<p class=\"doc\">{} Takes {}.</p></div>",
+        "<div class=\"field{class}\"><label for=\"{name}\">{name}{needed}</label>{input}{error}<p class=\"doc\">{} \
+         Takes {}.</p></div>",
         text(field.doc),
         text(&takes(field))
     )

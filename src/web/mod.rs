@@ -196,8 +196,8 @@ async fn admit(State(site): Shared, mut request: Request, next: Next) -> Respons
         }
         (None, true) if is_open => None,
         (None, true) => match page::admit(&site, request.headers(), from) {
-            Ok(caller) => Some(caller),
-            Err(asks) => return asks,
+            Some(caller) => Some(caller),
+            None => return page::see_other("/login"),
         },
     };
     let Some(caller) = caller else { return next.run(request).await };

@@ -1,5 +1,5 @@
-//! Pages for people: plain HTML that needs no script. Every text passes `text`, which escapes it; what a page may load is
-//! one style of ours and nothing else.
+//! Pages for people: plain HTML that needs no script. Every text passes `text`, which escapes it; what a page may
+//! load is one style of ours and nothing else.
 
 use super::roles::Caller;
 use super::session;
@@ -171,8 +171,8 @@ pub(super) async fn sign_out(State(site): Shared, headers: HeaderMap) -> Respons
 }
 
 /// Whose page it is; whoever has not signed in is asked to.
-pub(super) fn admit(site: &Site, headers: &HeaderMap, from: Option<std::net::IpAddr>) -> Result<Caller, Response> {
-    session::caller(site, headers, from).ok_or_else(|| see_other("/login"))
+pub(super) fn admit(site: &Site, headers: &HeaderMap, from: Option<std::net::IpAddr>) -> Option<Caller> {
+    session::caller(site, headers, from)
 }
 
 // --- What goes on ---
@@ -236,7 +236,8 @@ pub(super) async fn manage(State(site): Shared, Extension(caller): Extension<Cal
         let count = editor.map_or(0, |editor| editor.objects(table.name).len());
         let _ = write!(
             body,
-            "<li><a href=\"/config/{}\"><b>{}</b> <span class=\"count\">{count}</span><span class=\"doc\">{}</span></a></li>",
+            "<li><a href=\"/config/{}\"><b>{}</b> <span class=\"count\">{count}</span><span class=\"doc\">{}</span>\
+             </a></li>",
             table.name,
             title(table.name),
             text(table.doc)

@@ -1,5 +1,5 @@
-//! Who asks, and whether he may: the holder of the administrator's token, of an API key of the site, or somebody who has
-//! signed in with one of them. What is not named here is the administrator's (security.md §2: deny by default).
+//! Who asks, and whether he may: the holder of the administrator's token, of an API key of the site, or somebody who
+//! has signed in with one of them. What is not named here is the administrator's (security.md §2: deny by default).
 
 use super::{Site, token};
 use crate::settings::Role;
@@ -25,7 +25,8 @@ impl Site {
         self.whose_secret(token::given(authorization)?, from)
     }
 
-    /// Who has this secret. A key that has expired is nobody's (S1.B18). Every key is looked at, however early one fits.
+    /// Who has this secret. A key that has expired is nobody's (S1.B18). Every key is looked at, however early one
+    /// fits.
     pub(super) fn whose_secret(&self, given: &str, from: Option<IpAddr>) -> Option<Caller> {
         let fits = |secret: &str| bool::from(given.as_bytes().ct_eq(secret.as_bytes()));
         let admin = fits(&self.token).then(|| Caller { name: "admin".to_owned(), role: Role::Admin, from });

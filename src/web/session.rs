@@ -1,5 +1,5 @@
-//! Who has signed in at the pages: a token of 128 bits in a cookie, gone after 30 minutes without use and 12 hours in all.
-//! Only its hash is kept, and nothing is stored: a restart signs everybody out.
+//! Who has signed in at the pages: a token of 128 bits in a cookie, gone after 30 minutes without use and 12 hours in
+//! all. Only its hash is kept, and nothing is stored: a restart signs everybody out.
 
 use super::roles::Caller;
 use crate::limits::SESSIONS;

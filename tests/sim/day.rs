@@ -325,11 +325,7 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
         // Logging in, which the first registration does, ends a pause.
         plans.push((dice.millis(whole / 3, whole), Plan::Ask(wish)));
     }
-    if dice.chance(40) {
-        for _ in 0..dice.between(1, 4) {
-            plans.push((dice.millis(0, whole), Plan::Ask(Wish::Reload(dice.between(0, 119)))));
-        }
-    }
+    plans.extend(editions(dice, whole));
     plans.push((day, Plan::Ask(Wish::Resume)));
     if dice.chance(50) {
         let mut at = Duration::ZERO;
@@ -355,6 +351,12 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
     }
     plans.sort_by_key(|(at, _)| *at);
     plans.into_iter().map(|(at, plan)| (Tick::ZERO + at, plan)).collect()
+}
+
+/// The site is changed now and then.
+fn editions(dice: &mut Dice, whole: u64) -> Vec<(Duration, Plan)> {
+    let many = if dice.chance(40) { dice.between(1, 4) } else { 0 };
+    (0..many).map(|_| (dice.millis(0, whole), Plan::Ask(Wish::Reload(dice.between(0, 119))))).collect()
 }
 
 fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {

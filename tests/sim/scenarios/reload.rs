@@ -114,8 +114,8 @@ fn rings_in_vain(world: &mut World, customer: usize, limit: Duration, ring: Dura
     ended(world).into_iter().max().expect("it has ended")
 }
 
-// S5.10, S1.1: ring time and intervals are changed while attempt 2 is loaded: 2 rings as it was loaded, and 3 comes at the
-// new interval and rings for the new time.
+// S5.10, S1.1: ring time and intervals are changed while attempt 2 is loaded: 2 rings as it was loaded, and 3 comes
+// at the new interval and rings for the new time.
 #[test]
 fn a_loaded_attempt_keeps_its_settings_and_the_next_one_reads_anew() {
     let mut world = World::with(1, |site| {
@@ -410,7 +410,8 @@ fn a_dialogue_ends_with_its_rule() {
     assert_eq!(world.line().len(), 1);
 }
 
-// S1.B16: a trunk that is not changed keeps its state through a reload; one that is new is found, a deleted one is left.
+// S1.B16: a trunk that is not changed keeps its state through a reload; one that is new is found, a deleted one is
+// left.
 #[test]
 fn trunks_come_and_go_while_the_others_stay_as_they_are() {
     let mut world = World::with(1, |site| {

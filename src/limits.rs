@@ -125,6 +125,10 @@ pub const LOOKUPS: usize = 256;
 pub const HTTP_CONNECTIONS: usize = 256;
 /// How long the head of an HTTP request may take to come, and a connection may lie idle between two.
 pub const HTTP_HEAD: Duration = Duration::from_secs(10);
+/// How long an HTTP request may take until its answer begins: longer than the disk is waited for.
+pub const HTTP_REQUEST: Duration = Duration::from_secs(60);
+/// How long one HTTP connection is kept, however slowly its answers are read.
+pub const HTTP_CONNECTION: Duration = Duration::from_secs(3_600);
 /// How long the body of an HTTP request may take.
 pub const HTTP_BODY: Duration = Duration::from_secs(20);
 /// People signed in at the pages at once.

@@ -480,6 +480,84 @@ fn the_file_is_read_again_when_it_is_right() {
     assert_eq!(editor.settings().queue("support").map(|queue| queue.number.to_string()), Some("5009".to_owned()));
 }
 
+/// What a command of the command line says, and with which code it ends.
+fn command(world: &World, args: &[&str]) -> (i32, String) {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_ringback"))
+        .args(args)
+        .args(["--data".as_ref(), world.data.join("data").as_os_str()])
+        .args(["--server", &format!("http://{}", world.running().http)])
+        .output()
+        .unwrap();
+    (out.status.code().unwrap(), String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap())
+}
+
+// S5.31: `diff` tells, `apply` does, `export` shows; a file that is wrong is told with its lines, and changes nothing.
+#[test]
+fn the_command_line_applies_a_file() {
+    let world = World::new("commands");
+    let file = world.data.join("next.toml");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, FILE.replace("5000", "5009")).unwrap();
+
+    let (code, told) = command(&world, &["diff", path]);
+    assert_eq!((code, told.as_str()), (0, "~ queue/support: number\n(nothing was changed)\n"));
+    assert!(command(&world, &["export"]).1.contains("number = \"5000\""));
+    let (code, told) = command(&world, &["apply", path]);
+    assert_eq!((code, told.as_str()), (0, "~ queue/support: number\n"));
+    assert!(command(&world, &["export"]).1.contains("number = \"5009\""));
+    std::fs::write(&file, FILE.replace("5000", "50")).unwrap();
+    let (code, told) = command(&world, &["apply", path]);
+    assert!(code == 3 && told.starts_with(&format!("{path}:16:10: queue.number")), "{code} {told}");
+    assert!(command(&world, &["export"]).1.contains("number = \"5009\""));
+}
+
+/// Asks again and again until it is so.
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let since = std::time::Instant::now();
+    while !so() {
+        assert!(since.elapsed() < Duration::from_secs(20), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+// S5.31: SIGHUP reads the file again; a wrong one leaves the site as it is.
+#[test]
+fn a_signal_reads_the_file_again() {
+    let mut world = World::new("signal");
+    drop(world.running.take());
+    let file = world.data.join("site.toml");
+    let data = world.data.join("data");
+    let mut server = std::process::Command::new(env!("CARGO_BIN_EXE_ringback"))
+        .args(["serve".as_ref(), "--config".as_ref(), file.as_os_str(), "--data".as_ref(), data.as_os_str()])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let export = || {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_ringback"))
+            .args(["export".as_ref(), "--data".as_ref(), data.as_os_str()])
+            .output()
+            .unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let hang_up = || {
+        let id = rustix::process::Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::HUP).unwrap();
+    };
+    until("the site", || export().contains("number = \"5000\""));
+
+    std::fs::write(&file, FILE.replace("5000", "5009")).unwrap();
+    hang_up();
+    until("the new number", || export().contains("number = \"5009\""));
+    std::fs::write(&file, FILE.replace("5000", "50")).unwrap();
+    hang_up();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(export().contains("number = \"5009\""));
+
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
 // S1.6: pages are for those who have signed in, take forms of their own only, and run no script.
 #[test]
 fn pages_keep_strangers_out() {

@@ -48,6 +48,7 @@ pub fn text(started: &Started<'_>) -> String {
         "ringback {} is ready.\n\n  \
            phones register at  {registrar} (UDP)\n  \
            API                 http://{}/api/v1 (token in {})\n  \
+           pages               http://{}/ (sign in with that token)\n  \
            configuration       {config}\n  \
            data                {data}\n  \
            media ports         {}-{} (UDP)\n  \
@@ -55,6 +56,7 @@ pub fn text(started: &Started<'_>) -> String {
         env!("CARGO_PKG_VERSION"),
         started.http,
         token.display(),
+        started.http,
         ports.start(),
         ports.end(),
         settings.zones.version(),

@@ -21,7 +21,7 @@ pub use problem::Problem;
 pub use roles::needed;
 pub use session::Sessions;
 
-use crate::limits::{CONFIG_BYTES, HTTP_BODY_BYTES, HTTP_CONNECTIONS, HTTP_HEAD};
+use crate::limits::{CONFIG_BYTES, HTTP_BODY_BYTES, HTTP_CONNECTION, HTTP_CONNECTIONS, HTTP_HEAD, HTTP_REQUEST};
 use crate::run::{Commands, Editor, NoAnswer};
 use crate::store::Health;
 use crate::switch::command::{Command, Reply};
@@ -101,8 +101,10 @@ async fn converse(stream: TcpStream, peer: SocketAddr, service: TowerToHyperServ
         .timer(TokioTimer::new())
         .header_read_timeout(HTTP_HEAD)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, %peer, "an HTTP connection ended early");
+    match tokio::time::timeout(HTTP_CONNECTION, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "an HTTP connection ended early"),
+        Err(_) => tracing::debug!(%peer, "an HTTP connection was held for too long"),
     }
 }
 
@@ -158,6 +160,7 @@ pub fn router(site: Site) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES))
+        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(site.clone(), admit))
         .layer(middleware::map_response(guard))
         .with_state(site)
@@ -169,6 +172,12 @@ async fn no_such_path() -> Problem {
 
 async fn no_such_method(method: Method) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not what this path takes"))
+}
+
+/// Whoever sends a body by drops, whatever it is for, is not waited for.
+async fn in_time(request: Request, next: Next) -> Response {
+    let late = Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long");
+    tokio::time::timeout(HTTP_REQUEST, next.run(request)).await.unwrap_or_else(|_| late.into_response())
 }
 
 /// Whether the request may be answered at all. Without the token even unknown paths look alike.

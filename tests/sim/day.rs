@@ -325,8 +325,7 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
         // Logging in, which the first registration does, ends a pause.
         plans.push((dice.millis(whole / 3, whole), Plan::Ask(wish)));
     }
-    plans.extend(editions(dice, whole));
-    plans.push((day, Plan::Ask(Wish::Resume)));
+    plans.extend(editions(dice, whole).into_iter().chain([(day, Plan::Ask(Wish::Resume))]));
     if dice.chance(50) {
         let mut at = Duration::ZERO;
         while at < day {

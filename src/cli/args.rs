@@ -132,6 +132,19 @@ pub enum Command {
     /// Dial again after the breaker has stopped automatic calls and a person has looked
     #[command(after_help = "Example:\n  ringback resume-dialling")]
     ResumeDialling,
+    /// Freeze the site: no rule acts and nothing is dialled; open callbacks of its rules are cancelled
+    #[command(after_help = "Example:\n  ringback freeze")]
+    Freeze,
+    /// Let the site dial again; its rules rest until each is activated
+    #[command(after_help = "Example:\n  ringback unfreeze")]
+    Unfreeze,
+    /// Activate rules that a freeze has disabled
+    #[command(after_help = "Example:\n  ringback activate support-key")]
+    Activate {
+        /// Their names
+        #[arg(required = true)]
+        rule: Vec<String>,
+    },
     /// Take no new calls; the server ends when the running ones have ended
     #[command(after_help = "Example:\n  ringback drain")]
     Drain,
@@ -231,6 +244,13 @@ pub enum CallbackCommand {
     /// Cancel callbacks
     #[command(after_help = "Example:\n  ringback callback cancel 01JD0000000000000000000000")]
     Cancel {
+        /// Their ids
+        #[arg(required = true)]
+        id: Vec<String>,
+    },
+    /// Keep callbacks that were left over at the end of a day: they wait again
+    #[command(after_help = "Example:\n  ringback callback keep 01JD0000000000000000000000")]
+    Keep {
         /// Their ids
         #[arg(required = true)]
         id: Vec<String>,

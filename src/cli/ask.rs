@@ -46,6 +46,9 @@ impl Asked {
                 let path = "/system/breaker/resume";
                 self.show(&self.client.post(path, None, None).await?, stories::resumed)
             }
+            Command::Freeze => self.show(&self.client.post("/system/freeze", None, None).await?, stories::frozen),
+            Command::Unfreeze => self.show(&self.client.post("/system/unfreeze", None, None).await?, stories::frozen),
+            Command::Activate { rule } => self.each(&rule, "rules", "activate", "is active").await,
             Command::Apply(Apply { file, dry_run }) => self.apply(&file, dry_run).await,
             Command::Diff(Check { file }) => self.apply(&file, true).await,
             Command::Export => {
@@ -92,6 +95,7 @@ impl Asked {
                 self.show(&made, stories::callback)
             }
             CallbackCommand::Cancel { id } => self.each(&id, "callbacks", "cancel", "cancelled").await,
+            CallbackCommand::Keep { id } => self.each(&id, "callbacks", "keep", "is kept").await,
             CallbackCommand::Now { id } => self.each(&id, "callbacks", "now", "is tried now").await,
         }
     }

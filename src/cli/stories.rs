@@ -123,6 +123,19 @@ pub(super) fn resumed(_: &Value) -> String {
     "Automatic dialling goes on.\n".to_owned()
 }
 
+/// Whether the site is frozen, and which rules rest.
+pub(super) fn frozen(status: &Value) -> String {
+    let rules = status.get("resting_rules").and_then(Value::as_array);
+    let rules: Vec<&str> = rules.into_iter().flatten().filter_map(Value::as_str).collect();
+    let resting = match &rules[..] {
+        [] => "No rule rests.\n".to_owned(),
+        rules => format!("Resting until activated: {}\n", super::table::harmless(&rules.join(" "))),
+    };
+    let is_frozen = status.get("frozen").and_then(Value::as_bool) == Some(true);
+    let state = if is_frozen { "Frozen: nothing is offered or dialled." } else { "Active: callbacks are dialled." };
+    format!("{state}\n{resting}")
+}
+
 pub(super) fn drain(status: &Value) -> String {
     match status.get("calls").and_then(Value::as_u64) {
         Some(0) => "Draining: no calls are running, the server ends now.\n".to_owned(),

@@ -17,7 +17,7 @@ use crate::net::{dns, rtp};
 use crate::settings::Settings;
 use crate::sip::flow::Received;
 use crate::store::Store;
-use crate::switch::command::Reply;
+use crate::switch::command::{Command, Reply};
 use crate::switch::event::Event;
 use crate::switch::{Input, Output, Recorded, RecordingFailed, Restored, Switch, Wanted};
 use crate::telemetry;
@@ -178,6 +178,10 @@ async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
 
 impl Host {
     fn question(&mut self, Asked { command, answer }: Asked) -> Input {
+        if let Command::Configure(configure) = &command {
+            // Trunks that are new are as trusted as those of the start, wherever their names lead.
+            self.trunks.extend(configure.settings.trunks.iter().map(|trunk| trunk.host.clone()));
+        }
         self.replies += 1;
         self.waiting.insert(ReplyTo(self.replies), answer);
         Input::Command(command, ReplyTo(self.replies))

@@ -449,6 +449,30 @@ fn trunks_come_and_go_while_the_others_stay_as_they_are() {
     world.assert_rest();
 }
 
+// S5.12: a file that says `frozen` is a freeze like any other; when it says `active` again, each rule waits for a hand.
+#[test]
+fn a_file_may_freeze_the_site_and_wakes_no_rule() {
+    let mut world = World::new(1);
+    world.promised("alice", ALICE);
+    let status = |world: &mut World| match world.ask(Command::Status) {
+        Reply::Status(status) => (status.frozen, status.resting_rules.len()),
+        other => panic!("{other:?}"),
+    };
+
+    world.configure(|site| site.system.frozen = true);
+    assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::Frozen))]);
+    assert_eq!(status(&mut world), (true, 1));
+    world.configure(|site| site.system.frozen = false);
+    assert_eq!(status(&mut world), (false, 1), "still disabled");
+    assert_eq!((world.disk.system.frozen, world.disk.system.resting.len()), (false, 1));
+    world.configure(|site| site.queues[0].ring = secs(15));
+    assert_eq!(status(&mut world), (false, 1), "another edition wakes nothing");
+    world.ask(Command::ActivateRule("support-key".to_owned()));
+    assert_eq!(status(&mut world), (false, 0));
+    world.promised("bob", BOB);
+    assert_eq!(world.tasks().len(), 2);
+}
+
 // S1.1: a profile that a rule names anew is the one its next task is made by.
 #[test]
 fn new_requests_follow_the_new_edition() {

@@ -2,8 +2,8 @@
 //!
 //! `Reserving → AgentRinging → Dialling → CustomerRinging → (Talking) → closed`, or `Telling` when there is something
 //! the agent should hear. `first_party = customer` begins with `Dialling`, and he `Holds` until the agent is there; the
-//! offer of another try (S4.5) has no agent at all, and ends after `Asking`: a question that the customer answers with a
-//! key.
+//! offer of another try (S4.5) has no agent at all. `Asking` is a question that the customer answers with a key; an
+//! offer ends with it.
 //!
 //! The attempt is on the disk before the first phone rings, and each INVITE to the customer before it leaves
 //! (durability.md §2.8). An agent who does not answer costs the customer nothing. Everything here is done as the

@@ -6,7 +6,7 @@
 
 use crate::disk::Mood;
 use crate::drive::{ANNA, BEN, CARL, DORA};
-use crate::forms::{self, Forms};
+use crate::forms;
 use crate::holds;
 use crate::net::Weather;
 use crate::site::secs;
@@ -141,7 +141,6 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
     let attempts_max = u32::try_from(dice.between(1, 3)).expect("small");
     let first_wait = dice.between(0, 20);
     let record = dice.chance(50);
-    let forms = Forms::draw(&mut dice.0);
     let registers = dice.chance(25);
     let challenges = dice.chance(25);
     let mut world = World::with(seed, |site| {
@@ -163,10 +162,8 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.profiles[0].ring_timeout = secs(20);
         site.profiles[0].expires_after = Some(secs(3_600));
         site.profiles[0].record = record;
-        if let Some(forms) = forms {
-            forms.of(&mut site.profiles[0]);
-        }
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
+        forms::draw(seed, site);
         crate::habits::draw(seed, site);
         crate::habits::draw_losses(seed, site);
         holds::draw(seed, site);
@@ -326,13 +323,7 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
         plans.push((dice.millis(whole / 3, whole), Plan::Ask(wish)));
     }
     plans.extend(editions(dice, whole).into_iter().chain([(day, Plan::Ask(Wish::Resume))]));
-    if dice.chance(50) {
-        let mut at = Duration::ZERO;
-        while at < day {
-            at += forms::EVERY;
-            plans.push((at, Plan::Keys(dice.0.next_u64())));
-        }
-    }
+    plans.extend(stray_keys(dice, day));
     if dice.chance(40) {
         let at = dice.millis(whole / 8, whole);
         let back = at + dice.millis(500, 8_000);
@@ -356,6 +347,17 @@ fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Ve
 fn editions(dice: &mut Dice, whole: u64) -> Vec<(Duration, Plan)> {
     let many = if dice.chance(40) { dice.between(1, 4) } else { 0 };
     (0..many).map(|_| (dice.millis(0, whole), Plan::Ask(Wish::Reload(dice.between(0, 119))))).collect()
+}
+
+/// On every other day people press keys when they talk or are asked something.
+fn stray_keys(dice: &mut Dice, day: Duration) -> Vec<(Duration, Plan)> {
+    let mut presses = Vec::new();
+    let mut at = if dice.chance(50) { Duration::ZERO } else { day };
+    while at < day {
+        at += forms::EVERY;
+        presses.push((at, Plan::Keys(dice.0.next_u64())));
+    }
+    presses
 }
 
 fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {

@@ -4,54 +4,32 @@ use super::world::{TRUNK, World};
 use ringback::demo::endpoint::{CallId, CallState};
 use ringback::entropy::Entropy;
 use ringback::media::Play;
-use ringback::settings::{AgentAccept, CallbackProfile, ClientReschedule, FirstParty, Sound};
+use ringback::settings::{AgentAccept, ClientReschedule, FirstParty, Settings, Sound};
 use std::time::Duration;
-
-/// What a day has drawn.
-#[derive(Clone, Copy, Debug)]
-pub struct Forms {
-    customer_first: bool,
-    agent_presses: bool,
-    auto: bool,
-    client: bool,
-    overlap: bool,
-    silent: bool,
-}
 
 /// So often somebody presses something.
 pub const EVERY: Duration = Duration::from_millis(1_700);
 const KEYS: [char; 8] = ['1', '1', '1', '1', '1', '9', '9', '2'];
 
-impl Forms {
-    /// The usual form, or one of the others.
-    pub fn draw(entropy: &mut Entropy) -> Option<Forms> {
-        let mut one_in = |n: u64| entropy.below(n) == 0;
-        let is_plain = !one_in(2);
-        let forms = Forms {
-            customer_first: one_in(4),
-            agent_presses: one_in(3),
-            auto: !one_in(3),
-            client: one_in(2),
-            overlap: one_in(3),
-            silent: one_in(3),
-        };
-        (!is_plain).then_some(forms)
+/// Every other day has the usual form.
+pub fn draw(seed: u64, site: &mut Settings) {
+    let mut entropy = Entropy::from_seed(seed ^ 0xF0A3);
+    let mut one_in = |n: u64| entropy.below(n) == 0;
+    let profile = &mut site.profiles[0];
+    if one_in(2) {
+        return;
     }
-
-    /// The profile of that day.
-    pub fn of(self, profile: &mut CallbackProfile) {
-        if self.customer_first {
-            profile.first_party = FirstParty::Customer;
-        }
-        if self.agent_presses {
-            profile.agent_accept = AgentAccept::Key { key: '1', within: Duration::from_secs(6) };
-        }
-        profile.auto_reschedule = self.auto;
-        profile.client_reschedule = self.client.then_some(ClientReschedule { key: '1', max: Some(2) });
-        profile.agent_prompt_overlap = self.overlap;
-        if self.silent {
-            profile.agent_prompt = Sound::Silent;
-        }
+    if one_in(4) {
+        profile.first_party = FirstParty::Customer;
+    }
+    if one_in(3) {
+        profile.agent_accept = AgentAccept::Key { key: '1', within: Duration::from_secs(6) };
+    }
+    profile.auto_reschedule = !one_in(3);
+    profile.client_reschedule = one_in(2).then_some(ClientReschedule { key: '1', max: Some(2) });
+    profile.agent_prompt_overlap = one_in(3);
+    if one_in(3) {
+        profile.agent_prompt = Sound::Silent;
     }
 }
 

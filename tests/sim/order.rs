@@ -163,7 +163,7 @@ impl Order {
         let earlier = self.waiting.iter().find(|(call, place)| {
             let who = of(call);
             (place.class, place.weight, place.since) < (mine.class, mine.weight, mine.since)
-                && place.joined <= decided
+                && place.joined < decided // At the same instant he rang elsewhere already.
                 && self.serves(extension, &place.queue, disk)
                 && self.may_have(extension, who)
                 && who != number

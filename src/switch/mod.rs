@@ -9,7 +9,7 @@
 //! (in line), `announce` (what is heard there), `offer` and `dialogue` (asking for a callback), `place` (coming back),
 //! `leave`, `promise` (on disk), `missed` (a call was lost), `serve` (who is next), `attempt` (the promise kept),
 //! `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`, `durable`, and `answers`
-//! for people.
+//! for people. `site` puts another edition of the settings in force.
 
 mod announce;
 mod answers;

@@ -136,6 +136,9 @@ pub const SESSIONS: usize = 256;
 /// Octets of one HTTP request body.
 pub const HTTP_BODY_BYTES: usize = 256 * 1024;
 
+/// Octets of one uploaded sound.
+pub const PROMPT_BYTES: usize = 32 * 1024 * 1024;
+
 // --- Fraud (security.md T31) ---
 /// Dials of the last day that caps are counted from; beyond it the oldest is forgotten.
 pub const LEDGER_DIALS: usize = 200_000;

@@ -47,6 +47,7 @@ impl World {
             health: Health::default(),
             editor: None,
             sessions: Sessions::default(),
+            prompts: ringback::run::prompts::Prompts::new(&data, None, None),
         };
         runtime.spawn(web::serve(listener, site));
         let asked = Arc::new(Mutex::new(Vec::new()));

@@ -6,6 +6,8 @@
 //! the other, so that nobody's is lost by another's.
 
 use super::commands::{Commands, NoAnswer};
+use super::prompts::Prompts;
+use crate::audio::clip::Library;
 use crate::config::schema::Table;
 use crate::config::{Config, Disk, Files, Problem, Severity, SiteObject, Stored, find_table, is_secret, parse_site};
 use crate::settings::{Settings, ShellSettings};
@@ -43,6 +45,8 @@ pub enum NotEdited {
     Taken,
     /// The site would be wrong so.
     Wrong(Vec<Problem>),
+    /// A sound of it cannot be used: which, and why.
+    Unplayable(String),
     /// Somebody refers to it: who.
     InUse(String),
     /// The file cannot be read.
@@ -90,6 +94,7 @@ pub struct Editor {
     edition: Arc<RwLock<Arc<Edition>>>,
     turn: Arc<Mutex<()>>,
     commands: Commands,
+    prompts: Prompts,
 }
 
 /// Reads the site that a source and the store's objects make together.
@@ -112,9 +117,15 @@ fn disk(source: &Source) -> impl Files + use<> {
 
 impl Editor {
     /// An editor of the site that runs.
-    pub fn new(source: Source, stored: &[ObjectRecord], config: Config, commands: Commands) -> Editor {
+    pub fn new(
+        source: Source,
+        stored: &[ObjectRecord],
+        config: Config,
+        commands: Commands,
+        prompts: Prompts,
+    ) -> Editor {
         let edition = Edition { source, stored: keyed(stored), config };
-        Editor { edition: Arc::new(RwLock::new(Arc::new(edition))), turn: Arc::default(), commands }
+        Editor { edition: Arc::new(RwLock::new(Arc::new(edition))), turn: Arc::default(), commands, prompts }
     }
 
     fn edition(&self) -> Arc<Edition> {
@@ -238,6 +249,7 @@ impl Editor {
         let mut edited = compare(before, &edition);
         edited.warnings = warnings(before, &edition);
         let Some(done) = done else { return Ok(edited) };
+        let library = self.library(before, &edition).await?;
         let settings = Arc::new(edition.config.settings.clone());
         let configure = Configure { settings, put, removed, done: vec![done] };
         match self.commands.ask(Command::Configure(Box::new(configure))).await {
@@ -246,7 +258,25 @@ impl Editor {
             Ok(_) | Err(NoAnswer) => return Err(NotEdited::NoAnswer),
         }
         *self.edition.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(edition);
+        if let Some(library) = library {
+            self.prompts.adopt(library).await;
+        }
         Ok(edited)
+    }
+
+    /// What can be played in an edition with other prompts; `None`: they are the same. A sound that cannot be used
+    /// keeps the whole edition back.
+    async fn library(&self, before: &Edition, edition: &Edition) -> Result<Option<Arc<Library>>, NotEdited> {
+        let wanted = edition.config.shell.prompts.clone();
+        if before.config.shell.prompts == wanted {
+            return Ok(None);
+        }
+        let prompts = self.prompts.clone();
+        match tokio::task::spawn_blocking(move || prompts.load(&wanted)).await {
+            Ok(Ok(library)) => Ok(Some(library)),
+            Ok(Err(why)) => Err(NotEdited::Unplayable(why.to_string())),
+            Err(_) => Err(NotEdited::Unplayable("decoding a sound has ended by a fault of ours".to_owned())),
+        }
     }
 }
 
@@ -334,9 +364,6 @@ fn warnings(before: &Edition, after: &Edition) -> Vec<String> {
     let mut told: Vec<String> = after.config.warnings.iter().map(ToString::to_string).collect();
     if before.objects("server") != after.objects("server") {
         told.push("[server] holds from the next start on".to_owned());
-    }
-    if before.config.shell.prompts != after.config.shell.prompts {
-        told.push("[[prompt]] holds from the next start on".to_owned());
     }
     told
 }

@@ -36,8 +36,8 @@ use crate::switch::event::Event;
 use crate::web;
 use clock::Clock;
 use host::{Beginning, Inboxes, World};
+use prompts::Prompts;
 use recorder::Recorder;
-use speech::Voice;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -142,9 +142,10 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let (http, http_address) = listen(shell.http).map_err(|error| StartError::Http(shell.http, error))?;
     let mut opened = Opened::open(&data, Limits::default())?;
     let (commands, asked) = Commands::pair();
-    let editor = source.map(|source| edit(source, &opened, &mut settings, &mut shell, &commands)).transpose()?;
-    let voice = Voice { command: shell.speech_command.clone(), kept: data.join("prompts/spoken") };
-    let library = Arc::new(clips::load(&shell.prompts, settings.system.default_country.as_deref(), &voice)?);
+    let prompts = Prompts::new(&data, shell.speech_command.clone(), settings.system.default_country.clone());
+    let editing = (&commands, &prompts);
+    let editor = source.map(|source| edit(source, &opened, &mut settings, &mut shell, editing)).transpose()?;
+    let library = prompts.load(&shell.prompts)?;
     let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
     let runtime = runtime().map_err(StartError::Thread)?;
 
@@ -152,8 +153,10 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let (news_in, news) = mpsc::channel(INBOX);
     let (stop, stopped) = oneshot::channel();
     let (events, _) = broadcast::channel(EVENTS);
-    let plane = Plane { clock, shell: &shell, settings: &settings, library, news: &news_in };
+    let plane = Plane { clock, shell: &shell, settings: &settings, library: library.clone(), news: &news_in };
     let (recorder, shards) = plane.start(&data, &mut entropy)?;
+    runtime.block_on(prompts.adopt(library));
+    prompts.reach(&shards.iter().map(|shard| shard.commands.clone()).collect::<Vec<_>>());
     report_store(&opened.report);
     let (restored, repaired) = (std::mem::take(&mut opened.restored), repair::repair(&data));
     let answers = news_in.clone();
@@ -169,6 +172,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
         data: data.clone(),
         health: store.health(),
         editor: editor.clone(),
+        prompts,
         sessions: web::Sessions::default(),
     };
     runtime.spawn(web::serve(http, site));
@@ -210,14 +214,14 @@ fn edit(
     opened: &Opened,
     settings: &mut Settings,
     shell: &mut ShellSettings,
-    commands: &Commands,
+    (commands, prompts): (&Commands, &Prompts),
 ) -> Result<Editor, StartError> {
     let stored = &opened.restored.objects;
     let mut config = editor::read(&source, stored).map_err(StartError::Site)?;
     config.settings.server = settings.server.clone();
     *settings = config.settings.clone();
     shell.prompts.clone_from(&config.shell.prompts);
-    Ok(Editor::new(source, stored, config, commands.clone()))
+    Ok(Editor::new(source, stored, config, commands.clone(), prompts.clone()))
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -13,7 +13,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use tokio::sync::mpsc;
 
 /// The folder of uploaded sounds in the data directory.
@@ -26,7 +26,8 @@ pub struct Prompts {
     voice: Voice,
     country: Option<String>,
     library: Arc<RwLock<Arc<Library>>>,
-    shards: Vec<mpsc::Sender<Command>>,
+    /// Weak: a shard ends when the switch lets go of it.
+    shards: Arc<OnceLock<Vec<mpsc::WeakSender<Command>>>>,
 }
 
 /// Why an upload was not taken.
@@ -50,15 +51,18 @@ impl std::fmt::Display for NotImported {
 impl std::error::Error for NotImported {}
 
 impl Prompts {
-    /// The library that a start has loaded; `shards` are told of every later one.
-    pub fn new(
-        data: &Path,
-        voice: Voice,
-        country: Option<String>,
-        library: Arc<Library>,
-        shards: Vec<mpsc::Sender<Command>>,
-    ) -> Prompts {
-        Prompts { folder: data.join(FOLDER), voice, country, library: Arc::new(RwLock::new(library)), shards }
+    /// A library without sounds, for a data directory and the country of its ringback tone.
+    pub fn new(data: &Path, speech_command: Option<Vec<String>>, country: Option<String>) -> Prompts {
+        // What the site says of its files is read relative to the site's own folder.
+        let folder = std::path::absolute(data).unwrap_or_else(|_| data.to_owned()).join(FOLDER);
+        let voice = Voice { command: speech_command, kept: folder.join("spoken") };
+        Prompts { folder, voice, country, library: Arc::default(), shards: Arc::default() }
+    }
+
+    /// The shards run, and are told of every later library.
+    pub fn reach(&self, shards: &[mpsc::Sender<Command>]) {
+        let shards = shards.iter().map(mpsc::Sender::downgrade).collect();
+        drop(self.shards.set(shards)); // They are started once.
     }
 
     /// What can be played now.
@@ -85,14 +89,17 @@ impl Prompts {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// Loads the prompts of another edition of the site and tells the shards. Work of a blocking thread.
-    pub fn adopt(&self, prompts: &[(Name, PromptSource)]) -> Result<(), ClipError> {
-        let library = Arc::new(clips::load(prompts, self.country.as_deref(), &self.voice)?);
+    /// Loads what the prompts of an edition of the site are. Work of a blocking thread.
+    pub fn load(&self, prompts: &[(Name, PromptSource)]) -> Result<Arc<Library>, ClipError> {
+        clips::load(prompts, self.country.as_deref(), &self.voice).map(Arc::new)
+    }
+
+    /// This is what can be played from now on.
+    pub async fn adopt(&self, library: Arc<Library>) {
         *self.library.write().unwrap_or_else(PoisonError::into_inner) = library.clone();
-        for shard in &self.shards {
-            drop(shard.blocking_send(Command::Learn(library.clone()))); // A shard that has ended plays nothing.
+        for shard in self.shards.get().into_iter().flatten().filter_map(mpsc::WeakSender::upgrade) {
+            drop(shard.send(Command::Learn(library.clone())).await); // A shard that has ended plays nothing.
         }
-        Ok(())
     }
 }
 
@@ -115,21 +122,23 @@ pub fn wav(samples: &[i16]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn prompts(name: &str) -> (Prompts, mpsc::Receiver<Command>) {
+    fn prompts(name: &str) -> (Prompts, mpsc::Sender<Command>, mpsc::Receiver<Command>) {
         let data = std::env::temp_dir().join(format!("ringback-prompts-{name}-{}", std::process::id()));
-        let voice = Voice { command: None, kept: data.join("spoken") };
         let (shard, told) = mpsc::channel(8);
-        (Prompts::new(&data, voice, None, Arc::new(Library::new()), vec![shard]), told)
+        let prompts = Prompts::new(&data, None, None);
+        prompts.reach(std::slice::from_ref(&shard));
+        (prompts, shard, told)
     }
 
     // S5.32: uploaded, its format checked, playable at 8 kHz, and picked by its name without a restart.
     #[test]
     fn an_upload_becomes_8_khz_mono_and_the_shards_learn_it_under_its_name() {
-        let (prompts, mut told) = prompts("upload");
+        let (prompts, _shard, mut told) = prompts("upload");
         let offer = include_bytes!("../../media/prompts/en/offer.wav");
 
         let file = prompts.import(offer.to_vec()).expect("a WAV file");
-        prompts.adopt(&[("greeting".into(), PromptSource::File(file.clone()))]).expect("it is there");
+        let library = prompts.load(&[("greeting".into(), PromptSource::File(file.clone()))]).expect("it is there");
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(prompts.adopt(library));
         let Some(Command::Learn(library)) = told.blocking_recv() else { panic!("the shard is told") };
         let head = fs::read(&file).expect("readable");
         fs::remove_dir_all(prompts.folder.parent().expect("the data directory")).expect("removable");
@@ -140,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_upload_that_is_no_sound_is_refused_and_leaves_nothing() {
-        let (prompts, _told) = prompts("refused");
+        let (prompts, _shard, _told) = prompts("refused");
 
         let refused = prompts.import(b"<html>".to_vec()).expect_err("no sound").to_string();
 

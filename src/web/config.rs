@@ -164,6 +164,7 @@ pub(super) fn problem(table: &Table, name: &str, why: NotEdited) -> Problem {
             }
         }
         NotEdited::Unreadable(why) => conflict(why),
+        NotEdited::Unplayable(why) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why).field("file"),
         NotEdited::Refused(refused) => refused.into(),
         NotEdited::NoAnswer => crate::run::NoAnswer.into(),
     }

@@ -12,6 +12,7 @@ mod forms;
 mod live;
 mod page;
 mod problem;
+mod prompts;
 mod query;
 mod roles;
 mod session;
@@ -21,7 +22,10 @@ pub use problem::Problem;
 pub use roles::needed;
 pub use session::Sessions;
 
-use crate::limits::{CONFIG_BYTES, HTTP_BODY_BYTES, HTTP_CONNECTION, HTTP_CONNECTIONS, HTTP_HEAD, HTTP_REQUEST};
+use crate::limits::{
+    CONFIG_BYTES, HTTP_BODY_BYTES, HTTP_CONNECTION, HTTP_CONNECTIONS, HTTP_HEAD, HTTP_REQUEST, PROMPT_BYTES,
+};
+use crate::run::prompts::Prompts;
 use crate::run::{Commands, Editor, NoAnswer};
 use crate::store::Health;
 use crate::switch::command::{Command, Reply};
@@ -31,7 +35,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -56,6 +60,8 @@ pub struct Site {
     pub health: Health,
     /// What changes the site, when somebody may.
     pub editor: Option<Editor>,
+    /// What can be played.
+    pub prompts: Prompts,
     /// Who has signed in at the pages.
     pub sessions: Sessions,
 }
@@ -139,6 +145,9 @@ pub fn router(site: Site) -> Router {
         .route("/config/{kind}/{name}", get(config::show).put(config::put).delete(config::delete))
         .route("/site", get(config::export))
         .route("/site/apply", post(config::apply).layer(DefaultBodyLimit::max(CONFIG_BYTES)))
+        .route("/prompts", get(prompts::list))
+        .route("/prompts/{name}", put(prompts::import).layer(DefaultBodyLimit::max(PROMPT_BYTES)))
+        .route("/prompts/{name}/audio", get(prompts::listen))
         .route("/audit", get(config::audit))
         .route("/system/drain", post(live::drain))
         .route("/system/breaker/resume", post(live::resume_dialling));
@@ -216,7 +225,7 @@ async fn admit(State(site): Shared, mut request: Request, next: Next) -> Respons
         return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
     }
     // What edits the site notes itself in the same commit.
-    let edits = is_page || path.starts_with("/api/v1/config") || path.starts_with("/api/v1/site");
+    let edits = is_page || ["/api/v1/config", "/api/v1/site", "/api/v1/prompts"].iter().any(|of| path.starts_with(of));
     let listens = path.ends_with("/audio");
     let act = format!("{} {path}", request.method());
     request.extensions_mut().insert(caller.clone());

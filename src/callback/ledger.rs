@@ -1,12 +1,12 @@
-//! What was dialled lately, and what that forbids now: caps per number, block and source, and the breaker
-//! (security.md T30, T31, T33).
+//! What was dialled lately, and what that forbids now: caps per number, block and source, and the breaker (security.md
+//! T30, T31, T33).
 //!
-//! A fraudster who passes the checks of `policy` still needs volume, or one victim rung again and again. So each number
-//! is dialled `daily_max` times a day; one that must be confirmed is left alone for a day once somebody has answered
-//! without confirming, or a request for it has found nobody; each block of numbers (all but the last four digits) that
-//! no trusted trunk has signalled is dialled ten times an hour; and one caller may name three numbers a day that are
-//! not his own. When dials that somebody else asked for lead to nobody who wants them, or an hour has twice the dials of a
-//! usual one, the breaker opens: automatic dialling stops until a person has looked.
+//! A fraudster who passes the checks of `policy` still needs volume, or one victim rung again and again. So each
+//! number is dialled `daily_max` times a day; one that must be confirmed is left alone for a day once somebody has
+//! answered without confirming, or a request for it has found nobody; each block of numbers (all but the last four
+//! digits) that no trusted trunk has signalled is dialled ten times an hour; and one caller may name three numbers a
+//! day that are not his own. When dials that somebody else asked for lead to nobody who wants them, or an hour has
+//! twice the dials of a usual one, the breaker opens: automatic dialling stops until a person has looked.
 //!
 //! Extensions are ours and are not counted. Everything here follows from attempts, so a restart finds it out again.
 

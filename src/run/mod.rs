@@ -21,7 +21,6 @@ pub use editor::{Editor, Source};
 pub use serve::{ServeError, serve};
 pub use start_error::StartError;
 
-use crate::audio::clip::Library;
 use crate::entropy::Entropy;
 use crate::id::Shard;
 use crate::limits::INBOX;
@@ -41,7 +40,6 @@ use recorder::Recorder;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -145,18 +143,15 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let prompts = Prompts::new(&data, shell.speech_command.clone(), settings.system.default_country.clone());
     let editing = (&commands, &prompts);
     let editor = source.map(|source| edit(source, &opened, &mut settings, &mut shell, editing)).transpose()?;
-    let library = prompts.load(&shell.prompts)?;
     let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
     let runtime = runtime().map_err(StartError::Thread)?;
-
     let (sip_in, sip) = mpsc::channel(INBOX);
     let (news_in, news) = mpsc::channel(INBOX);
     let (stop, stopped) = oneshot::channel();
     let (events, _) = broadcast::channel(EVENTS);
-    let plane = Plane { clock, shell: &shell, settings: &settings, library: library.clone(), news: &news_in };
+    runtime.block_on(prompts.adopt(prompts.load(&shell.prompts)?));
+    let plane = Plane { clock, shell: &shell, settings: &settings, prompts: &prompts, news: &news_in };
     let (recorder, shards) = plane.start(&data, &mut entropy)?;
-    runtime.block_on(prompts.adopt(library));
-    prompts.reach(&shards.iter().map(|shard| shard.commands.clone()).collect::<Vec<_>>());
     report_store(&opened.report);
     let (restored, repaired) = (std::mem::take(&mut opened.restored), repair::repair(&data));
     let answers = news_in.clone();
@@ -176,7 +171,6 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
         sessions: web::Sessions::default(),
     };
     runtime.spawn(web::serve(http, site));
-
     let sip_address = socket.bound();
     let world = World {
         clock,
@@ -246,7 +240,7 @@ struct Plane<'a> {
     clock: Clock,
     shell: &'a ShellSettings,
     settings: &'a Settings,
-    library: Arc<Library>,
+    prompts: &'a Prompts,
     news: &'a mpsc::Sender<Input>,
 }
 
@@ -261,14 +255,15 @@ impl Plane<'_> {
             rtp::start(rtp::Parts {
                 shard: Shard(shard),
                 address: self.shell.media_address,
-                library: self.library.clone(),
+                library: self.prompts.library(),
                 entropy: entropy.fork(),
                 clock: self.clock,
                 news: self.news.clone(),
                 tapes: recorder.feed(),
             })
         });
-        let shards = shards.collect::<Result<_, _>>().map_err(StartError::Thread)?;
+        let shards: Vec<rtp::Running> = shards.collect::<Result<_, _>>().map_err(StartError::Thread)?;
+        self.prompts.reach(&shards.iter().map(|shard| shard.commands.clone()).collect::<Vec<_>>());
         Ok((recorder, shards))
     }
 }

@@ -1,5 +1,5 @@
-//! `/prompts`: the audio library. A sound is uploaded under a name, checked, kept as 8 kHz mono, and picked by that name
-//! wherever the site takes a prompt; uploaded again, it is replaced (S5.32).
+//! `/prompts`: the audio library. A sound is uploaded under a name, checked, kept as 8 kHz mono, and picked by that
+//! name wherever the site takes a prompt; uploaded again, it is replaced (S5.32).
 
 use super::config::problem;
 use super::roles::Caller;

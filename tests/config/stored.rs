@@ -60,8 +60,8 @@ fn what_is_wrong_with_a_stored_object_names_the_object_and_the_field() {
         [
             "callback_profile/.name: callback_profile.name is \"\", it takes a text of 1 to 64 characters",
             "callback_profile/standard.name: callback_profile \"standard\" is there twice: a name is unique",
-            "callback_profile/standard.ring_timeout_secs: callback_profile.ring_timeout_secs is 121, its limits are 1 to \
-             120 seconds",
+            "callback_profile/standard.ring_timeout_secs: callback_profile.ring_timeout_secs is 121, its limits are \
+             1 to 120 seconds",
             "callback_profile/standard.attempts: unknown key \"attempts\" in callback_profile; the nearest \
              known one is \"attempts_max\"",
             "queue/support.number: queue.number is \"12\", it takes a text of 3 to 64 digits",

@@ -1,5 +1,5 @@
-//! Those who want us to call somebody at our expense (security.md T30–T33): twenty shapes of attack, of which at most ten
-//! calls go out before the breaker opens, and beside them customers who are called back as always.
+//! Those who want us to call somebody at our expense (security.md T30–T33): twenty shapes of attack, of which at most
+//! ten calls go out before the breaker opens, and beside them customers who are called back as always.
 
 use crate::drive::{ANNA, BEN, CARL};
 use crate::site::{DID, secs};

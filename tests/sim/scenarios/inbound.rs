@@ -1,4 +1,5 @@
-//! Where calls from outside go: routes and their hours, agents, groups, lists of numbers; and how carriers write numbers.
+//! Where calls from outside go: routes and their hours, agents, groups, lists of numbers; and how carriers write
+//! numbers.
 
 use crate::drive::{ANNA, BEN, CARL, DORA};
 use crate::site::{DID, secs};

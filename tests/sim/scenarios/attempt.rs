@@ -466,3 +466,25 @@ fn a_recorded_call_says_so_first_and_leaves_a_tape_as_long_as_the_talk() {
     world.assert_ladder("callback_recorded");
     world.assert_rest();
 }
+
+// S3.7: strictly more than the threshold: five seconds are no success where five are asked for, a moment more is.
+#[test]
+fn a_talk_of_exactly_the_threshold_is_no_success() {
+    for (more, outcome) in [(Duration::ZERO, Outcome::ShortTalk), (Duration::from_millis(1), Outcome::Success)] {
+        let mut world = World::new(1);
+        let alice = world.promised("alice", super::ALICE);
+        world.register(&[ANNA]);
+        let (_, call) = world.called_back(alice);
+        world.answer(TRUNK, call);
+        world.run_until("they talk", secs(10), |world| world.ladder.noted("talk").is_some());
+        let joined = world.ladder.noted("talk").expect("they talk");
+
+        // The BYE is 10 ms on its way.
+        let hang_up = joined + secs(5) + more;
+        world.run_for(hang_up.since(world.now) - Duration::from_millis(10));
+        world.hang_up(TRUNK, call);
+        world.run_for(secs(1));
+
+        assert_eq!(world.attempts()[0].outcome, Some(outcome), "{more:?} more than five seconds");
+    }
+}

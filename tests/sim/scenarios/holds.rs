@@ -99,6 +99,18 @@ fn a_frozen_site_rests_and_wakes_rule_by_rule() {
     assert!(!world.is_busy(TRUNK, alice));
 }
 
+// S5.12: each rule is activated by itself; the others go on resting.
+#[test]
+fn activating_one_rule_wakes_no_other() {
+    let mut world = World::with(1, |site| site.rules.push(CallbackRule::named("other", "standard")));
+    world.ask(Command::Freeze);
+    world.ask(Command::Unfreeze);
+
+    let active = world.ask(Command::ActivateRule("other".to_owned()));
+
+    assert!(matches!(&active, Reply::Status(it) if it.resting_rules == ["support-key".into()]), "{active:?}");
+}
+
 // S5.12: a conversation goes on, whatever only rings stops.
 #[test]
 fn a_freeze_stops_what_rings_and_leaves_who_talks() {

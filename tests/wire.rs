@@ -162,7 +162,11 @@ impl World {
     fn until(&mut self, what: &str, done: impl Fn(&mut World) -> bool) {
         let since = Instant::now();
         while !done(self) {
-            assert!(since.elapsed() < PATIENCE, "{what} did not come; the switch said {:#?}", self.events);
+            if since.elapsed() >= PATIENCE {
+                let Reply::Calls(calls) = self.ask(Command::ListCalls(PageOf::default())) else { panic!() };
+                let stories = calls.items.iter().map(|call| self.ask(Command::ShowCall(call.id))).collect::<Vec<_>>();
+                panic!("{what} did not come; the switch said {:#?}\n{stories:#?}", self.events);
+            }
             let now = self.now();
             self.phones.iter_mut().for_each(|phone| phone.turn(now));
             while let Ok(event) = self.happened.try_recv() {

@@ -88,9 +88,13 @@ fn sent(headers: &HeaderMap) -> Option<String> {
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned())
 }
 
-/// Whether a form comes from a page of ours: browsers say where a POST comes from (security.md §2, CSRF).
+/// Whether a form comes from a page of ours: browsers say where a POST comes from (security.md §2, CSRF). No page can
+/// set `Sec-Fetch-Site` itself; `Origin: null` alone says nothing.
 pub(super) fn is_of_ours(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin") {
+        return true;
+    }
     let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else { return false };
     origin.strip_prefix("http://").or(origin.strip_prefix("https://")).is_some_and(|from| from == host)
 }

@@ -3,6 +3,7 @@
 
 #![cfg(feature = "shell")]
 
+mod guards;
 mod prompts;
 
 use ringback::config;

@@ -19,6 +19,8 @@ pub struct Person {
     pub reactions: VecDeque<Reaction>,
     /// What he does in a call he has made.
     pub visit: Visit,
+    /// Keys he presses in a call he has taken, each so long after.
+    pub replies: Vec<(Duration, char)>,
     /// How long he talks before he hangs up; `None`: until the other side does.
     pub talk: Option<Duration>,
     /// How long he stays in a call in which nobody speaks to him, after taking it.
@@ -98,6 +100,7 @@ impl Person {
             number: number.to_owned(),
             reactions: VecDeque::from([Reaction::Ring { early: false }]),
             visit: Visit::default(),
+            replies: Vec::new(),
             talk: None,
             bears_silence: None,
             pitch: None,
@@ -161,6 +164,9 @@ impl Person {
 
     /// He has taken a call.
     pub fn on_taken(&mut self, now: Tick, call: CallId) {
+        for (after, key) in self.replies.clone() {
+            self.intend(now, after, call, Deed::Press(key));
+        }
         if let Some(silence) = self.bears_silence {
             self.intend_alone(now, silence, call, Deed::HangUp);
         }

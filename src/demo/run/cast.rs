@@ -102,6 +102,10 @@ impl Customer {
         };
         let mut person = Person::new(self.name, self.number).reacting(reactions).visiting(&self.keys(speed), None);
         person.pitch = Some(self.pitch);
+        if self.plan == Plan::TypesNumber {
+            // He had named a number that could have been anybody's: he is asked whether he wants the call.
+            person.replies = vec![(Duration::from_millis(2_500), '1')];
+        }
         if self.plan == Plan::HearsItOut {
             person = person.talking(Duration::from_millis(2_500));
         }

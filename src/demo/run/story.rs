@@ -164,6 +164,9 @@ impl Story {
             (Plan::TypesNumber, '#') => {
                 self.of_customer(now, customer, format!("presses 1 and types {}", keys.trim_start_matches('1')));
             }
+            (Plan::TypesNumber, '1') if self.guests[customer].closed => {
+                self.of_customer(now, customer, "presses 1: yes, he wants the call");
+            }
             (Plan::TypesNumber, '1') if keys.contains('#') => {
                 self.of_customer(now, customer, "presses 1: the number is right");
             }

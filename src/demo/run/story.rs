@@ -164,7 +164,7 @@ impl Story {
             (Plan::TypesNumber, '#') => {
                 self.of_customer(now, customer, format!("presses 1 and types {}", keys.trim_start_matches('1')));
             }
-            (Plan::TypesNumber, '1') if self.guests[customer].closed => {
+            (Plan::TypesNumber, '1') if keys.ends_with("#11") => {
                 self.of_customer(now, customer, "presses 1: yes, he wants the call");
             }
             (Plan::TypesNumber, '1') if keys.contains('#') => {

@@ -31,7 +31,7 @@ pub use reference::{reference, reference_json, reference_of, unit};
 use report::Report;
 pub use report::{Place, Problem, Severity};
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 pub use tables::find_table;
 
@@ -82,7 +82,15 @@ impl Disk {
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<String> {
-        std::fs::read_to_string(self.resolve(path))
+        let path = self.resolve(path);
+        let refused = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
+        // A device or a pipe would never end; what is looked for is a secret of one line.
+        if !path.metadata()?.is_file() {
+            return Err(refused("it is no file"));
+        }
+        let mut text = String::new();
+        std::fs::File::open(path)?.take(limits::SECRET_BYTES + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > limits::SECRET_BYTES { Err(refused("it is far too long")) } else { Ok(text) }
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -168,7 +176,7 @@ pub fn parse_site(text: &str, stored: &[Stored<'_>], files: &dyn Files) -> Resul
         *range = range.start + base..range.end + base;
     }
     let objects = read::read(text, &rendered.text, base, &mut report);
-    check::check(&objects, files, &mut report);
+    check::check(&objects, base, files, &mut report);
     if report.has_errors() {
         return Err(report.into_problems_of(text, &rendered.places));
     }

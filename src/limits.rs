@@ -136,6 +136,8 @@ pub const SESSIONS: usize = 256;
 /// Octets of one HTTP request body.
 pub const HTTP_BODY_BYTES: usize = 256 * 1024;
 
+/// Octets of a file that holds one secret.
+pub const SECRET_BYTES: u64 = 4 * 1024;
 /// Octets of one uploaded sound.
 pub const PROMPT_BYTES: usize = 32 * 1024 * 1024;
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Checks the whole file.
-pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
+pub(super) fn check(objects: &Objects, base: usize, files: &dyn Files, report: &mut Report) {
     let names = names(objects, report);
     for table in TABLES {
         for object in &objects[table.name] {
@@ -48,7 +48,7 @@ pub(super) fn check(objects: &Objects, files: &dyn Files, report: &mut Report) {
         self::rule(rule, report);
     }
     for prompt in &objects["prompt"] {
-        self::prompt(prompt, files, report);
+        self::prompt(prompt, prompt.at < base, files, report);
     }
     callback::check(objects, report);
 }
@@ -398,12 +398,17 @@ fn rule(rule: &Object, report: &mut Report) {
     }
 }
 
-fn prompt(prompt: &Object, files: &dyn Files, report: &mut Report) {
+/// A sound that has vanished is an error where it is written; for one that was uploaded, nothing else is to stop.
+fn prompt(prompt: &Object, is_of_file: bool, files: &dyn Files, report: &mut Report) {
     match (prompt.text("file"), prompt.given("text")) {
         (Some(_), true) => report.error(prompt.at("text"), "prompt has file and text: keep one of them"),
         (Some(path), false) => {
             if !files.exists(Path::new(path)) {
-                report.error(prompt.at("file"), format!("prompt.file: there is no file {}", quote(path)));
+                let message = format!("prompt.file: there is no file {}", quote(path));
+                match is_of_file {
+                    true => report.error(prompt.at("file"), message),
+                    false => report.warn(prompt.at("file"), format!("{message}; this prompt is silent")),
+                }
             }
         }
         (None, false) if !prompt.given("file") => report.error(prompt.at, "prompt lacks \"file\" or \"text\""),

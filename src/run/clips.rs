@@ -126,8 +126,15 @@ pub fn own(name: &Name, source: &PromptSource, voice: &Voice) -> Result<Option<C
             }
         },
     };
-    let samples = decode_file(&path).map_err(|why| ClipError { name: name.clone(), path, why })?;
-    Ok(Some(Clip::new(samples)))
+    match decode_file(&path) {
+        Ok(samples) => Ok(Some(Clip::new(samples))),
+        // An upload that is gone: the telephone does not stop for one sound.
+        Err(Unusable::Io(error)) if error.kind() == std::io::ErrorKind::NotFound && voice.keeps(&path) => {
+            tracing::warn!(prompt = ?name, path = %path.display(), "an uploaded sound is gone, its prompt is silent");
+            Ok(None)
+        }
+        Err(why) => Err(ClipError { name: name.clone(), path, why }),
+    }
 }
 
 /// A file's sound as 8 kHz mono.

@@ -54,6 +54,11 @@ pub struct Voice {
 }
 
 impl Voice {
+    /// Whether this is one of the sounds that the data directory keeps.
+    pub fn keeps(&self, path: &Path) -> bool {
+        self.kept.parent().is_some_and(|folder| path.starts_with(folder))
+    }
+
     /// The spoken text as an audio file.
     pub fn speak(&self, speech: &Speech) -> Result<PathBuf, Mute> {
         let file = self.kept.join(format!("{}.wav", self.key(speech)));

@@ -53,3 +53,32 @@ fn sounds_are_uploaded_named_picked_and_replaced() {
     let item = |name: &str| list["items"].as_array().unwrap().iter().find(|item| item["name"] == name).unwrap().clone();
     assert_eq!((&item("greeting")["own"], &item("offer")["own"]), (&true.into(), &false.into()));
 }
+
+#[test]
+fn a_sound_that_is_gone_keeps_nothing_back() {
+    let mut world = World::new("gone");
+    let offer = std::fs::read(format!("{}/media/prompts/en/offer.wav", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert_eq!(world.sound("PUT", "/prompts/greeting", &offer).0, 201);
+    drop(world.running.take());
+    for file in std::fs::read_dir(world.data.join("data/prompts")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+
+    world.start();
+
+    assert_eq!(world.sound("GET", "/prompts/greeting/audio", b"").0, 404);
+    let queue = json!({ "name": "sales", "number": "5001", "welcome": "greeting" });
+    assert_eq!(world.api("POST", "/config/queue", queue).status, 201, "the rest of the site is edited as before");
+    assert_eq!(world.sound("PUT", "/prompts/greeting", &offer).0, 200, "and uploaded anew it is heard again");
+}
+
+#[test]
+fn a_secret_is_read_from_a_file_and_not_from_a_device() {
+    let world = World::new("device");
+
+    for file in ["/dev/zero", "/"] {
+        let agent = json!({ "name": "ben", "extension": "1002", "secret_file": file });
+        let detail = world.api("POST", "/config/agent", agent).is_problem(422, Some("secret_file"));
+        assert!(detail.contains("it is no file"), "{detail}");
+    }
+}

@@ -213,11 +213,11 @@ fn unusable(error: Error) -> Unusable {
 mod tests {
     use super::*;
 
-    // S3.B9: the stock prompts (order accepted; all busy, press one) are there in the language that ships.
     fn mute() -> Voice {
-        Voice { command: None, kept: std::env::temp_dir() }
+        Voice { command: None, kept: std::env::temp_dir().join("ringback-nobody").join("speech") }
     }
 
+    // S3.B9: the stock prompts (order accepted; all busy, press one) are there in the language that ships.
     #[test]
     fn every_built_in_clip_decodes_and_none_is_missing() {
         let library = load(&[], Some("GB"), &mute()).unwrap();

@@ -10,6 +10,7 @@ use crate::registrar::BindingChange;
 use crate::settings::Settings;
 use crate::sip::user_agent::Field;
 use crate::time::Now;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,6 +137,15 @@ impl Switch {
         if !changes.is_empty() {
             self.commit(changes, Pending::Told);
         }
+    }
+
+    /// Ended attempts of a callback of which the disk does not know that they have ended, or may not while it refuses.
+    pub(super) fn owed_attempts(&self, task: TaskId) -> Vec<Change> {
+        let told = self.commits.values().flat_map(|(_, owed)| owed).filter(|_| !self.store_ok);
+        let theirs = |owed: &&Owed| matches!(owed, Owed::Attempt(of, _) if *of == task);
+        let wanted: BTreeSet<&Owed> = self.owed.iter().chain(told).filter(theirs).collect();
+        let changes = wanted.into_iter().filter_map(|owed| self.as_it_is(owed));
+        changes.filter(|it| matches!(it, Change::PutAttempt(attempt) if attempt.outcome.is_some())).collect()
     }
 
     fn as_it_is(&self, owed: &Owed) -> Option<Change> {

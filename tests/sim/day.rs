@@ -4,62 +4,27 @@
 //!
 //! `RINGBACK_SEED=7` lives one day again; `RINGBACK_SEEDS=300` lives so many.
 
-use crate::disk::Mood;
+mod customs;
+mod forms;
+mod habits;
+mod holds;
+mod plans;
+mod tally;
+
 use crate::drive::{ANNA, BEN, CARL, DORA};
-use crate::forms;
-use crate::holds;
 use crate::net::Weather;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
+use plans::{Plan, through};
+use ringback::callback::task::TaskState;
 use ringback::demo::person::{Person, Reaction, Visit};
-use ringback::demo::session::Direction;
 use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;
-use ringback::settings::{Credentials, Member, Queue, TrunkMode};
-use ringback::switch::NotStored;
-use ringback::switch::command::{Command, NewCallback, PageOf, Reply};
-use ringback::time::Tick;
+use ringback::settings::{AgentAccept, Credentials, TrunkMode};
+use ringback::switch::command::Command;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
-
-/// What is going to happen, and when.
-#[derive(Clone, Copy, Debug)]
-enum Plan {
-    Register(usize),
-    CallIn(usize),
-    /// While he is promised a call, perhaps: the question that he may be asked then gets this answer.
-    CallAgain(usize, &'static str),
-    Pause(usize),
-    DialOut(usize, usize),
-    Hold(usize, Direction),
-    Cancel(usize),
-    Ask(Wish),
-    /// Whoever is on the phone may press something.
-    Keys(u64),
-    Kill,
-    Restart,
-    DeadAir,
-    DiskStumbles(Mood),
-    DiskRecovers,
-    CarrierRefuses,
-    CarrierRecovers,
-}
-
-/// What a person at a screen wants.
-#[derive(Clone, Copy, Debug)]
-enum Wish {
-    CallBack(usize),
-    CancelFirst,
-    NowFirst,
-    HangUpFirst,
-    Pause,
-    Resume,
-    /// Another edition of the site.
-    Reload(u64),
-    Freeze,
-    /// Everything works again, rule by rule.
-    Thaw,
-}
+use tally::Tally;
 
 struct Dice(Entropy);
 
@@ -81,14 +46,18 @@ impl Dice {
 const DAY: Duration = secs(1_200);
 const SHORT_DAY: Duration = secs(240);
 /// How long the evening may take until every promise has ended.
-const EVENING: Duration = secs(5_400);
+const EVENING: Duration = secs(40 * 3_600);
+/// So often somebody looks at what is left over or held.
+const ROUND: Duration = secs(60);
+/// In so many days everything comes about that can be drawn.
+const MANY: usize = 200;
 
 #[test]
 fn days_from_seeds_keep_the_laws() {
     let one = std::env::var("RINGBACK_SEED").ok().map(|text| text.parse::<u64>().expect("a number"));
     let many = std::env::var("RINGBACK_SEEDS").ok().map_or(10, |text| text.parse::<u64>().expect("a number"));
     let seeds: Vec<u64> = one.map_or((1..=many).collect(), |seed| vec![seed]);
-    let (mut promises, mut kills, mut packets) = (0, 0, 0);
+    let (mut promises, mut kills, mut packets, mut tally) = (0, 0, 0, Tally::default());
 
     for seed in &seeds {
         let with_packets = seed % 50 == 0;
@@ -96,9 +65,13 @@ fn days_from_seeds_keep_the_laws() {
         promises += lived.promises;
         kills += lived.kills;
         packets += u32::from(with_packets);
+        tally.and(lived.tally);
     }
 
+    println!("{tally}");
     println!("{} days, {promises} promises, {kills} kills, {packets} days with packets", seeds.len());
+    let holes = tally.holes();
+    assert!(seeds.len() < MANY || holes.is_empty(), "no day has had any of {holes:?}");
 }
 
 #[test]
@@ -114,27 +87,27 @@ struct Lived {
     promises: usize,
     kills: usize,
     drawing: String,
+    tally: Tally,
 }
 
 fn live(seed: u64, packets: bool) -> Lived {
     let mut dice = Dice(Entropy::from_seed(seed ^ 0x0DA7));
     let mut world = morning(seed, packets, &mut dice);
     let day = if packets { SHORT_DAY } else { DAY };
-    let mut plans = plans(&mut world, &mut dice, day, packets);
-    if let Some((freeze, thaw)) = holds::freeze(seed, day) {
-        plans.extend([(freeze, Wish::Freeze), (thaw, Wish::Thaw)].map(|(at, wish)| (Tick::ZERO + at, Plan::Ask(wish))));
-        plans.sort_by_key(|(at, _)| *at);
-    }
+    let plans = plans::plans(&mut world, &mut dice, day, packets);
+    let mut tally = Tally::default();
+    tally.site(&world.settings);
     let kills = plans.iter().filter(|(_, plan)| matches!(plan, Plan::Kill)).count();
     let lived = catch_unwind(AssertUnwindSafe(|| {
-        through(&mut world, plans, day);
-        evening(&mut world);
+        through(&mut world, plans, day, &mut tally);
+        evening(&mut world, &mut tally);
     }));
     if let Err(broken) = lived {
         eprintln!("RINGBACK_SEED={seed} broke a law at {:?}; the last steps follow", world.now);
         resume_unwind(broken);
     }
-    Lived { promises: world.disk.tasks.len(), kills, drawing: world.drawing() }
+    tally.day(&world);
+    Lived { promises: world.disk.tasks.len(), kills, drawing: world.drawing(), tally }
 }
 
 fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
@@ -143,7 +116,7 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
     let record = dice.chance(50);
     let registers = dice.chance(25);
     let challenges = dice.chance(25);
-    let mut world = World::with(seed, |site| {
+    let mut world = World::starting(seed, customs::begins(seed), |site| {
         let secret = "trunk-secret".to_owned();
         if registers {
             site.trunks[0].mode = TrunkMode::Register {
@@ -164,10 +137,11 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.profiles[0].record = record;
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
         forms::draw(seed, site);
-        crate::habits::draw(seed, site);
-        crate::habits::draw_losses(seed, site);
+        habits::draw(seed, site);
+        habits::draw_losses(seed, site);
         holds::draw(seed, site);
-        crate::habits::draw_service(seed, site);
+        habits::draw_service(seed, site);
+        customs::draw(seed, site);
     });
     world.ladder.hides_registrations = true;
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;
@@ -239,7 +213,7 @@ fn customer_mood(dice: &mut Dice) -> Reaction {
     }
 }
 
-fn customer(dice: &mut Dice, n: usize) -> Person {
+fn customer(dice: &mut Dice, n: usize, digit: char) -> Person {
     let mut person = Person::new(&format!("c{n}"), &format!("+120255501{n:02}"));
     person.reactions = (0..2).map(|_| customer_mood(dice)).collect();
     person.reactions.push_back(Reaction::Answer { after: secs(3), early: false });
@@ -247,10 +221,15 @@ fn customer(dice: &mut Dice, n: usize) -> Person {
     person.bears_silence = Some(secs(dice.between(8, 30)));
     let begins = dice.millis(1_500, 25_000);
     let typed = match dice.between(0, 99) {
-        0..=54 => "1#".to_owned(),
-        55..=69 => format!("120255501{n:02}#_1"),
-        70..=77 => "1*".to_owned(),
-        78..=84 => "112#99#1*".to_owned(),
+        0..=49 => format!("{digit}#"),
+        50..=61 => format!("{digit}120255501{n:02}#_1"),
+        62..=67 => format!("{digit}*"),
+        68..=73 => format!("{digit}12#99#{digit}*"),
+        74..=77 => format!("{digit}{digit}#"),
+        78..=82 => format!("1_{digit}#"),
+        83..=85 => format!("2_{digit}#"),
+        86..=87 => format!("{digit}120255501{n:02}#_2#"),
+        88..=89 => "9".to_owned(),
         _ => String::new(),
     };
     let keys = presses(&typed, begins, || dice.millis(400, 1_800));
@@ -271,198 +250,6 @@ fn presses(typed: &str, begins: Duration, mut pause: impl FnMut() -> Duration) -
     keys
 }
 
-/// When a customer calls, and an agent calls him by hand.
-fn calls_of(person: usize, dice: &mut Dice, whole: u64) -> Vec<(Duration, Plan)> {
-    let mut plans = Vec::new();
-    let at = dice.millis(0, whole * 2 / 3);
-    plans.push((at, Plan::CallIn(person)));
-    if dice.chance(40) {
-        let answers = ["1", "2", "3#", "32025550199#_1", "9", "", "5", "3*"];
-        let answer = answers[usize::try_from(dice.between(0, 7)).expect("few")];
-        plans.push((at + dice.millis(8_000, 60_000), Plan::CallAgain(person, answer)));
-    }
-    if dice.chance(25) {
-        plans.push((dice.millis(whole / 3, whole), Plan::CallIn(person)));
-    }
-    if dice.chance(35) {
-        let agent = [ANNA, BEN, CARL][usize::try_from(dice.between(0, 2)).expect("few")];
-        let at = dice.millis(whole / 4, whole);
-        plans.push((at, Plan::DialOut(agent, person)));
-        if dice.chance(50) {
-            plans.push((at + dice.millis(100, 9_000), Plan::Cancel(agent)));
-        }
-    }
-    plans
-}
-
-fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Vec<(Tick, Plan)> {
-    let whole = u64::try_from(day.as_millis()).expect("a day");
-    let mut plans: Vec<(Duration, Plan)> = Vec::new();
-    for agent in agents(world) {
-        plans.push((dice.millis(0, whole / 4), Plan::Register(agent)));
-        for _ in 0..dice.between(0, 4) {
-            let at = dice.millis(0, whole);
-            plans.push((at, Plan::Hold(agent, Direction::SendOnly)));
-            plans.push((at + dice.millis(200, 6_000), Plan::Hold(agent, Direction::SendRecv)));
-        }
-        if dice.chance(30) {
-            let at = dice.millis(whole / 4, whole / 2);
-            plans.extend([(at, Plan::Pause(agent)), (at + dice.millis(20_000, 90_000), Plan::Pause(agent))]);
-        }
-    }
-    let customers = if packets { 4 } else { dice.between(5, 14) };
-    for n in 0..usize::try_from(customers).expect("few") {
-        let person = world.customer(customer(dice, n + 10));
-        plans.extend(calls_of(person, dice, whole));
-    }
-    for _ in 0..dice.between(0, 3) {
-        let person = usize::try_from(dice.between(0, customers - 1)).expect("few");
-        let wishes = [Wish::CallBack(person), Wish::CancelFirst, Wish::NowFirst, Wish::HangUpFirst, Wish::Pause];
-        let wish = wishes[usize::try_from(dice.between(0, 4)).expect("few")];
-        // Logging in, which the first registration does, ends a pause.
-        plans.push((dice.millis(whole / 3, whole), Plan::Ask(wish)));
-    }
-    plans.extend(editions(dice, whole).into_iter().chain([(day, Plan::Ask(Wish::Resume))]));
-    plans.extend(stray_keys(dice, day));
-    if dice.chance(40) {
-        let at = dice.millis(whole / 8, whole);
-        let back = at + dice.millis(500, 8_000);
-        plans.extend([(at, Plan::Kill), (back, Plan::Restart), (back + secs(15), Plan::DeadAir)]);
-    }
-    if dice.chance(30) {
-        let moods = [Mood::Holding, Mood::Failing(NotStored::Failed), Mood::Failing(NotStored::Reserve)];
-        let mood = moods[usize::try_from(dice.between(0, 2)).expect("few")];
-        let at = dice.millis(0, whole);
-        plans.extend([(at, Plan::DiskStumbles(mood)), (at + dice.millis(500, 20_000), Plan::DiskRecovers)]);
-    }
-    if dice.chance(20) {
-        let at = dice.millis(0, whole);
-        plans.extend([(at, Plan::CarrierRefuses), (at + dice.millis(5_000, 60_000), Plan::CarrierRecovers)]);
-    }
-    plans.sort_by_key(|(at, _)| *at);
-    plans.into_iter().map(|(at, plan)| (Tick::ZERO + at, plan)).collect()
-}
-
-/// The site is changed now and then.
-fn editions(dice: &mut Dice, whole: u64) -> Vec<(Duration, Plan)> {
-    let many = if dice.chance(40) { dice.between(1, 4) } else { 0 };
-    (0..many).map(|_| (dice.millis(0, whole), Plan::Ask(Wish::Reload(dice.between(0, 119))))).collect()
-}
-
-/// On every other day people press keys when they talk or are asked something.
-fn stray_keys(dice: &mut Dice, day: Duration) -> Vec<(Duration, Plan)> {
-    let mut presses = Vec::new();
-    let mut at = if dice.chance(50) { Duration::ZERO } else { day };
-    while at < day {
-        at += forms::EVERY;
-        presses.push((at, Plan::Keys(dice.0.next_u64())));
-    }
-    presses
-}
-
-fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration) {
-    for (at, plan) in plans {
-        while world.step(at) {}
-        let now = world.now;
-        match plan {
-            Plan::Register(agent) => world.stations[agent].endpoint.register(now, 1_800),
-            Plan::CallIn(person) if !world.is_busy(TRUNK, person) => drop(world.call_in(person)),
-            Plan::CallAgain(person, answer) if !world.is_busy(TRUNK, person) => {
-                world.stations[TRUNK].people[person].visit.keys = presses(answer, secs(3), || secs(1));
-                world.call_in(person);
-            }
-            Plan::Pause(agent) if !world.is_busy(agent, 0) => drop(world.dial(agent, "*46")),
-            Plan::DialOut(agent, person) if !world.is_busy(agent, 0) && !world.is_busy(TRUNK, person) => {
-                let number = world.stations[TRUNK].people[person].number.clone();
-                world.dial(agent, &number);
-            }
-            Plan::Hold(agent, direction) => {
-                let up = world.stations[agent].call_of(0).filter(|call| world.is_up(agent, *call));
-                if let Some(call) = up {
-                    world.stations[agent].endpoint.change(now, call, direction);
-                }
-            }
-            Plan::Cancel(agent) => {
-                if let Some(call) = world.stations[agent].call_of(0) {
-                    world.stations[agent].endpoint.hang_up(now, call);
-                }
-            }
-            Plan::Ask(wish) => ask(world, wish),
-            Plan::Keys(seed) => forms::press(world, &mut Entropy::from_seed(seed)),
-            Plan::CallIn(_) | Plan::CallAgain(..) | Plan::Pause(_) | Plan::DialOut(..) => {} // The phone is in use.
-            Plan::Kill => world.crash(),
-            Plan::Restart => world.start(),
-            Plan::DeadAir => hang_up_dead_calls(world),
-            Plan::DiskStumbles(mood) => world.disk.mood = mood,
-            Plan::DiskRecovers => world.release_disk(),
-            Plan::CarrierRefuses => world.stations[TRUNK].endpoint.quirks.dead = true,
-            Plan::CarrierRecovers => world.stations[TRUNK].endpoint.quirks.dead = false,
-        }
-    }
-    world.run_for(day.saturating_sub(world.now.since(Tick::ZERO)));
-}
-
-fn ask(world: &mut World, wish: Wish) {
-    if world.switch.is_none() {
-        return;
-    }
-    let open = world.disk.tasks.values().find(|task| !task.state.is_final()).map(|task| task.id);
-    let command = match (wish, open) {
-        (Wish::CallBack(person), _) => Command::AddCallback(Box::new(NewCallback {
-            number: world.stations[TRUNK].people[person].number.clone(),
-            queue: None,
-            not_before: None,
-            profile: None,
-            agent: None,
-            data: None,
-            idempotency_key: None,
-        })),
-        (Wish::CancelFirst, Some(task)) => Command::CancelCallback(task),
-        (Wish::NowFirst, Some(task)) => Command::CallbackNow(task),
-        (Wish::HangUpFirst, _) => match world.ask(Command::ListCalls(PageOf::default())) {
-            Reply::Calls(calls) if !calls.items.is_empty() => Command::HangUpCall(calls.items[0].id),
-            _ => return, // Nobody is on the phone.
-        },
-        (Wish::Reload(edition), _) => return reload(world, edition),
-        (Wish::Freeze, _) => Command::Freeze,
-        (Wish::Thaw, _) => {
-            world.tell(Command::Unfreeze);
-            for rule in 0..world.settings.rules.len() {
-                let rule = world.settings.rules[rule].name.to_string();
-                world.tell(Command::ActivateRule(rule));
-            }
-            return;
-        }
-        (Wish::Pause, _) => Command::PauseAgent { agent: "ben".to_owned(), reason: Some("lunch".to_owned()) },
-        (Wish::Resume, _) => Command::ResumeAgent("ben".to_owned()),
-        (Wish::CancelFirst | Wish::NowFirst, None) => return,
-    };
-    world.tell(command);
-}
-
-/// Carl comes and goes, rules rest and wake, another queue opens and closes; the laws hold all the same.
-fn reload(world: &mut World, edition: u64) {
-    let site = &mut world.settings;
-    match edition % 6 {
-        0 => site.rules[0].enabled = !site.rules[0].enabled,
-        1 => site.rules[0].process = !site.rules[0].process,
-        2 if site.agent("carl").is_some() => {
-            site.agents.retain(|agent| &*agent.name != "carl");
-            site.queues[0].members.retain(|member| &*member.agent != "carl");
-        }
-        2 => {
-            site.agents.push(super::site::site().agents.remove(2));
-            site.queues[0].members.push(Member::of("carl"));
-        }
-        3 => site.profiles[0].intervals.reverse(),
-        4 => site.trunks[0].max_calls = 3 + u32::try_from(edition % 20).expect("small"),
-        _ if site.queue("sales").is_some() => site.queues.retain(|queue| &*queue.name != "sales"),
-        _ => site.queues.push(Queue::named("sales", "5001")),
-    }
-    let command = super::drive::configure(&world.settings);
-    world.tell(Command::Configure(Box::new(command)));
-}
-
 /// After a kill nobody hears anything any more: people hang up.
 fn hang_up_dead_calls(world: &mut World) {
     let now = world.now;
@@ -478,50 +265,82 @@ fn hang_up_dead_calls(world: &mut World) {
 }
 
 /// Everybody is kind: agents take every call, customers are at home, the network and the disk work.
-fn evening(world: &mut World) {
+fn evening(world: &mut World, tally: &mut Tally) {
     world.net.weather = Weather { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0, duplicates: 0 };
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;
     (quirks.forks_answers, quirks.answers_cancel_with_200, quirks.acks_lost) = (false, false, 0);
     world.release_disk();
     world.run_for(secs(2));
     world.configure(|site| {
-        (site.rules[0].enabled, site.rules[0].process, site.trunks[0].max_calls) = (true, true, 30);
-        holds::open(site);
-        if site.agent("carl").is_none() {
-            site.agents.push(super::site::site().agents.remove(2));
-            site.queues[0].members.push(Member::of("carl"));
+        for rule in &mut site.rules {
+            (rule.enabled, rule.process) = (true, true);
         }
+        for profile in &mut site.profiles {
+            // Nobody presses keys in the evening.
+            (profile.enabled, profile.agent_accept) = (true, AgentAccept::Auto);
+        }
+        site.trunks[0].max_calls = 30;
+        plans::bring_carl(site);
     });
-    holds::wake(world);
+    world.ask(Command::Unfreeze);
+    plans::activate(world);
     let kind = Reaction::Answer { after: secs(2), early: false };
     for station in 0..world.stations.len() {
         for person in &mut world.stations[station].people {
             person.reactions = [kind.clone()].into();
-            person.talk = Some(secs(10));
+            person.talk = Some(secs(20));
         }
     }
-    for agent in agents(world) {
-        let now = world.now;
-        world.stations[agent].endpoint.register(now, 1_800);
-    }
+    register(world);
     world.run_for(secs(150));
     hang_up_dead_calls(world);
     world.run_for(secs(5));
-    for (agent, name) in [(ANNA, "anna"), (BEN, "ben"), (CARL, "carl")] {
-        if world.agent(name).state == "not_ready" && !world.is_busy(agent, 0) {
-            world.dial(agent, "*46");
-            world.run_for(secs(15));
+    for (agent, _) in WORKERS {
+        for code in ["*38", "*36", "*385000", "*365000"] {
+            // He may be called back to work by the code before.
+            if !world.is_busy(agent, 0) {
+                world.dial(agent, code);
+                world.run_for(secs(8));
+            }
         }
     }
-    let limit = world.now + EVENING;
+    let (limit, mut rounds) = (world.now + EVENING, 0);
     while world.disk.tasks.values().any(|task| !task.state.is_final()) {
-        assert!(world.step(limit), "law 1: a promise has no end: {:?}", open_tasks(world));
+        assert!(world.now < limit, "law 1: a promise has no end: {}", world.state());
+        look_after(world, rounds, tally);
+        rounds += 1;
     }
     world.run_for(secs(60));
     world.assert_rest();
 }
 
-fn open_tasks(world: &World) -> Vec<String> {
-    let open = world.disk.tasks.values().filter(|task| !task.state.is_final());
-    open.map(|task| format!("{} {:?} until {:?}", task.number, task.state, task.expires_at)).collect()
+const WORKERS: [(usize, &str); 3] = [(ANNA, "anna"), (BEN, "ben"), (CARL, "carl")];
+
+fn register(world: &mut World) {
+    for agent in agents(world) {
+        let now = world.now;
+        world.stations[agent].endpoint.register(now, 1_800);
+    }
+}
+
+/// Phones stay registered, whoever has chosen to rest is called back, what is left over is kept, and the breaker is
+/// looked at.
+fn look_after(world: &mut World, round: u32, tally: &mut Tally) {
+    world.run_for(ROUND);
+    world.callbacks().iter().for_each(|shown| tally.state(shown.task.state));
+    if round % 20 == 19 {
+        register(world);
+        for (agent, name) in WORKERS {
+            let state = world.agent(name).state;
+            if matches!(state, "not_ready" | "logged_out") && !world.is_busy(agent, 0) {
+                world.dial(agent, if state == "not_ready" { "*36" } else { "*38" });
+            }
+        }
+    }
+    let open: Vec<_> = world.disk.tasks.values().filter(|task| !task.state.is_final()).collect();
+    let left_over: Vec<_> = open.iter().filter(|task| task.state == TaskState::Overflow).map(|task| task.id).collect();
+    for task in left_over {
+        world.tell(if round < 5 { Command::KeepCallback(task) } else { Command::CancelCallback(task) });
+    }
+    world.tell(Command::ResumeDialling);
 }

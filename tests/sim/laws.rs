@@ -39,7 +39,7 @@ pub struct Dialog {
     /// The first copy of the INVITE, and whether anything ever came back.
     pub invited: Tick,
     pub heard_of: bool,
-    /// A re-INVITE of the peer is not acknowledged yet: until then no BYE leaves (RFC 3261 §15).
+    /// The answer to an INVITE of the peer is not acknowledged yet: until then no BYE leaves (RFC 3261 §15).
     changing: bool,
     /// The first copy of its CANCEL.
     pub cancelled: Option<Tick>,
@@ -79,6 +79,10 @@ pub struct Laws {
     max_calls: BTreeMap<String, usize>,
     /// Customers' legs whose agent has gone, and until when they may still be there.
     orphans: BTreeMap<String, Tick>,
+    /// S5.12: nothing is dialled for anybody.
+    frozen: bool,
+    /// The first line: who talks for a line that is gone has no rest from it.
+    line: String,
 }
 
 impl Laws {
@@ -98,6 +102,8 @@ impl Laws {
             customer_first: settings.profiles.iter().any(|profile| profile.first_party == FirstParty::Customer),
             order: Order::new(settings),
             orphans: BTreeMap::new(),
+            frozen: settings.system.frozen,
+            line: first_line(settings),
             max_calls: settings
                 .agents
                 .iter()
@@ -290,7 +296,10 @@ impl Laws {
         }
         dialog.heard_of = true;
         match status {
-            200..=299 if dialog.state == Stage::Inviting => dialog.state = Stage::Up,
+            200..=299 if dialog.state == Stage::Inviting => {
+                dialog.state = Stage::Up;
+                dialog.changing |= !dialog.outgoing;
+            }
             // A refused re-INVITE ends nothing (RFC 3261 §14.1).
             300.. if dialog.state == Stage::Inviting => {
                 dialog.state = Stage::Over;
@@ -304,11 +313,16 @@ impl Laws {
 
     fn end(&mut self, now: Tick, call_id: &str, disk: &Disk) {
         self.leave_alone(now, call_id, disk);
+        // He may talk at another phone, in a call of his own.
+        let talks_on = self.dialogs.get(call_id).is_some_and(|ended| {
+            let others = self.dialogs.iter().filter(|(id, it)| id.as_str() != call_id && it.peer == ended.peer);
+            others.into_iter().any(|(_, it)| it.state == Stage::Up && !it.stale)
+        });
         let Some(dialog) = self.dialogs.get_mut(call_id) else { return };
         let was_up = dialog.state == Stage::Up;
         dialog.state = Stage::Over;
         let Peer::Agent(extension) = &dialog.peer else { return };
-        let talked = self.talked.remove(extension) && was_up;
+        let talked = !talks_on && self.talked.remove(extension) && was_up;
         if talked && dialog.outgoing && !dialog.from_extension {
             // The BYE itself starts the rest; it crosses the network, which is why a moment is taken off.
             self.rest_until.insert(extension.clone(), now + self.wrap_up.saturating_sub(Duration::from_millis(100)));
@@ -386,6 +400,8 @@ impl Laws {
         self.order.on_event(now, event, disk);
         let extension = |agent: &str| self.extensions.get(agent).cloned().unwrap_or_default();
         match event {
+            Event::SiteFrozen => self.frozen = true,
+            Event::SiteUnfrozen => self.frozen = false,
             Event::AgentPaused { agent, .. } => drop(self.paused.insert(extension(agent))),
             Event::AgentResumed { agent } => drop(self.paused.remove(&extension(agent))),
             Event::AgentRegistered { agent, contact } => {
@@ -400,14 +416,26 @@ impl Laws {
         }
     }
 
+    /// An attempt is on its way to the disk.
+    pub fn on_attempt(&self, attempt: &Attempt, disk: &Disk) {
+        let is_new = attempt.outcome.is_none() && !disk.attempts.contains_key(&attempt.id);
+        assert!(!(self.frozen && is_new), "law 2: {} is tried while frozen", attempt.number);
+    }
+
     /// Another edition of the site: whoever is no agent any more has no choices any more.
     pub fn on_edition(&mut self, settings: &Settings) {
         let extensions = &self.extensions;
+        self.order.on_edition(settings);
+        if first_line(settings) != self.line {
+            self.line = first_line(settings);
+            self.talked.clear();
+        }
         self.paused.retain(|it| settings.agents.iter().any(|agent| extensions.get(&*agent.name) == Some(it)));
     }
 
     /// What a new life found on the disk counts as registered, and as paused.
     pub fn on_restored(&mut self, restored: &Restored) {
+        self.frozen = restored.system.frozen;
         let paused = restored.agents.iter().filter(|record| record.paused.is_some());
         self.paused = paused.filter_map(|record| self.extensions.get(&*record.agent).cloned()).collect();
         for binding in &restored.bindings {
@@ -437,6 +465,10 @@ impl Laws {
         }
         assert!(self.promised.iter().all(|id| disk.tasks.contains_key(id)), "law 1: a promise has disappeared");
     }
+}
+
+fn first_line(settings: &Settings) -> String {
+    settings.queues.first().map_or_else(String::new, |queue| queue.name.to_string())
 }
 
 fn same_number(party: &Party, dialled: &str) -> bool {

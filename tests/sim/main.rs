@@ -3,9 +3,6 @@
 mod day;
 mod disk;
 mod drive;
-mod forms;
-mod habits;
-mod holds;
 mod ladder;
 mod lawful;
 mod laws;

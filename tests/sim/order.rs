@@ -53,6 +53,13 @@ struct Place {
 
 impl Order {
     pub fn new(settings: &Settings) -> Order {
+        let mut order = Order::default();
+        order.on_edition(settings);
+        order
+    }
+
+    /// Lines and their agents are others now.
+    pub fn on_edition(&mut self, settings: &Settings) {
         let extension = |agent: &Name| settings.agent(agent).map(|agent| agent.extension.to_string());
         let members = |queue: &Queue| Members {
             weight: queue.weight,
@@ -63,12 +70,12 @@ impl Order {
                 .filter_map(|member| Some((member.agent.clone(), extension(&member.agent)?)))
                 .collect(),
         };
-        let queues = settings.queues.iter().map(|queue| (queue.name.clone(), members(queue))).collect();
+        self.queues = settings.queues.iter().map(|queue| (queue.name.clone(), members(queue))).collect();
         let exclusive = settings.number_lists.iter().filter_map(|entry| match &entry.kind {
             ListKind::Exclusive(agents) => Some((entry.pattern.clone(), agents.iter().filter_map(extension).collect())),
             _ => None, // Other lists exclude nobody.
         });
-        Order { queues, exclusive: exclusive.collect(), ..Order::default() }
+        self.exclusive = exclusive.collect();
     }
 
     /// Nobody waits any more; promises keep their places.
@@ -123,7 +130,10 @@ impl Order {
                 if let Some((call, place)) = asked.map(|(call, place)| (*call, place.clone())) {
                     self.waiting.remove(&call);
                     let class = disk.tasks.get(task).map_or(place.class, |task| task.priority);
-                    self.promised.entry(number.clone()).or_insert(Place { class, ..place });
+                    // The profile may send him to another line.
+                    let weight = Reverse(self.queues.get(queue).map_or(0, |queue| queue.weight));
+                    let queue = queue.clone();
+                    self.promised.entry(number.clone()).or_insert(Place { class, weight, queue, ..place });
                 } else {
                     // A program has asked for it: his place begins now.
                     self.missed.entry((queue.clone(), number.clone())).or_insert(now);

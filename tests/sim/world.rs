@@ -299,6 +299,7 @@ impl World {
         }
         if let Change::PutAttempt(attempt) = change {
             lawful::assert_lawful(&self.settings, &self.disk, attempt);
+            self.laws.on_attempt(attempt, &self.disk);
             let outcome = attempt.outcome.map_or("open".to_owned(), |outcome| format!("{outcome:?}").to_lowercase());
             self.ladder.note(self.now, format!("store attempt {}: {outcome}", attempt.n));
         }

@@ -82,7 +82,9 @@ impl Switch {
         self.attempt_calls.insert(task.id, call);
         self.attempts.entry(task.id).or_default().push(attempt.clone());
         let id = task.id;
-        let changes = vec![Change::PutTask(Box::new(task)), Change::PutAttempt(Box::new(attempt))];
+        // An end that the disk has refused goes along, or one number would have two open attempts there.
+        let mut changes = self.owed_attempts(id);
+        changes.extend([Change::PutTask(Box::new(task)), Change::PutAttempt(Box::new(attempt))]);
         self.commit(changes, Pending::Attempt { call, task: id });
     }
 

@@ -1,12 +1,9 @@
-//! What holds promises on a day: what follows each failure, second requests, caps, hours that end in the middle of it,
-//! and freezes. Drawn from the seed of the day, beside everything else.
+//! What holds promises on a day: what follows each failure, second requests, caps, and hours that end in the middle of
+//! it. Drawn from the seed of the day, beside everything else.
 
-use super::site::secs;
-use super::world::World;
-use ringback::callback::task::TaskState;
+use crate::site::secs;
 use ringback::entropy::Entropy;
 use ringback::settings::*;
-use ringback::switch::command::{Command, Reply};
 use std::time::Duration;
 
 /// Draws the profile's and the rule's answers, and the caps.
@@ -52,33 +49,4 @@ fn close_at_noon(site: &mut Settings, after: u64) {
     profile.schedule = Some("noon".into());
     profile.cutoff = secs(60);
     profile.after_cutoff = [AfterCutoff::NextOpen, AfterCutoff::Overflow, AfterCutoff::Fail][after as usize];
-}
-
-/// When the site is frozen on this day, and for how long.
-pub fn freeze(seed: u64, day: Duration) -> Option<(Duration, Duration)> {
-    let mut entropy = Entropy::from_seed(seed ^ 0x000F_4EE2);
-    let whole = u64::try_from(day.as_millis()).expect("a day");
-    (entropy.below(6) == 0).then(|| {
-        let at = Duration::from_millis(whole / 4 + entropy.below(whole / 2));
-        (at, at + Duration::from_millis(entropy.below(whole / 4)))
-    })
-}
-
-/// In the evening: hours do not end any more, and there are lines enough.
-pub fn open(site: &mut Settings) {
-    site.profiles[0].schedule = None;
-    site.queues[0].max_callbacks = None;
-    site.system.max_callback_lines = 15;
-}
-
-/// In the evening: nobody is frozen, every rule works, and what was left over is kept.
-pub fn wake(world: &mut World) {
-    let Reply::Status(status) = world.ask(Command::Unfreeze) else { panic!("no status") };
-    for rule in status.resting_rules {
-        world.ask(Command::ActivateRule(rule.to_string()));
-    }
-    let left = world.disk.tasks.values().filter(|task| task.state == TaskState::Overflow);
-    for task in left.map(|task| task.id).collect::<Vec<_>>() {
-        world.ask(Command::KeepCallback(task));
-    }
 }

@@ -1,6 +1,6 @@
 //! The forms of an attempt, for the days of the simulation: who is called first, who presses keys, what is offered.
 
-use super::world::{TRUNK, World};
+use crate::world::{TRUNK, World};
 use ringback::demo::endpoint::{CallId, CallState};
 use ringback::entropy::Entropy;
 use ringback::media::Play;

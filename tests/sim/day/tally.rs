@@ -1,0 +1,210 @@
+//! What the days have drawn and brought: each thing with the number of days that had it. A thing that no day of many
+//! has had is a hole in what the days prove.
+
+use crate::world::World;
+use ringback::callback::task::{CloseReason, Outcome, TaskState};
+use ringback::settings::*;
+use ringback::switch::event::Event;
+use std::collections::BTreeMap;
+
+/// See the module.
+#[derive(Default)]
+pub struct Tally(BTreeMap<String, u32>);
+
+type Has = fn(&Settings) -> bool;
+
+/// What a site may ask for, and how one sees that it does.
+const CUSTOMS: &[(&str, Has)] = &[
+    ("request key 3", |it| it.rules[0].request_digit == '3'),
+    ("offer after a wait", |it| triggers(it, Trigger::AfterWait)),
+    ("offer announced", |it| triggers(it, Trigger::Announced)),
+    ("offer by expected wait", |it| triggers(it, Trigger::Ewt)),
+    ("missed in queues", |it| misses(it, RuleSource::MissedQueue)),
+    ("missed in menus", |it| misses(it, RuleSource::MissedIvr)),
+    ("missed by agents", |it| misses(it, RuleSource::MissedAgent)),
+    ("scope of numbers", |it| it.rules.iter().any(|rule| !rule.scope.dids.is_empty())),
+    ("scope of agents", |it| it.rules.iter().any(|rule| !rule.scope.agents.is_empty())),
+    ("scope of menus", |it| it.rules.iter().any(|rule| !rule.scope.ivrs.is_empty())),
+    ("number at once", |it| it.rules[0].number_capture == NumberCapture::AniOnly),
+    ("second request rejected", |it| it.rules.iter().any(|rule| rule.dedupe == Dedupe::Reject)),
+    ("second request allowed", |it| it.rules.iter().any(|rule| rule.dedupe == Dedupe::Allow)),
+    ("menu on calling in", |it| it.rules[0].on_call_in == OnCallIn::Menu),
+    ("cap of open callbacks", |it| it.rules[0].max_pending.is_some()),
+    ("customer first", |it| has(it, |of| of.first_party == FirstParty::Customer)),
+    ("agent accepts by key", |it| has(it, |of| matches!(of.agent_accept, AgentAccept::Key { .. }))),
+    ("no key 9", |it| has(it, |of| of.agent_reschedule.is_none())),
+    ("client offer", |it| has(it, |of| of.client_reschedule.is_some())),
+    ("no auto reschedule", |it| has(it, |of| !of.auto_reschedule)),
+    ("overlap", |it| has(it, |of| of.agent_prompt_overlap)),
+    ("served by who missed", |it| has(it, |of| of.destination == ServedBy::MissedBy)),
+    ("served by a queue", |it| has(it, |of| matches!(of.destination, ServedBy::Queue(_)))),
+    ("served by an agent", |it| has(it, |of| matches!(of.destination, ServedBy::Agent(_)))),
+    ("fixed caller id", |it| has(it, |of| of.caller_id_mode == CallerIdMode::Fixed)),
+    ("answer is success", |it| has(it, |of| of.success_min_talk.is_zero())),
+    ("expiry by the wall", |it| has(it, |of| of.expiry_clock == ExpiryClock::Wall)),
+    ("cut-off to the overflow", |it| cuts(it, AfterCutoff::Overflow)),
+    ("cut-off fails", |it| cuts(it, AfterCutoff::Fail)),
+    ("cut-off to the next opening", |it| cuts(it, AfterCutoff::NextOpen)),
+    ("hours of a profile", |it| has(it, |of| of.schedule.is_some())),
+    ("hours of a queue", |it| it.queues[0].schedule.is_some()),
+    ("hours of a route", |it| it.inbound_routes[0].schedule.is_some()),
+    ("hours of a menu", |it| it.ivrs.iter().any(|ivr| ivr.schedule.is_some())),
+    ("holiday", |it| it.schedules.iter().any(|of| !of.exceptions.is_empty())),
+    ("no answer fails", |it| has(it, |of| of.no_answer_action == NoAnswerAction::Fail)),
+    ("no answer notifies", |it| has(it, |of| of.no_answer_action == NoAnswerAction::Notify)),
+    ("busy apart", |it| has(it, |of| of.on.busy.is_some())),
+    ("rejected apart", |it| has(it, |of| of.on.rejected.is_some())),
+    ("voicemail apart", |it| has(it, |of| of.on.voicemail.is_some())),
+    ("network apart", |it| has(it, |of| of.on.network.is_some())),
+    ("recorded", |it| has(it, |of| of.record)),
+    ("cap of lines", |it| has(it, |of| of.max_lines.is_some())),
+    ("cap of callbacks", |it| it.queues[0].max_callbacks.is_some()),
+    ("priority boost", |it| has(it, |of| of.priority_boost)),
+    ("ring all", |it| it.queues[0].strategy.pick == Pick::RingAll),
+    ("linear", |it| it.queues[0].strategy.pick == Pick::Linear),
+    ("by skill", |it| it.queues[0].strategy.by_skill),
+    ("tiers", |it| it.queues[0].members.iter().any(|member| member.tier > 1)),
+    ("weights", |it| it.queues[0].weight > 0),
+    ("agent of two queues", |it| it.queue("night").is_some_and(|of| of.members.len() > 1)),
+    ("calls go to a menu", |it| matches!(it.inbound_routes[0].to, Destination::Ivr(_))),
+    ("calls go to a group", |it| matches!(it.inbound_routes[0].to, Destination::Group(_))),
+    ("list of important numbers", |it| lists(it, |kind| *kind == ListKind::Vip)),
+    ("list of denied numbers", |it| lists(it, |kind| matches!(kind, ListKind::Deny(_)))),
+    ("list of exclusive agents", |it| lists(it, |kind| matches!(kind, ListKind::Exclusive(_)))),
+    ("policy of the house", |it| !it.number_policies.is_empty()),
+    ("always confirmed by key", |it| it.number_policies.iter().any(|of| of.confirm_by_key == ConfirmByKey::Always)),
+];
+
+/// What must have come about in many days, besides all that sites ask for.
+const DEEDS: &[&str] = &[
+    "Kill",
+    "DiskStumbles",
+    "CarrierRefuses",
+    "Code",
+    "Freeze",
+    "Attack",
+    "Reload",
+    "ReloadAtWorst",
+    "CallAgain",
+    "DialOut",
+    "Hold",
+    "SiteFrozen",
+    "RuleActivated",
+    "BreakerOpened",
+    "CallbackUnreached",
+    "MissedCallStored",
+];
+
+/// Ends of attempts and callbacks that many days must bring; the rarest of all are not among them.
+const OUTCOMES: &[Outcome] = &[
+    Outcome::Success,
+    Outcome::ShortTalk,
+    Outcome::NoAnswer,
+    Outcome::Busy,
+    Outcome::Rejected,
+    Outcome::InvalidNumber,
+    Outcome::NetworkError,
+    Outcome::AgentNoAnswer,
+    Outcome::AgentDeclined,
+    Outcome::AgentNoAccept,
+    Outcome::NotConfirmed,
+    Outcome::VoicemailAgent,
+    Outcome::SystemRestart,
+    Outcome::Superseded,
+];
+const REASONS: &[CloseReason] = &[
+    CloseReason::Success,
+    CloseReason::MaxAttempts,
+    CloseReason::Invalid,
+    CloseReason::NoAnswerAction,
+    CloseReason::NotRescheduled,
+    CloseReason::Expired,
+    CloseReason::CustomerCalled,
+    CloseReason::AgentDialled,
+    CloseReason::ByAdmin,
+    CloseReason::SourceDeleted,
+    CloseReason::Merged,
+];
+
+fn triggers(site: &Settings, trigger: Trigger) -> bool {
+    site.rules[0].triggers.contains(&trigger)
+}
+
+fn misses(site: &Settings, source: RuleSource) -> bool {
+    site.rules.iter().any(|rule| rule.source == source)
+}
+
+fn has(site: &Settings, so: impl Fn(&CallbackProfile) -> bool) -> bool {
+    site.profiles.iter().any(so)
+}
+
+fn cuts(site: &Settings, after: AfterCutoff) -> bool {
+    has(site, |of| !of.cutoff.is_zero() && of.after_cutoff == after)
+}
+
+fn lists(site: &Settings, so: impl Fn(&ListKind) -> bool) -> bool {
+    site.number_lists.iter().any(|entry| so(&entry.kind))
+}
+
+impl Tally {
+    fn add(&mut self, what: String) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    /// What the site of a day asks for.
+    pub fn site(&mut self, site: &Settings) {
+        CUSTOMS.iter().filter(|(_, has)| has(site)).for_each(|(what, _)| self.add((*what).to_owned()));
+    }
+
+    /// Something is done to the site, or by its people.
+    pub fn deed(&mut self, plan: &impl std::fmt::Debug) {
+        let word = format!("{plan:?}");
+        self.add(word.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default().to_owned());
+    }
+
+    /// What came about.
+    pub fn day(&mut self, world: &World) {
+        for outcome in world.disk.attempts.values().filter_map(|attempt| attempt.outcome) {
+            self.add(format!("attempt: {}", outcome.word()));
+        }
+        for reason in world.disk.tasks.values().filter_map(|task| task.close_reason) {
+            self.add(format!("callback: {reason:?}"));
+        }
+        let drawing = world.drawing();
+        let stored = drawing.lines().filter_map(|line| line.split_once("store callback ")?.1.split_once(": "));
+        let words = stored.map(|(_, word)| word.chars().take_while(char::is_ascii_lowercase).collect::<String>());
+        words.for_each(|word| self.add(format!("stored: {word}")));
+        let told = world.published.iter().filter(|(_, event)| !matches!(event, Event::SipMessage { .. }));
+        let told: Vec<&Event> = told.map(|(_, event)| event).collect();
+        told.into_iter().for_each(|event| self.deed(event));
+    }
+
+    /// A callback was seen in this state.
+    pub fn state(&mut self, state: TaskState) {
+        self.add(format!("state: {}", state.word()));
+    }
+
+    /// Takes the counts of another day along.
+    pub fn and(&mut self, other: Tally) {
+        other.0.into_iter().for_each(|(what, times)| *self.0.entry(what).or_default() += times);
+    }
+
+    /// Whatever is to be drawn and never was.
+    pub fn holes(&self) -> Vec<String> {
+        let customs = CUSTOMS.iter().map(|(what, _)| (*what).to_owned());
+        let deeds = DEEDS.iter().map(|what| (*what).to_owned());
+        let outcomes = OUTCOMES.iter().map(|outcome| format!("attempt: {}", outcome.word()));
+        let reasons = REASONS.iter().map(|reason| format!("callback: {reason:?}"));
+        let states =
+            ["stored: waitingretry", "stored: clientoffer", "stored: overflow", "state: deferred", "state: blocked"];
+        let states = states.into_iter().map(str::to_owned);
+        let all = customs.chain(deeds).chain(outcomes).chain(reasons).chain(states);
+        all.filter(|what| !self.0.contains_key(what)).collect()
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|(what, times)| writeln!(f, "{times:>7}  {what}"))
+    }
+}

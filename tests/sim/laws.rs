@@ -312,12 +312,14 @@ impl Laws {
     }
 
     fn end(&mut self, now: Tick, call_id: &str, disk: &Disk) {
-        self.leave_alone(now, call_id, disk);
-        // He may talk at another phone, in a call of his own.
+        // He may talk at another phone: in a call of his own, or because this one had answered too late.
         let talks_on = self.dialogs.get(call_id).is_some_and(|ended| {
             let others = self.dialogs.iter().filter(|(id, it)| id.as_str() != call_id && it.peer == ended.peer);
             others.into_iter().any(|(_, it)| it.state == Stage::Up && !it.stale)
         });
+        if !talks_on {
+            self.leave_alone(now, call_id, disk);
+        }
         let Some(dialog) = self.dialogs.get_mut(call_id) else { return };
         let was_up = dialog.state == Stage::Up;
         dialog.state = Stage::Over;

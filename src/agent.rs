@@ -204,6 +204,17 @@ impl Agent {
             && self.cooldown_until.is_none_or(|until| until <= now)
     }
 
+    /// Whether its phones may ring for `queue` although it is reserved: it has not paused, logged out or declined
+    /// since, nor begun to rest after another call (law 5).
+    pub fn is_willing(&self, queue: Option<&str>, now: Tick) -> bool {
+        let is_over = |until: Option<Tick>| until.is_none_or(|until| until <= now);
+        self.chosen.logged_in
+            && self.chosen.paused.is_none()
+            && queue.is_none_or(|queue| self.is_in(queue) && !self.is_paused_in(queue))
+            && is_over(self.wrap_up_until)
+            && is_over(self.cooldown_until)
+    }
+
     /// Whether the agent takes part in `queue` at all now (logged in there, whatever it does).
     pub fn is_in(&self, queue: &str) -> bool {
         self.chosen.logged_in && !self.chosen.not_in.contains(queue)

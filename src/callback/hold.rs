@@ -25,6 +25,8 @@ pub enum Hold {
     Undialable(Undialable),
     /// The profile is disabled, or gone.
     ProfileDisabled(Name),
+    /// The rule is disabled, and the task about to be cancelled (S5.9).
+    RuleDisabled(Name),
     /// The rule does not dial (`process = false`).
     RuleNotProcessing(Name),
     /// Its time has not come.
@@ -78,6 +80,7 @@ impl fmt::Display for Hold {
             Hold::Expired => f.write_str("the callback has expired"),
             Hold::Undialable(why) => f.write_str(why),
             Hold::ProfileDisabled(profile) => write!(f, "profile disabled: {profile}"),
+            Hold::RuleDisabled(rule) => write!(f, "the rule {rule} is disabled"),
             Hold::RuleNotProcessing(rule) => write!(f, "the rule {rule} does not dial (process = false)"),
             Hold::NotBefore(when) => write!(f, "not to be tried before {}", at(when)),
             Hold::Retry(when) => write!(f, "the next attempt is at {}", at(when)),

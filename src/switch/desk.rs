@@ -147,11 +147,11 @@ impl Switch {
         self.chosen(agent, &before);
     }
 
-    /// Whether an agent's phones may ring: below `max_calls`, and not paused or logged out (law 5).
-    pub(super) fn may_ring(&self, agent: &Name) -> bool {
-        let is_willing =
-            self.agents.get(agent).is_some_and(|desk| desk.chosen().logged_in && desk.chosen().paused.is_none());
-        is_willing && self.has_a_free_line(agent)
+    /// Whether the phones of an agent who is reserved may ring for this queue: below `max_calls`, and still willing to
+    /// take its calls (law 5).
+    pub(super) fn may_ring(&self, now: Now, agent: &Name, queue: Option<&Name>) -> bool {
+        let queue = queue.map(|queue| &**queue);
+        self.agents.get(agent).is_some_and(|desk| desk.is_willing(queue, now.tick)) && self.has_a_free_line(agent)
     }
 
     /// Whether an agent has fewer calls than `max_calls`.

@@ -138,10 +138,13 @@ impl Switch {
         now < most && self.trunks.dialable(trunk).is_ok()
     }
 
-    /// What a trunk shows of us when an agent dials: its own caller ID, else any.
+    /// What a trunk shows of us when an agent dials: its own caller ID, else one of no trunk, else any. A disabled one
+    /// is never among them.
     fn shown_outside(&self, trunk: &Name) -> Shown {
-        let own = self.settings.caller_ids.iter().find(|id| id.trunk.as_ref() == Some(trunk));
-        let caller_id = own.or_else(|| self.settings.caller_ids.first());
+        let mut enabled = self.settings.caller_ids.iter().filter(|id| id.enabled);
+        let own = enabled.clone().find(|id| id.trunk.as_ref() == Some(trunk));
+        let nobodys = || enabled.clone().find(|id| id.trunk.is_none());
+        let caller_id = own.or_else(nobodys).or_else(|| enabled.next());
         Shown {
             display: self.settings.system.company_name.clone(),
             user: caller_id.map_or_else(|| "anonymous".to_owned(), |id| id.number.clone()),

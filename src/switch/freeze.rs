@@ -19,9 +19,10 @@ impl SystemRecord {
         self.resting.extend(settings.rules.iter().filter(|rule| rule.enabled).map(|rule| rule.name.clone()));
     }
 
-    /// The settings as they hold under it. A file that says `frozen` is a freeze like any other.
+    /// The settings as they hold under it. A file that says `frozen` is a freeze like any other, and a rule that comes
+    /// while the site is frozen rests like those that were there.
     pub(super) fn over(&mut self, mut settings: Settings) -> Settings {
-        if settings.system.frozen {
+        if self.frozen || settings.system.frozen {
             self.freeze(&settings);
         }
         settings.system.frozen = self.frozen;

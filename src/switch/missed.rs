@@ -252,6 +252,7 @@ impl Switch {
         self.line_up(&task);
         let (queue, number) = (task.queue.clone(), task.number.to_string());
         self.publish(event::Event::MissedCallStored { call, task: task.id, queue, number });
+        self.close_if_lost(now, task.id);
         self.serve_wanted = true;
     }
 }

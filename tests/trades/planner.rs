@@ -191,7 +191,7 @@ fn what_a_restart_finds_due_or_blocked_is_looked_at_again() {
     assert!(planner.iter().all(|task| task.state == TaskState::Deferred));
 }
 
-// S1.15, model.md C15
+// S1.15, S5.9: model.md C15.
 #[test]
 fn a_disabled_profile_or_process_false_dials_nothing_and_says_so() {
     let mut site = site();
@@ -205,6 +205,10 @@ fn a_disabled_profile_or_process_false_dials_nothing_and_says_so() {
     site.rules[0].process = false;
     assert_eq!(planner.begin(noon(), &site, task_id(1)), Err(Hold::RuleNotProcessing(rule().name)));
     site.rules[0].process = true;
+    site.rules[0].enabled = false;
+    assert_eq!(planner.begin(noon(), &site, task_id(1)), Err(Hold::RuleDisabled(rule().name)));
+    assert_eq!(held(&planner, &site, noon(), 1).as_deref(), Some("the rule support-key is disabled"));
+    site.rules[0].enabled = true;
     assert!(planner.begin(noon(), &site, task_id(1)).is_ok());
 }
 

@@ -80,8 +80,10 @@ impl Planner {
         }
         let profile = settings.profile(&task.profile).filter(|profile| profile.enabled);
         let profile = profile.ok_or_else(|| Hold::ProfileDisabled(task.profile.clone()))?;
-        if let Some(rule) = task.rule.as_deref().and_then(|rule| settings.rule(rule)).filter(|rule| !rule.process) {
-            return Err(Hold::RuleNotProcessing(rule.name.clone()));
+        match task.rule.as_deref().and_then(|rule| settings.rule(rule)) {
+            Some(rule) if !rule.enabled => return Err(Hold::RuleDisabled(rule.name.clone())),
+            Some(rule) if !rule.process => return Err(Hold::RuleNotProcessing(rule.name.clone())),
+            Some(_) | None => {}
         }
         self.time_gates(now, settings, task, profile)?;
         if self.active.contains_key(&task.number) {

@@ -99,7 +99,7 @@ impl Switch {
             return;
         }
         // An agent may have dialled out, paused or logged out meanwhile: never rung then (law 5).
-        let has_agent = form == Form::ClientOffer || !self.willing(id).is_empty();
+        let has_agent = form == Form::ClientOffer || !self.willing(now, id).is_empty();
         if self.planner.get(task).is_none() || !has_agent {
             self.finish_attempt(now, id, Outcome::AgentLeftEarly, Duration::ZERO);
             return;
@@ -119,9 +119,10 @@ impl Switch {
         }
     }
 
-    /// Who of the reserved ones may be rung now.
-    fn willing(&self, id: CallRef) -> Vec<Name> {
-        let reserved = self.calls.get(&id).map_or(&[][..], |call| match &call.story {
+    /// Who of the reserved ones may be rung now, for the queue whose callback it is.
+    fn willing(&self, now: Now, id: CallRef) -> Vec<Name> {
+        let Some(call) = self.calls.get(&id) else { return Vec::new() };
+        let reserved: &[Name] = match &call.story {
             Story::Attempt(attempt) => &attempt.agents,
             Story::Waiting(_)
             | Story::Menu(_)
@@ -129,13 +130,13 @@ impl Switch {
             | Story::Talking(_)
             | Story::Announcing { .. }
             | Story::Over => &[],
-        });
-        reserved.iter().filter(|agent| self.may_ring(agent)).cloned().collect()
+        };
+        reserved.iter().filter(|agent| self.may_ring(now, agent, call.queue.as_ref())).cloned().collect()
     }
 
     /// The phones of the reserved agents ring. When they cannot, the attempt is over.
     pub(super) fn ring_agents(&mut self, now: Now, id: CallRef) -> Option<Ring> {
-        let agents = self.willing(id);
+        let agents = self.willing(now, id);
         let task_id = self.attempting(id)?.task;
         let (task, profile) = (self.planner.get(task_id)?, self.loaded(id)?);
         let shown = Shown { display: display(now, task, &profile), user: task.number.to_string() };

@@ -6,6 +6,7 @@ use crate::world::{TRUNK, World};
 use ringback::demo::endpoint::{EndedBy, Event};
 use ringback::demo::person::{Person, Reaction};
 use ringback::demo::session::Direction;
+use ringback::settings::CallerId;
 use ringback::switch::command::Command;
 
 #[test]
@@ -41,6 +42,36 @@ fn a_phone_calls_out_through_a_route_and_shows_our_number() {
 
     world.assert_ladder("phone_calls_out");
     world.assert_rest();
+}
+
+// S1.9, C14: an identity that is disabled is shown to nobody, whoever dials: the next one of the trunk is, then one
+// that is of no trunk.
+#[test]
+fn a_phone_that_calls_out_never_shows_a_disabled_number() {
+    let shown = |enabled: [bool; 3]| {
+        let mut world = World::with(1, |site| {
+            let ids = [("Main", "+12025550100", Some("carrier")), ("Sales", "+12025550101", Some("carrier"))];
+            let ids = ids.into_iter().chain([("Any", "+12025550102", None)]).zip(enabled);
+            site.caller_ids = ids
+                .map(|((label, number, trunk), enabled)| CallerId {
+                    trunk: trunk.map(Into::into),
+                    enabled,
+                    ..CallerId::named(label, number)
+                })
+                .collect();
+        });
+        world.customer(Person::new("alice", super::ALICE));
+        world.register(&[DORA]);
+        world.dial(DORA, super::ALICE);
+        world.run_for(secs(2));
+        let (_, invite) = world.invites(TRUNK).remove(0);
+        ringback::demo::endpoint::number_of(invite.header("From").expect("a From")).to_owned()
+    };
+
+    assert_eq!(shown([true, true, true]), "+12025550100");
+    assert_eq!(shown([false, true, true]), "+12025550101");
+    assert_eq!(shown([false, false, true]), "+12025550102");
+    assert_eq!(shown([false, false, false]), "anonymous");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod calls;
 mod client_offer;
 mod desk;
 mod dialling;
+mod editions;
 mod faults;
 mod fraud;
 mod holds;

@@ -1,0 +1,153 @@
+//! Another edition of the site, or a freeze, at the worst moment: while something of the old one is on its way to the
+//! disk, or while a customer whom we have called is on the line.
+
+use super::{ALICE, BOB};
+use crate::disk::Mood;
+use crate::drive::{ANNA, BEN, configure};
+use crate::site::secs;
+use crate::world::{TRUNK, World};
+use ringback::callback::task::{CloseReason, TaskState};
+use ringback::demo::person::Person;
+use ringback::settings::{CallbackRule, Member, Queue, RuleSource, Settings};
+use ringback::switch::command::{Command, Reply};
+
+fn missed(site: &mut Settings) {
+    let rule = CallbackRule { source: RuleSource::MissedQueue, ..CallbackRule::named("missed", "standard") };
+    site.rules.push(rule);
+}
+
+fn ends(world: &World) -> Vec<(TaskState, Option<CloseReason>)> {
+    world.tasks().into_iter().map(|task| (task.state, task.close_reason)).collect()
+}
+
+/// Alice is lost in line while another edition is on its way to the disk; what has become of her callback.
+fn lost_during(edition: impl FnOnce(&mut Settings)) -> World {
+    let mut world = World::with(1, missed);
+    let alice = world.customer(Person::new("alice", ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(5));
+    let mut settings = world.settings.clone();
+    edition(&mut settings);
+    world.disk.mood = Mood::Holding;
+    world.tell(Command::Configure(Box::new(configure(&settings))));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+    world.settings = settings;
+    world.release_disk();
+    world.run_for(secs(1));
+    world
+}
+
+// S5.9, S5.11: a missed call whose rule is disabled, or whose queue is deleted, while its callback is being stored, is
+// not called back.
+#[test]
+fn a_missed_call_that_is_stored_too_late_ends_with_its_rule_or_its_queue() {
+    let disabled = lost_during(|site| site.rules[1].enabled = false);
+    assert_eq!(ends(&disabled), [(TaskState::Cancelled, Some(CloseReason::RuleDisabled))]);
+    let deleted = lost_during(|site| {
+        let members = vec![Member::of("anna")];
+        site.queues = vec![Queue { members, ..Queue::named("sales", "5001") }];
+        site.inbound_routes.clear();
+    });
+    assert_eq!(ends(&deleted), [(TaskState::Cancelled, Some(CloseReason::SourceDeleted))]);
+    let kept = lost_during(|site| site.rules[0].enabled = false);
+    assert!(matches!(ends(&kept)[..], [(state, None)] if !state.is_final()), "another rule is not hers");
+}
+
+// S5.12: a rule that comes with a reload while the site is frozen rests like all others, until somebody activates it.
+#[test]
+fn a_rule_that_is_new_in_a_frozen_site_rests_too() {
+    let mut world = World::new(1);
+    world.ask(Command::Freeze);
+    world.configure(|site| {
+        site.rules.push(CallbackRule { request_digit: '2', ..CallbackRule::named("second", "standard") });
+        site.queues[0].rules.push("second".into());
+    });
+    let resting = |reply: Reply| match reply {
+        Reply::Status(status) => status.resting_rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(resting(world.ask(Command::Unfreeze)), ["second", "support-key"]);
+    assert_eq!(world.disk.system.resting.len(), 2, "the next life knows");
+
+    let bob = world.customer(Person::new("bob", BOB));
+    let call = world.joins(bob);
+    world.press(TRUNK, call, "2#");
+    world.run_for(secs(20));
+    assert!(world.is_up(TRUNK, call) && world.tasks().is_empty(), "the key does nothing yet");
+    assert_eq!(resting(world.ask(Command::ActivateRule("second".to_owned()))), ["support-key"]);
+    world.press(TRUNK, call, "2#");
+    world.run_until("he is sent home", secs(20), |world| !world.is_busy(TRUNK, bob));
+    assert_eq!(world.tasks().len(), 1);
+}
+
+fn nearly_due(world: &World) -> bool {
+    world.tasks()[0].not_before - world.clock().utc < chrono::TimeDelta::seconds(1)
+}
+
+/// Anna is reserved for alice's callback, whose attempt is on its way to a disk that is slow.
+fn reserved() -> World {
+    let mut world = World::with(1, |site| {
+        let members = vec![Member::of("anna")];
+        site.queues.push(Queue { members, ..Queue::named("sales", "5001") });
+        site.profiles[0].intervals = vec![secs(60)];
+    });
+    world.promised("alice", ALICE);
+    world.register(&[ANNA]);
+    world.run_until("it is nearly due", secs(60), nearly_due);
+    world.disk.mood = Mood::Holding;
+    world.run_for(secs(2));
+    assert_eq!(world.agent("anna").state, "reserved");
+    world
+}
+
+// S2.B5: between the planner's choice and the ring an agent leaves the queue, or pauses in it: her phone stays still
+// (law 5), though she takes the calls of another one, until she is back.
+#[test]
+fn an_agent_who_leaves_the_queue_while_she_is_reserved_is_not_rung_for_it() {
+    for (away, back) in [("*395000", "*385000"), ("*375000", "*365000")] {
+        let mut world = reserved();
+        world.dial(ANNA, away);
+        world.run_until("she has heard it", secs(10), |world| !world.is_busy(ANNA, 0));
+        world.release_disk();
+        world.run_for(secs(30));
+
+        assert!(world.invites(ANNA).is_empty(), "{away}");
+        assert!(world.attempts().iter().all(|attempt| attempt.agent_legs.is_empty()), "{away}");
+        assert_eq!(world.tasks()[0].attempts_used, 0, "{away}");
+        world.register(&[BEN]);
+        let other = world.rings(BEN, secs(5));
+        world.refuse(BEN, other, 486);
+        world.dial(ANNA, back);
+        world.run_until("she has heard it", secs(10), |world| !world.is_up_with_switch(ANNA));
+        world.rings(ANNA, secs(5));
+    }
+}
+
+// S1.B10, law 5: an agent with two lines whose other call ends while she is reserved rests first.
+#[test]
+fn an_agent_who_begins_to_rest_while_she_is_reserved_is_rung_after_her_rest() {
+    let mut world = World::with(1, |site| {
+        site.agents[0].max_calls = 2;
+        site.profiles[0].intervals = vec![secs(60)];
+    });
+    world.promised("alice", ALICE);
+    world.register(&[ANNA]);
+    let bob = world.customer(Person::new("bob", BOB));
+    let call = world.joins(bob);
+    let agent = world.rings(ANNA, secs(5));
+    world.answer(ANNA, agent);
+    world.run_until("it is nearly due", secs(60), nearly_due);
+    world.disk.mood = Mood::Holding;
+    world.run_for(secs(2));
+    assert_eq!(world.agent("anna").state, "reserved");
+
+    let ended = world.now;
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(2));
+    world.release_disk();
+    world.rings(ANNA, secs(30));
+
+    let rested = world.now.since(ended);
+    assert!(rested >= secs(10) && rested < secs(12), "{rested:?}");
+}

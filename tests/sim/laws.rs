@@ -45,6 +45,8 @@ pub struct Dialog {
     pub cancelled: Option<Tick>,
     /// It belongs to a life of the switch that is over.
     pub stale: bool,
+    /// While it lasted its line went.
+    unlined: bool,
     from_extension: bool,
     /// Whom it says it is from.
     pub shown: String,
@@ -190,6 +192,7 @@ impl Laws {
             changing: false,
             cancelled: None,
             stale: false,
+            unlined: false,
             from_extension,
             shown: from.clone(),
         };
@@ -325,7 +328,7 @@ impl Laws {
         dialog.state = Stage::Over;
         let Peer::Agent(extension) = &dialog.peer else { return };
         let talked = !talks_on && self.talked.remove(extension) && was_up;
-        if talked && dialog.outgoing && !dialog.from_extension {
+        if talked && dialog.outgoing && !dialog.from_extension && !dialog.unlined {
             // The BYE itself starts the rest; it crosses the network, which is why a moment is taken off.
             self.rest_until.insert(extension.clone(), now + self.wrap_up.saturating_sub(Duration::from_millis(100)));
         }
@@ -430,7 +433,7 @@ impl Laws {
         self.order.on_edition(settings);
         if first_line(settings) != self.line {
             self.line = first_line(settings);
-            self.talked.clear();
+            self.dialogs.values_mut().for_each(|dialog| dialog.unlined = true);
         }
         self.paused.retain(|it| settings.agents.iter().any(|agent| extensions.get(&*agent.name) == Some(it)));
     }

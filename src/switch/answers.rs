@@ -267,6 +267,8 @@ impl Switch {
         self.draining = true;
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.end_any_call(now, call, EndCause::ByAdmin);
+            // There is no time for last words any more.
+            self.end_any_call(now, call, EndCause::ByAdmin);
         }
     }
 

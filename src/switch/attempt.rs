@@ -23,7 +23,7 @@ use super::call::{Call, Story};
 use super::outcome::Ended;
 use super::ring::Ring;
 use crate::callback::retry::ClientAnswer;
-use crate::callback::task::{Attempt, LegRecord, TaskState};
+use crate::callback::task::{Attempt, LegRecord, Task, TaskState};
 use crate::id::{CallRef, DialogRecord, LegRef, Name, PlayRef, TaskId};
 use crate::settings::CallbackProfile;
 use crate::time::{Now, Tick};
@@ -119,6 +119,8 @@ pub(super) enum Stage {
         until: Tick,
         /// Not judged yet: it depends on him.
         open: Option<Ended>,
+        /// A customer who had answered, and what he is told before he is let go.
+        customer: Option<(LegRef, PlayRef)>,
     },
 }
 
@@ -156,7 +158,20 @@ impl Attempting {
         match &self.stage {
             Stage::CustomerRinging { customers, .. } => customers.contains(&leg),
             Stage::Asking { customer, .. } | Stage::Holds { customer, .. } => *customer == leg,
-            Stage::Reserving | Stage::AgentRinging(_) | Stage::Dialling { .. } | Stage::Telling { .. } => false,
+            Stage::Telling { customer, .. } => customer.is_some_and(|(customer, _)| customer == leg),
+            Stage::Reserving | Stage::AgentRinging(_) | Stage::Dialling { .. } => false,
+        }
+    }
+
+    /// Whether the customer has answered, and is on the line for it.
+    fn has_customer(&self) -> bool {
+        match &self.stage {
+            Stage::Asking { .. } | Stage::Holds { .. } => true,
+            Stage::Reserving
+            | Stage::AgentRinging(_)
+            | Stage::Dialling { .. }
+            | Stage::CustomerRinging { .. }
+            | Stage::Telling { .. } => false,
         }
     }
 
@@ -202,6 +217,14 @@ impl Switch {
             | Story::Announcing { .. }
             | Story::Over => None,
         }
+    }
+
+    /// Whether the customer of this task has answered and is being served: neither a freeze nor another edition of the
+    /// site takes that from him (S5.9, S5.12); both hold for what comes after.
+    pub(super) fn is_being_kept(&self, task: &Task) -> bool {
+        let call = self.attempt_calls.get(&task.id).and_then(|call| self.calls.get(call));
+        task.state == TaskState::Talking
+            || call.is_some_and(|call| matches!(&call.story, Story::Attempt(attempt) if attempt.has_customer()))
     }
 
     pub(super) fn set_stage(&mut self, id: CallRef, stage: Stage) {

@@ -6,7 +6,7 @@
 use super::command::{Refused, Reply};
 use super::durable::Pending;
 use super::{Change, NotStored, Output, Switch, SystemRecord, event};
-use crate::callback::task::{CloseReason, TaskState};
+use crate::callback::task::CloseReason;
 use crate::id::{Name, ReplyTo, TaskId};
 use crate::settings::Settings;
 use crate::time::Now;
@@ -34,7 +34,7 @@ impl SystemRecord {
 }
 
 impl Switch {
-    /// Nothing is offered or dialled any more. Conversations go on; whatever only rings, stops.
+    /// Nothing is offered or dialled any more. Who talks, or has answered us, is served; whatever only rings, stops.
     pub(super) fn freeze(&mut self, now: Now, to: ReplyTo) {
         let settings = self.settings.clone();
         self.system.freeze(&settings);
@@ -42,7 +42,7 @@ impl Switch {
         let open: Vec<(TaskId, bool)> = self
             .planner
             .iter()
-            .filter(|task| task.state != TaskState::Talking)
+            .filter(|task| !self.is_being_kept(task))
             .map(|task| (task.id, task.rule.as_ref().is_some_and(|rule| self.system.resting.contains(rule))))
             .collect();
         for (task, rests) in open {

@@ -252,12 +252,15 @@ pub(super) fn customer_hello(profile: &CallbackProfile) -> Vec<Name> {
 /// What a customer hears who has answered when there is nobody to talk to him.
 pub(super) fn to_customer(outcome: Outcome) -> Vec<Name> {
     match outcome {
-        Outcome::AgentNoAnswer | Outcome::AgentDeclined | Outcome::AgentNoAccept | Outcome::AgentLeftEarly => {
-            vec!["customer_sorry".into()]
-        }
+        Outcome::AgentNoAnswer
+        | Outcome::AgentDeclined
+        | Outcome::AgentNoAccept
+        | Outcome::AgentLeftEarly
+        | Outcome::Blocked
+        | Outcome::Superseded => vec!["customer_sorry".into()],
         // He has answered the offer of another try, or has not; or does not want the call.
         Outcome::Success | Outcome::NotConfirmed => vec!["goodbye".into()],
-        // He has not answered, has gone, or talks otherwise.
+        // He has not answered, or has gone, or a machine has answered for him.
         Outcome::ShortTalk
         | Outcome::NoAnswer
         | Outcome::Busy
@@ -267,9 +270,7 @@ pub(super) fn to_customer(outcome: Outcome) -> Vec<Name> {
         | Outcome::CallerIdRefused
         | Outcome::VoicemailAgent
         | Outcome::CustomerLeftBeforeBridge
-        | Outcome::Blocked
-        | Outcome::SystemRestart
-        | Outcome::Superseded => Vec::new(),
+        | Outcome::SystemRestart => Vec::new(),
     }
 }
 

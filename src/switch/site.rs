@@ -13,7 +13,7 @@ use super::legs::{Phase, Who};
 use super::offer::Offer;
 use super::{AgentRecord, AuditRecord, CallTimer, Change, NotStored, Output, Switch, Timer, event, say};
 use crate::agent::Agent;
-use crate::callback::task::{CloseReason, MissedBy, Task, TaskState};
+use crate::callback::task::{CloseReason, MissedBy, Task};
 use crate::id::{AuditId, CallRef, LegRef, Name, ReplyTo, TaskId};
 use crate::limits;
 use crate::media::Play;
@@ -149,9 +149,10 @@ impl Switch {
         }
     }
 
-    /// Open tasks whose rule rests, or whose source is gone. A conversation goes on (S5.9).
+    /// Open tasks whose rule rests, or whose source is gone. A conversation goes on (S5.9), and so does one that the
+    /// customer has answered already.
     fn close_lost_tasks(&mut self, now: Now, froze: bool) {
-        let quiet = self.planner.iter().filter(|task| task.state != TaskState::Talking);
+        let quiet = self.planner.iter().filter(|task| !self.is_being_kept(task));
         let all: Vec<(TaskId, Option<CloseReason>)> = quiet.map(|task| (task.id, self.lost(task))).collect();
         for (task, lost) in all {
             match lost {

@@ -349,9 +349,12 @@ impl Laws {
         });
         let customers = theirs.filter_map(|attempt| attempt.customer_leg.as_ref()?.dialog.as_ref());
         let orphans: Vec<String> = customers.map(|dialog| dialog.call_id.clone()).collect();
-        // Whoever was called first hears that nobody comes, and is not left in silence.
-        let moment = Duration::from_secs(if self.customer_first { 4 } else { 1 });
-        self.orphans.extend(orphans.into_iter().map(|call_id| (call_id, now + moment)));
+        // Whoever has answered, and has not talked with him yet, hears that nobody comes, and is not left in silence.
+        let talked = self.talked.contains(extension) && !self.customer_first;
+        let waits = |id: &String| self.dialogs.get(id).is_some_and(|dialog| dialog.state == Stage::Up);
+        let moment = |id: &String| Duration::from_secs(if waits(id) && !talked { 4 } else { 1 });
+        let orphans: Vec<(String, Tick)> = orphans.into_iter().map(|id| (id.clone(), now + moment(&id))).collect();
+        self.orphans.extend(orphans);
     }
 
     /// A commit was acknowledged.

@@ -352,6 +352,11 @@ impl Switch {
                 *play = None;
                 self.told_unless_waiting(now, id);
             }
+            Stage::Telling { customer, .. } => {
+                if let Some((customer, _)) = customer.take_if(|(_, last)| *last == played) {
+                    self.hang_up(now, customer, None);
+                }
+            }
             _ => {} // Of a stage that has been left.
         }
     }

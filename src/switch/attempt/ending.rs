@@ -1,13 +1,15 @@
-//! The end of an attempt in which nobody talked: phones stop, and whoever is left hears why. An agent whose key would
-//! make a difference is given a moment to press it before the attempt is judged (S4.6b).
+//! The end of an attempt in which nobody talked: phones stop, and whoever is left hears why: the agent, and a customer
+//! who has answered. An agent whose key would make a difference is given a moment to press it before the attempt is
+//! judged (S4.6b).
 
+use super::super::call::Story;
 use super::super::end::EndCause;
 use super::super::outcome::Ended;
 use super::super::{CallTimer, Switch, Timer, say};
 use super::{Coming, Said, Stage};
 use crate::callback::retry::By;
 use crate::callback::task::Outcome;
-use crate::id::{CallRef, LegRef, TaskId};
+use crate::id::{CallRef, LegRef, PlayRef, TaskId};
 use crate::media::Play;
 use crate::time::Now;
 use std::time::Duration;
@@ -26,23 +28,43 @@ impl Switch {
         self.cancel_call_timers(id);
         let (agent, customer) = self.stop_phones(now, stage);
         if let Some(agent) = agent {
-            self.tell_agent(now, id, task, agent, Ended { outcome, talked, at: now.utc });
+            self.tell_agent(now, id, task, (agent, customer), Ended { outcome, talked, at: now.utc });
             return;
         }
         self.conclude(now, id, task, outcome, talked);
+        let customer = self.tell_customer(now, id, customer, outcome);
+        self.end_after(now, id, customer);
+    }
+
+    /// Tells a customer who has answered why nobody talks to him: nobody is let go in silence (security.md T36). `None`:
+    /// there is nothing to say, or nobody to hear it.
+    fn tell_customer(
+        &mut self,
+        now: Now,
+        id: CallRef,
+        customer: Option<LegRef>,
+        outcome: Outcome,
+    ) -> Option<(LegRef, PlayRef)> {
+        let customer = customer?;
         let clips = self.in_language_of(id, say::to_customer(outcome));
-        match customer {
-            // Nobody is left in silence (security.md T36).
-            Some(customer) if !clips.is_empty() => self.say_and_end(id, customer, clips, EndCause::AttemptOver),
-            Some(customer) => {
-                self.hang_up(now, customer, None);
-                self.end_call(now, id, EndCause::AttemptOver);
+        let play = if clips.is_empty() { None } else { self.play(customer, Play::Clips { clips, then: None }) };
+        if play.is_none() {
+            self.hang_up(now, customer, None);
+        }
+        play.map(|play| (customer, play))
+    }
+
+    /// The call is over as soon as the customer has heard his last words.
+    fn end_after(&mut self, now: Now, id: CallRef, customer: Option<(LegRef, PlayRef)>) {
+        match (customer.filter(|(leg, _)| self.legs.contains_key(leg)), self.calls.get_mut(&id)) {
+            (Some((leg, play)), Some(call)) => {
+                call.story = Story::Announcing { leg, play: Some(play), cause: EndCause::AttemptOver };
             }
-            None => self.end_call(now, id, EndCause::AttemptOver),
+            (Some(_), None) | (None, _) => self.end_call(now, id, EndCause::AttemptOver),
         }
     }
 
-    /// Stops whatever rings. Who is still on the line: the agent, or a customer without an agent.
+    /// Stops whatever rings. Who is still on the line: the agent, and a customer who has answered.
     fn stop_phones(&mut self, now: Now, stage: Stage) -> (Option<LegRef>, Option<LegRef>) {
         let (agent, customer) = match stage {
             Stage::Reserving => (None, None),
@@ -51,19 +73,14 @@ impl Switch {
                 (None, None)
             }
             Stage::Dialling { agent, .. } => (agent, None),
-            Stage::Telling { agent, .. } => (Some(agent), None),
+            Stage::Telling { agent, customer, .. } => (Some(agent), customer.map(|(customer, _)| customer)),
             Stage::CustomerRinging { agent, customers, .. } => {
                 for customer in customers {
                     self.hang_up(now, customer, None);
                 }
                 (agent, None)
             }
-            Stage::Asking { agent: Some(agent), customer, .. } => {
-                // An agent who has hung up leaves nobody behind (law 3).
-                self.hang_up(now, customer, None);
-                (Some(agent), None)
-            }
-            Stage::Asking { agent: None, customer, .. } => (None, Some(customer)),
+            Stage::Asking { agent, customer, .. } => (agent, Some(customer)),
             Stage::Holds { customer, agent } => {
                 match agent {
                     Coming::Rings(ring) => self.stop_ring(now, ring, None, None),
@@ -76,12 +93,20 @@ impl Switch {
         (agent.filter(is_there), customer.filter(is_there))
     }
 
-    fn tell_agent(&mut self, now: Now, id: CallRef, task: TaskId, agent: LegRef, ended: Ended) {
+    fn tell_agent(
+        &mut self,
+        now: Now,
+        id: CallRef,
+        task: TaskId,
+        (agent, customer): (LegRef, Option<LegRef>),
+        ended: Ended,
+    ) {
         let mut clips = say::failed_attempt(ended.outcome);
         if clips.is_empty() {
             self.conclude_as_of(now, id, task, ended);
             self.hang_up(now, agent, None);
-            self.end_call(now, id, EndCause::AttemptOver);
+            let customer = self.tell_customer(now, id, customer, ended.outcome);
+            self.end_after(now, id, customer);
             return;
         }
         let again = self.loaded(id).and_then(|profile| profile.agent_reschedule);
@@ -96,8 +121,9 @@ impl Switch {
             }
             None => self.conclude_as_of(now, id, task, ended),
         }
+        let customer = self.tell_customer(now, id, customer, ended.outcome);
         let play = self.play(agent, Play::Clips { clips, then: None });
-        self.set_stage(id, Stage::Telling { agent, play, until, open });
+        self.set_stage(id, Stage::Telling { agent, play, until, open, customer });
     }
 
     /// Whether the task goes on only if the agent asks for it. One failure is rescheduled once, by whomever; and nobody
@@ -124,7 +150,11 @@ impl Switch {
     pub(super) fn told(&mut self, now: Now, id: CallRef, agent: LegRef) {
         self.settle_telling(now, id);
         self.hang_up(now, agent, None);
-        self.end_call(now, id, EndCause::AttemptOver);
+        let customer = match self.attempting(id).map(|attempt| &attempt.stage) {
+            Some(Stage::Telling { customer, .. }) => *customer,
+            Some(_) | None => None,
+        };
+        self.end_after(now, id, customer);
     }
 
     /// Judges an attempt whose agent was waited for.

@@ -6,9 +6,10 @@ use crate::disk::Mood;
 use crate::drive::{ANNA, BEN, configure};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
-use ringback::callback::task::{CloseReason, TaskState};
+use ringback::callback::task::{CloseReason, Outcome, TaskState};
+use ringback::demo::endpoint::CallId;
 use ringback::demo::person::Person;
-use ringback::settings::{CallbackRule, Member, Queue, RuleSource, Settings};
+use ringback::settings::*;
 use ringback::switch::command::{Command, Reply};
 
 fn missed(site: &mut Settings) {
@@ -150,4 +151,123 @@ fn an_agent_who_begins_to_rest_while_she_is_reserved_is_rung_after_her_rest() {
 
     let rested = world.now.since(ended);
     assert!(rested >= secs(10) && rested < secs(12), "{rested:?}");
+}
+
+/// Alice is called first, has answered, and waits for anna, whose phone rings.
+fn holds(change: impl FnOnce(&mut Settings)) -> (World, CallId, CallId) {
+    let mut world = World::with(1, |site| {
+        site.profiles[0].first_party = FirstParty::Customer;
+        change(site);
+    });
+    let alice = world.promised("alice", ALICE);
+    world.register(&[ANNA]);
+    let call = world.rings_at(alice, secs(5));
+    world.answer(TRUNK, call);
+    let agent = world.rings(ANNA, secs(2));
+    (world, agent, call)
+}
+
+/// Anna has answered, and alice is asked whether she wants the call.
+fn is_asked(change: impl FnOnce(&mut Settings)) -> (World, CallId, CallId) {
+    let mut world = World::with(1, |site| {
+        site.number_policies =
+            vec![NumberPolicy { confirm_by_key: ConfirmByKey::Always, ..NumberPolicy::named("own") }];
+        site.rules[0].number_policy = Some("own".into());
+        change(site);
+    });
+    let alice = world.promised("alice", ALICE);
+    world.register(&[ANNA]);
+    let (agent, call) = world.called_back(alice);
+    world.answer(TRUNK, call);
+    world.run_for(secs(1));
+    (world, agent, call)
+}
+
+fn cancel(world: &mut World) {
+    let task = world.tasks()[0].id;
+    world.ask(Command::CancelCallback(task));
+}
+
+// S5.9, S5.12: whoever has answered our call is served, whatever is frozen, disabled or deleted meanwhile; only what
+// would come after it does not come.
+#[test]
+fn a_customer_who_has_answered_is_served_although_the_site_changes() {
+    let changes: [fn(&mut World); 3] = [
+        |world| drop(world.ask(Command::Freeze)),
+        |world| world.configure(|site| site.rules[0].enabled = false),
+        |world| world.configure(|site| site.rules.clear()),
+    ];
+    for change in changes {
+        let (mut world, agent, call) = holds(|_| {});
+        change(&mut world);
+        world.answer(ANNA, agent);
+        world.run_for(secs(10));
+        assert!(world.is_up(ANNA, agent) && world.is_up(TRUNK, call));
+        world.hang_up(TRUNK, call);
+        world.run_for(secs(2));
+        assert_eq!(ends(&world), [(TaskState::Completed, Some(CloseReason::Success))]);
+
+        let (mut world, agent, call) = is_asked(|_| {});
+        change(&mut world);
+        world.press(TRUNK, call, "1");
+        world.run_for(secs(3));
+        assert!(world.is_up(ANNA, agent) && world.is_up(TRUNK, call));
+        world.hang_up(TRUNK, call);
+        world.run_for(secs(2));
+        assert_eq!(world.attempts()[0].outcome, Some(Outcome::ShortTalk));
+        assert!(world.tasks()[0].state == TaskState::Cancelled, "there is no second attempt");
+        world.assert_rest();
+    }
+}
+
+// S5.12, T36: a customer who was called first, and whose callback is cancelled while he waits for the agent, is told
+// and not just cut off, in the language of his queue.
+#[test]
+fn a_customer_whose_callback_is_cancelled_while_he_waits_is_told() {
+    let (mut world, _, call) = holds(|site| site.queues[0].language = "de".to_owned());
+    let leg = world.leg_of(TRUNK, call).expect("hers");
+
+    cancel(&mut world);
+
+    assert_eq!(world.spoken(leg).last().map(String::as_str), Some("de/customer_sorry"));
+    world.run_for(secs(1));
+    assert!(world.is_up(TRUNK, call) && !world.is_busy(ANNA, 0));
+    world.run_for(secs(6));
+    assert!(!world.is_up(TRUNK, call));
+    assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::ByAdmin))]);
+    assert_eq!(world.attempts()[0].outcome, Some(Outcome::Superseded));
+    world.assert_ladder("cancelled_while_he_holds");
+    world.assert_rest();
+}
+
+// T36: the same while he is asked: the agent is let go, he hears why. When the agent hangs up on him, he hears it too.
+#[test]
+fn a_customer_who_is_being_asked_is_not_left_in_silence() {
+    for agent_leaves in [false, true] {
+        let (mut world, agent, call) = is_asked(|_| {});
+        let leg = world.leg_of(TRUNK, call).expect("hers");
+        if agent_leaves {
+            world.hang_up(ANNA, agent);
+        } else {
+            cancel(&mut world);
+        }
+        world.run_for(secs(1));
+
+        assert_eq!(world.spoken(leg).last().map(String::as_str), Some("customer_sorry"));
+        assert!(world.is_up(TRUNK, call) && !world.is_busy(ANNA, 0));
+        let expected = if agent_leaves { Outcome::AgentLeftEarly } else { Outcome::Superseded };
+        assert_eq!(world.attempts()[0].outcome, Some(expected));
+        world.run_for(secs(6));
+        assert!(!world.is_up(TRUNK, call));
+    }
+}
+
+// At the end of a drain there is no time for last words.
+#[test]
+fn the_end_of_a_drain_waits_for_no_last_words() {
+    let (mut world, _, call) = holds(|_| {});
+    let Reply::Status(status) = world.ask(Command::EndCalls) else { panic!("no status") };
+    assert_eq!(status.calls, 0);
+    world.run_for(secs(1));
+    assert!(!world.is_up(TRUNK, call));
 }

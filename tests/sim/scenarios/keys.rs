@@ -103,7 +103,7 @@ fn an_agent_who_does_not_press_the_key_is_let_go_and_the_next_one_rings() {
     world.answer(ANNA, agent);
     let asked = world.ladder.noted("agent_accept").expect("she is asked");
     world.run_until("anna is let go", secs(20), |world| !world.is_busy(ANNA, 0));
-    // Two seconds of asking, ten of waiting.
+    // Two seconds of asking, ten of waiting, two of goodbye.
     let let_go = world.ladder.first("ringback", "anna", "BYE").expect("she is let go").since(asked);
     assert_eq!(let_go.as_secs(), 12, "{let_go:?}");
 
@@ -372,7 +372,7 @@ fn a_customer_who_presses_nothing_has_not_confirmed() {
 
     // Two seconds of asking, ten of waiting.
     let ended = world.ladder.first("ringback", "alice", "BYE").expect("he is let go").since(asked);
-    assert_eq!(ended.as_secs(), 12, "{ended:?}");
+    assert_eq!(ended.as_secs(), 14, "{ended:?}");
     world.run_for(secs(5));
     assert_eq!(outcomes(&world), [Outcome::NotConfirmed]);
     assert_eq!(task(&world).attempts_used, 1);

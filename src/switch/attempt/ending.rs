@@ -36,8 +36,8 @@ impl Switch {
         self.end_after(now, id, customer);
     }
 
-    /// Tells a customer who has answered why nobody talks to him: nobody is let go in silence (security.md T36). `None`:
-    /// there is nothing to say, or nobody to hear it.
+    /// Tells a customer who has answered why nobody talks to him: nobody is let go in silence (security.md T36).
+    /// `None`: there is nothing to say, or nobody to hear it.
     fn tell_customer(
         &mut self,
         now: Now,

@@ -15,6 +15,7 @@ mod check;
 pub mod embedded;
 pub mod host;
 mod hours;
+mod kept;
 pub mod preset;
 mod read;
 mod reference;
@@ -35,7 +36,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 pub use tables::find_table;
 
-pub use stored::{SiteObject, Stored, is_secret, object_to_toml};
+pub use kept::{KEPT, fill_secrets};
+pub use stored::{SiteObject, Stored, is_secret, normal_fields, object_to_toml};
 
 /// A file that was right.
 #[derive(Clone, Debug)]

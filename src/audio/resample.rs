@@ -14,20 +14,84 @@ const PASSBAND: f64 = 0.94;
 
 /// Samples taken at `from` Hz as samples at `to` Hz. Both rates are above zero; equal rates copy.
 pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
-    assert!(from > 0 && to > 0, "a rate is above zero");
-    if from == to {
-        return samples.to_vec();
+    let mut resampler = Resampler::new(from, to);
+    let mut out = resampler.push(samples);
+    out.append(&mut resampler.finish());
+    out
+}
+
+/// The same piece by piece, however long the whole: it holds no more of it than the kernels reach over.
+#[derive(Debug)]
+pub struct Resampler {
+    kernels: Vec<Kernel>,
+    /// From one output sample to the next, in `kernels.len()`ths of an input sample.
+    step: u64,
+    /// Input samples that a kernel reaches to each side, at most.
+    reach: usize,
+    held: Vec<f32>,
+    /// Input samples that were let go of, before the held ones.
+    gone: u64,
+    /// Output samples so far.
+    made: u64,
+}
+
+impl Resampler {
+    /// From one rate in Hz to another, both above zero.
+    pub fn new(from: u32, to: u32) -> Resampler {
+        assert!(from > 0 && to > 0, "a rate is above zero");
+        // Cut-off in cycles per input sample; the kernel is as wide as the cut-off asks for.
+        let cutoff = 0.5 * PASSBAND * (f64::from(to) / f64::from(from)).min(1.0);
+        let reach = if from == to { 0.0 } else { CROSSINGS / (2.0 * cutoff) };
+        let phases = u64::from(to / gcd(from, to));
+        let kernels = (0..phases).map(|phase| match from == to {
+            true => Kernel { weights: vec![1.0], back: 0 },
+            false => Kernel::new(phase as f64 / phases as f64, cutoff, reach),
+        });
+        Resampler {
+            kernels: kernels.collect(),
+            step: u64::from(from / gcd(from, to)),
+            reach: reach.ceil() as usize + 1,
+            held: Vec::new(),
+            gone: 0,
+            made: 0,
+        }
     }
-    let length = (samples.len() as u64 * u64::from(to)).div_ceil(u64::from(from)) as usize;
-    // Cut-off in cycles per input sample; the kernel is as wide as the cut-off asks for.
-    let cutoff = 0.5 * PASSBAND * (f64::from(to) / f64::from(from)).min(1.0);
-    let reach = CROSSINGS / (2.0 * cutoff);
-    let phases = u64::from(to / gcd(from, to));
-    let kernels: Vec<Kernel> =
-        (0..phases).map(|phase| Kernel::new(phase as f64 / phases as f64, cutoff, reach)).collect();
-    let step = u64::from(from / gcd(from, to));
-    let place = |at: usize| (at as u64 * step / phases, (at as u64 * step % phases) as usize);
-    (0..length).map(place).map(|(whole, phase)| kernels[phase].apply(samples, whole as usize)).collect()
+
+    /// The next piece in, and what it completes out.
+    pub fn push(&mut self, samples: &[f32]) -> Vec<f32> {
+        self.held.extend_from_slice(samples);
+        let whole = (self.gone + self.held.len() as u64).saturating_sub(self.reach as u64);
+        let out = self.make(whole);
+        let needed = self.place().0.saturating_sub(self.reach as u64);
+        let idle = usize::try_from(needed.saturating_sub(self.gone)).unwrap_or(usize::MAX).min(self.held.len());
+        self.held.drain(..idle);
+        self.gone += idle as u64;
+        out
+    }
+
+    /// The end of the whole.
+    pub fn finish(&mut self) -> Vec<f32> {
+        self.make(self.gone + self.held.len() as u64)
+    }
+
+    /// Where the next output sample falls: an input sample, and a kernel.
+    fn place(&self) -> (u64, usize) {
+        let phases = self.kernels.len() as u64;
+        (self.made * self.step / phases, (self.made * self.step % phases) as usize)
+    }
+
+    /// Every output sample that falls before an input sample.
+    fn make(&mut self, before: u64) -> Vec<f32> {
+        let mut out = Vec::new();
+        loop {
+            let (whole, phase) = self.place();
+            if whole >= before {
+                return out;
+            }
+            out.push(self.kernels[phase].apply(&self.held, (whole - self.gone) as usize));
+            self.made += 1;
+        }
+    }
 }
 
 fn gcd(a: u32, b: u32) -> u32 {
@@ -35,6 +99,7 @@ fn gcd(a: u32, b: u32) -> u32 {
 }
 
 /// The weights of the input samples around one place between two of them.
+#[derive(Debug)]
 struct Kernel {
     weights: Vec<f32>,
     /// Samples before the place's whole part that the first weight belongs to.
@@ -100,6 +165,25 @@ mod tests {
 
         let peak = out[400..7_600].iter().map(|sample| sample.unsigned_abs()).max().unwrap();
         assert!(peak < 40, "an alias of {peak} remains");
+    }
+
+    #[test]
+    fn piece_by_piece_it_is_the_same_and_little_of_it_is_held() {
+        for rate in [8_000, 22_050, 48_000, 384_000] {
+            let whole = wave(1_000.0, rate, rate as usize / 2 + 17);
+            let mut resampler = Resampler::new(rate, 8_000);
+            let mut out = Vec::new();
+            let mut held = 0;
+            for piece in whole.chunks(1_000) {
+                out.append(&mut resampler.push(piece));
+                held = held.max(resampler.held.capacity());
+            }
+            out.append(&mut resampler.finish());
+
+            assert_eq!(out, resample(&whole, rate, 8_000), "from {rate} Hz");
+            assert_eq!(out.len() as u64, (whole.len() as u64 * 8_000).div_ceil(u64::from(rate)), "from {rate} Hz");
+            assert!(held < 10_000, "from {rate} Hz: {held} samples held");
+        }
     }
 
     #[test]

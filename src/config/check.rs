@@ -4,6 +4,7 @@
 mod callback;
 
 use super::Files;
+use super::kept::KEPT;
 use super::read::{Object, Objects, Read};
 use super::report::{Report, quote, suggestion};
 use super::schema::{Field, Kind, Table};
@@ -210,6 +211,13 @@ fn secret(object: &Object, field: &str, file: &str, needed: bool, table: &str, f
             report.error(object.at(file), format!("{table} has {field} and {file}: keep one of them"));
         }
         (false, false) if needed => report.error(object.at, format!("{table} lacks \"{field}\" or \"{file}\"")),
+        (true, false) if object.text(field) == Some(KEPT) => {
+            let message = format!(
+                "{table}.{field} stands for one that `export` has left out, and only a running server that has it can \
+                 fill it in (`apply`): write the secret itself, or {file}"
+            );
+            report.error(object.at(field), message);
+        }
         (true, false) | (false, false) => {}
         (false, true) => {
             let Some(path) = object.text(file) else { return };

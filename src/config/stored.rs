@@ -160,7 +160,7 @@ fn key(name: &str) -> String {
 }
 
 /// A basic string of TOML.
-fn text_of(text: &str) -> String {
+pub(super) fn text_of(text: &str) -> String {
     let mut out = String::from("\"");
     for letter in text.chars() {
         match letter {
@@ -210,6 +210,15 @@ fn json(read: &Read, given_only: bool) -> Json {
         Value::Object(object) => Json::Object(fields(object, given_only)),
         other => other.to_text().into(),
     }
+}
+
+/// The fields of a stored object as the reader has them, whatever it would say of them: durations in seconds, numbers
+/// in E.164.
+pub fn normal_fields(kind: &str, name: &str, fields: &Map<String, Json>) -> Map<String, Json> {
+    let rendered = render(&[Stored { kind, name, fields }]);
+    let objects = super::read::read(&rendered.text, "", rendered.text.len(), &mut super::report::Report::default());
+    let read = find_table(kind).and_then(|table| objects[table.name].first());
+    read.map(|object| self::fields(object, true)).unwrap_or_default()
 }
 
 /// Why a set of stored objects is not even looked at.

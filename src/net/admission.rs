@@ -29,10 +29,31 @@ impl Found {
     }
 }
 
+/// Address blocks and addresses that are never limited, as the edition in force has them.
+#[derive(Clone, Debug, Default)]
+pub struct Trusted(Arc<RwLock<Vec<Cidr>>>);
+
+impl Trusted {
+    /// These, and no others, from now on.
+    pub fn put(&self, blocks: Vec<Cidr>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = blocks;
+    }
+
+    fn contains(&self, source: IpAddr) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|block| block.contains(source))
+    }
+}
+
+impl From<Vec<Cidr>> for Trusted {
+    fn from(blocks: Vec<Cidr>) -> Trusted {
+        Trusted(Arc::new(RwLock::new(blocks)))
+    }
+}
+
 /// The buckets of all sources.
 #[derive(Debug)]
 pub struct Admission {
-    trusted: Vec<Cidr>,
+    trusted: Trusted,
     found: Found,
     slots: Vec<Slot>,
     hasher: RandomState,
@@ -50,14 +71,14 @@ const FULL: u64 = SOURCE_BURST as u64 * ONE;
 
 impl Admission {
     /// With the address blocks and addresses that are never limited.
-    pub fn new(trusted: Vec<Cidr>, found: Found) -> Admission {
+    pub fn new(trusted: impl Into<Trusted>, found: Found) -> Admission {
         let empty = Slot { tokens: FULL, at: Tick::ZERO };
-        Admission { trusted, found, slots: vec![empty; WATCHED_SOURCES], hasher: RandomState::new() }
+        Admission { trusted: trusted.into(), found, slots: vec![empty; WATCHED_SOURCES], hasher: RandomState::new() }
     }
 
     /// Whether one more message of `source` is taken now.
     pub fn admits(&mut self, now: Tick, source: IpAddr) -> bool {
-        if source.is_loopback() || self.trusted.iter().any(|block| block.contains(source)) {
+        if source.is_loopback() || self.trusted.contains(source) {
             return true;
         }
         let at = usize::try_from(self.hasher.hash_one(block_of(source))).unwrap_or(0) % WATCHED_SOURCES;

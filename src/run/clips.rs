@@ -5,7 +5,8 @@
 
 use super::speech::Voice;
 use crate::audio::clip::{Clip, Library, RINGBACK};
-use crate::audio::{SAMPLE_RATE, resample, tone};
+use crate::audio::resample::{self, Resampler};
+use crate::audio::{SAMPLE_RATE, tone};
 use crate::id::Name;
 use crate::limits::CLIP_SAMPLES;
 use crate::settings::PromptSource;
@@ -96,8 +97,13 @@ impl std::fmt::Display for Unusable {
 
 impl std::error::Error for ClipError {}
 
-/// Everything that can be played on this site.
-pub fn load(prompts: &[(Name, PromptSource)], country: Option<&str>, voice: &Voice) -> Result<Library, ClipError> {
+/// Everything that can be played on this site. A prompt of a forgiven name that cannot be used is left out.
+pub fn load(
+    prompts: &[(Name, PromptSource)],
+    country: Option<&str>,
+    voice: &Voice,
+    forgiven: &dyn Fn(&str) -> bool,
+) -> Result<Library, ClipError> {
     let mut library = Library::new();
     for (name, wav) in BUILT_IN {
         let samples = decode(Box::new(Cursor::new(*wav)), Hint::new()).expect("the tests decode every built-in clip");
@@ -106,8 +112,10 @@ pub fn load(prompts: &[(Name, PromptSource)], country: Option<&str>, voice: &Voi
     library.insert(PAUSE.into(), Arc::new(Clip::new(vec![0; PAUSE_SAMPLES])));
     library.insert(RINGBACK.into(), Arc::new(tone::ringback(country.unwrap_or("US"))));
     for (name, source) in prompts {
-        if let Some(clip) = own(name, source, voice)? {
-            library.insert(name.clone(), Arc::new(clip));
+        match own(name, source, voice) {
+            Ok(clip) => clip.into_iter().for_each(|clip| drop(library.insert(name.clone(), Arc::new(clip)))),
+            Err(error) if forgiven(name) => tracing::error!(%error, "the prompt is silent"),
+            Err(error) => return Err(error),
         }
     }
     Ok(library)
@@ -162,23 +170,18 @@ fn decode(source: Box<dyn MediaSource>, hint: Hint) -> Result<Vec<i16>, Unusable
     let mut decoder =
         symphonia::default::get_codecs().make_audio_decoder(params, &Default::default()).map_err(unusable)?;
     let id = track.id;
-    let (mono, rate) = mix_down(&mut *format, &mut *decoder, id)?;
-    if mono.is_empty() {
-        return Err(Unusable::Empty);
-    }
-    if !RATES.contains(&rate) {
+    if params.sample_rate.is_some_and(|rate| !RATES.contains(&rate)) {
         return Err(Unusable::Format);
     }
-    Ok(resample::to_i16(&resample::resample(&mono, rate, SAMPLE_RATE)))
+    let samples = mix_down(&mut *format, &mut *decoder, id)?;
+    if samples.is_empty() { Err(Unusable::Empty) } else { Ok(samples) }
 }
 
-/// All channels of a track as one, at its own rate.
-fn mix_down(
-    format: &mut dyn FormatReader,
-    decoder: &mut dyn AudioDecoder,
-    track: u32,
-) -> Result<(Vec<f32>, u32), Unusable> {
-    let (mut mono, mut rate, mut frame) = (Vec::new(), 0, Vec::new());
+/// All channels of a track as one, at the rate of clips. It is made while it is read: a few octets may stand for half
+/// an hour at any rate, and only what is kept of it takes memory.
+fn mix_down(format: &mut dyn FormatReader, decoder: &mut dyn AudioDecoder, track: u32) -> Result<Vec<i16>, Unusable> {
+    let (mut samples, mut frame, mut mono) = (Vec::new(), Vec::new(), Vec::new());
+    let mut resampler: Option<(u32, Resampler)> = None;
     // A stream that ends early, or begins anew with other parameters, ends here: what came before is good.
     while let Ok(Some(packet)) = format.next_packet() {
         if packet.track_id != track {
@@ -189,16 +192,26 @@ fn mix_down(
             Err(Error::DecodeError(_)) => continue, // One damaged packet is a click, not a broken file.
             Err(_) => break,
         };
-        let channels = sound.spec().channels().count().max(1);
-        rate = sound.spec().rate();
+        let (rate, channels) = (sound.spec().rate(), sound.spec().channels().count().max(1));
+        if !RATES.contains(&rate) {
+            return Err(Unusable::Format);
+        }
+        let (of, resampler) = resampler.get_or_insert_with(|| (rate, Resampler::new(rate, SAMPLE_RATE)));
+        if *of != rate {
+            break;
+        }
         frame.resize(sound.samples_interleaved(), 0.0f32);
         sound.copy_to_slice_interleaved(&mut frame);
+        mono.clear();
         mono.extend(frame.chunks_exact(channels).map(|all| all.iter().sum::<f32>() / channels as f32));
-        if mono.len() as u64 * u64::from(SAMPLE_RATE) > CLIP_SAMPLES as u64 * u64::from(rate) {
+        samples.append(&mut resample::to_i16(&resampler.push(&mono)));
+        if samples.len() > CLIP_SAMPLES {
             return Err(Unusable::TooLong);
         }
     }
-    Ok((mono, rate))
+    let rest = resampler.map(|(_, mut resampler)| resampler.finish()).unwrap_or_default();
+    samples.append(&mut resample::to_i16(&rest));
+    Ok(samples)
 }
 
 fn unusable(error: Error) -> Unusable {
@@ -220,7 +233,7 @@ mod tests {
     // S3.B9: the stock prompts (order accepted; all busy, press one) are there in the language that ships.
     #[test]
     fn every_built_in_clip_decodes_and_none_is_missing() {
-        let library = load(&[], Some("GB"), &mute()).unwrap();
+        let library = load(&[], Some("GB"), &mute(), &|_| false).unwrap();
 
         let texts = include_str!("../../media/prompts/en.tsv");
         for name in texts.lines().filter_map(|line| line.split('\t').next()).filter(|name| !name.is_empty()) {
@@ -236,14 +249,45 @@ mod tests {
         let path = std::env::temp_dir().join(format!("ringback-no-audio-{}.wav", std::process::id()));
         std::fs::write(&path, b"not a sound").unwrap();
 
-        let error =
-            load(&[("greeting".into(), PromptSource::File(path.clone()))], None, &mute()).unwrap_err().to_string();
-        let missing = load(&[("greeting".into(), PromptSource::File("/nowhere/at/all.wav".into()))], None, &mute())
-            .unwrap_err()
-            .to_string();
+        let of = |path: PathBuf| [("greeting".into(), PromptSource::File(path))];
+        let error = load(&of(path.clone()), None, &mute(), &|_| false).unwrap_err().to_string();
+        let missing = load(&of("/nowhere/at/all.wav".into()), None, &mute(), &|_| false).unwrap_err().to_string();
+        let forgiven = load(&of(path.clone()), None, &mute(), &|name| name == "greeting").unwrap();
         std::fs::remove_file(&path).unwrap();
 
         assert!(error.contains("\"greeting\"") && error.contains(&path.display().to_string()), "{error}");
         assert!(missing.contains("cannot be read"), "{missing}");
+        assert!(!forgiven.contains_key("greeting") && forgiven.contains_key(HOLD));
+    }
+
+    /// A WAV file of silence that says it has this rate.
+    fn silence(rate: u32, samples: u32) -> Vec<u8> {
+        let mut wav = Vec::new();
+        wav.extend_from_slice(b"RIFF");
+        wav.extend_from_slice(&(36 + samples).to_le_bytes());
+        wav.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+        wav.extend_from_slice(&rate.to_le_bytes());
+        wav.extend_from_slice(&rate.to_le_bytes());
+        wav.extend_from_slice(b"\x01\0\x08\0data");
+        wav.extend_from_slice(&samples.to_le_bytes());
+        wav.resize(wav.len() + samples as usize, 128);
+        wav
+    }
+
+    #[test]
+    fn a_rate_that_no_sound_has_is_refused_however_much_follows() {
+        for rate in [1, 3_999, 384_001, u32::MAX] {
+            assert!(matches!(decode_octets(silence(rate, 20_000)), Err(Unusable::Format)), "{rate} Hz");
+        }
+        assert_eq!(decode_octets(silence(4_000, 4_000)).unwrap().len(), 8_000);
+        assert_eq!(decode_octets(silence(384_000, 384_000)).unwrap().len(), 8_000);
+    }
+
+    #[test]
+    fn a_sound_of_more_than_half_an_hour_is_refused() {
+        let whole = 30 * 60 * 4_000;
+
+        assert_eq!(decode_octets(silence(4_000, whole)).unwrap().len(), CLIP_SAMPLES);
+        assert!(matches!(decode_octets(silence(4_000, whole + 1)), Err(Unusable::TooLong)));
     }
 }

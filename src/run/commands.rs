@@ -82,6 +82,13 @@ impl Commands {
         tokio::time::timeout(patience, asking).await.unwrap_or(Err(NoAnswer))
     }
 
+    /// The same, for however long it takes: for what must not be left half done. The answer comes, or the switch ends.
+    pub async fn ask_to_the_end(&self, command: Command) -> Result<Reply, NoAnswer> {
+        let (answer, reply) = oneshot::channel();
+        self.0.send(Asked { command, answer }).await.map_err(|_| NoAnswer)?;
+        reply.await.map_err(|_| NoAnswer)
+    }
+
     /// The same for threads outside the runtime.
     pub fn ask_blocking(&self, command: Command) -> Result<Reply, NoAnswer> {
         let (answer, reply) = oneshot::channel();

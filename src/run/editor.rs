@@ -3,34 +3,30 @@
 //! (S5.31).
 //!
 //! An object of the file is changed in the file; what was made by API or page lies in the store. Edits come one after
-//! the other, so that nobody's is lost by another's.
+//! the other, so that nobody's is lost by another's. Whoever asks may go away at any moment: until the switch is told
+//! nothing has changed, and from then on a task of its own sees the change through.
 
+use super::admitted;
 use super::commands::{Commands, NoAnswer};
-use super::prompts::Prompts;
+use super::edition::{Edition, Kept, Seal};
+use super::prompts::{NotImported, Prompts};
 use crate::audio::clip::Library;
 use crate::config::schema::Table;
-use crate::config::{Config, Disk, Files, Problem, Severity, SiteObject, Stored, find_table, is_secret, parse_site};
-use crate::settings::{Settings, ShellSettings};
+use crate::config::{KEPT, Problem, Severity, SiteObject, find_table, is_secret};
+use crate::net::admission::Trusted;
+use crate::settings::{PromptSource, Settings, ShellSettings};
 use crate::switch::ObjectRecord;
 use crate::switch::command::{Command, Configure, Done, Refused, Reply};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+pub use super::edition::Source;
 
 /// Fields of an object, as in the file.
 pub type Fields = Map<String, Value>;
-
-/// What the site is read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The text of the file, or of the embedded site.
-    pub text: String,
-    /// The file; `None`: there is none to read again.
-    pub file: Option<PathBuf>,
-}
 
 /// Why an edit was not taken. Nothing has changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,17 +71,19 @@ pub struct Edited {
 pub struct Object {
     /// As the site has it. Secrets are in it.
     pub site: SiteObject,
-    /// What changes whenever the object does.
+    /// What changes whenever the object does, and with every start.
     pub tag: String,
 }
 
-type Key = (String, String);
-
-#[derive(Clone, Debug)]
-struct Edition {
-    source: Source,
-    stored: BTreeMap<Key, Fields>,
-    config: Config,
+/// What the editor knows of the object it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen<'a> {
+    /// That there is none.
+    Nothing,
+    /// That there is one.
+    Anything,
+    /// One with this tag.
+    Tag(&'a str),
 }
 
 /// See the module.
@@ -95,37 +93,37 @@ pub struct Editor {
     turn: Arc<Mutex<()>>,
     commands: Commands,
     prompts: Prompts,
+    trusted: Trusted,
 }
 
-/// Reads the site that a source and the store's objects make together.
-pub fn read(source: &Source, stored: &[ObjectRecord]) -> Result<Config, Vec<Problem>> {
-    parse(source, &keyed(stored))
+/// What the switch is told of a change.
+#[derive(Debug, Default)]
+struct Change {
+    put: Vec<ObjectRecord>,
+    removed: Vec<(String, String)>,
+    /// A file may hold another sound than before, though it is called the same.
+    has_sound: bool,
 }
 
-fn keyed(stored: &[ObjectRecord]) -> BTreeMap<Key, Fields> {
-    stored.iter().map(|object| ((object.kind.clone(), object.name.clone()), object.fields.clone())).collect()
-}
-
-fn parse(source: &Source, stored: &BTreeMap<Key, Fields>) -> Result<Config, Vec<Problem>> {
-    let stored: Vec<Stored<'_>> = stored.iter().map(|((kind, name), fields)| Stored { kind, name, fields }).collect();
-    parse_site(&source.text, &stored, &disk(source))
-}
-
-fn disk(source: &Source) -> impl Files + use<> {
-    Disk::new(source.file.as_deref().and_then(std::path::Path::parent).unwrap_or(std::path::Path::new("")))
+/// An edition that is right, and what it takes to have it in force.
+struct Ready {
+    edition: Edition,
+    edited: Edited,
+    library: Option<Arc<Library>>,
 }
 
 impl Editor {
-    /// An editor of the site that runs.
+    /// An editor of the site that a source and the store's objects make together. `key` is a random one; `trusted`
+    /// hears which trunks there are. Whatever does not fit the file is set aside.
     pub fn new(
         source: Source,
         stored: &[ObjectRecord],
-        config: Config,
-        commands: Commands,
-        prompts: Prompts,
-    ) -> Editor {
-        let edition = Edition { source, stored: keyed(stored), config };
-        Editor { edition: Arc::new(RwLock::new(Arc::new(edition))), turn: Arc::default(), commands, prompts }
+        key: [u8; 32],
+        (commands, prompts, trusted): (Commands, Prompts, Trusted),
+    ) -> Result<Editor, Vec<Problem>> {
+        let edition = Edition::first(source, super::edition::keyed(stored), Seal::new(key))?;
+        let edition = Arc::new(RwLock::new(Arc::new(edition)));
+        Ok(Editor { edition, turn: Arc::default(), commands, prompts, trusted })
     }
 
     fn edition(&self) -> Arc<Edition> {
@@ -147,6 +145,11 @@ impl Editor {
         self.edition().config.settings.clone()
     }
 
+    /// Objects of the store that are not in force, each in a sentence with the way out.
+    pub fn set_aside(&self) -> Vec<String> {
+        self.edition().set_aside()
+    }
+
     /// All objects of a table, in order.
     pub fn objects(&self, kind: &str) -> Vec<Object> {
         self.edition().objects(kind)
@@ -154,14 +157,12 @@ impl Editor {
 
     /// One of them.
     pub fn object(&self, kind: &str, name: &str) -> Option<Object> {
-        self.objects(kind).into_iter().find(|object| object.site.name == name)
+        self.edition().object(kind, name)
     }
 
-    /// The whole site as one file, without secrets.
+    /// The whole site as one file. In the place of secrets stands `config::KEPT`, which `apply` understands.
     pub fn export(&self) -> String {
-        let edition = self.edition();
-        let objects = edition.config.objects.iter().filter(|object| !object.given.is_empty());
-        objects.map(|object| object.clone().redacted().to_toml()).collect::<Vec<_>>().join("\n")
+        self.edition().export()
     }
 
     /// Makes an object, or changes one. `seen` is its tag as the editor has seen it.
@@ -173,11 +174,27 @@ impl Editor {
         seen: Seen<'_>,
         done: Done,
     ) -> Result<Edited, NotEdited> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turn.clone().lock_owned().await;
+        self.put_in_turn(turn, kind, name, fields, seen, done).await
+    }
+
+    async fn put_in_turn(
+        &self,
+        turn: OwnedMutexGuard<()>,
+        kind: &'static Table,
+        name: &str,
+        fields: Fields,
+        seen: Seen<'_>,
+        done: Done,
+    ) -> Result<Edited, NotEdited> {
         let before = self.edition();
-        let old = self.object(kind.name, name);
+        let key = (kind.name.to_owned(), name.to_owned());
+        let old = before.object(kind.name, name);
+        let waits = before.aside.contains_key(&key);
         match (&old, seen) {
             (None, Seen::Nothing) | (Some(_), Seen::Anything) => {}
+            (None, Seen::Anything) if waits => {}
+            (None, Seen::Tag(_)) if waits => return Err(NotEdited::Changed),
             (Some(_), Seen::Nothing) => return Err(NotEdited::Taken),
             (Some(old), _) if old.site.of_file => return Err(NotEdited::OfFile),
             (Some(old), Seen::Tag(tag)) if old.tag == tag => {}
@@ -187,149 +204,196 @@ impl Editor {
         if old.as_ref().is_some_and(|old| old.site.of_file) {
             return Err(NotEdited::OfFile);
         }
-        let fields = with_secrets(fields, old.as_ref());
-        let mut edition = Edition::clone(&before);
-        edition.stored.insert((kind.name.to_owned(), name.to_owned()), fields.clone());
-        let put = vec![ObjectRecord { kind: kind.name.to_owned(), name: name.to_owned(), fields }];
-        self.adopt(&before, edition, put, Vec::new(), Some(done)).await
+        let kept = old.as_ref().map(|old| &old.site.given).or(before.stored.get(&key));
+        let fields = with_secrets(fields, kept);
+        let put = vec![ObjectRecord { kind: key.0.clone(), name: key.1.clone(), fields: fields.clone() }];
+        let next = move |before: &Edition| {
+            let mut stored = before.stored.clone();
+            stored.insert(key.clone(), fields);
+            before.with(stored, &key).map_err(NotEdited::Wrong)
+        };
+        self.adopt(turn, next, Change { has_sound: kind.name == "prompt", put, ..Change::default() }, Some(done)).await
     }
 
     /// Takes an object away, unless somebody refers to it.
     pub async fn delete(&self, kind: &str, name: &str, seen: Seen<'_>, done: Done) -> Result<Edited, NotEdited> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turn.clone().lock_owned().await;
         let before = self.edition();
-        let old = self.object(kind, name).ok_or(NotEdited::NotFound)?;
-        if old.site.of_file {
-            return Err(NotEdited::OfFile);
+        let key = (kind.to_owned(), name.to_owned());
+        let old = before.object(kind, name).filter(|old| !(old.site.of_file && before.aside.contains_key(&key)));
+        match (&old, before.aside.contains_key(&key)) {
+            (Some(old), _) if old.site.of_file => return Err(NotEdited::OfFile),
+            (Some(_), _) | (None, true) => {}
+            (None, false) => return Err(NotEdited::NotFound),
         }
-        if matches!(seen, Seen::Tag(tag) if tag != old.tag) {
+        if matches!(seen, Seen::Tag(tag) if old.is_none_or(|old| tag != old.tag)) {
             return Err(NotEdited::Changed);
         }
-        let mut edition = Edition::clone(&before);
-        edition.stored.remove(&(kind.to_owned(), name.to_owned()));
-        let removed = vec![(kind.to_owned(), name.to_owned())];
-        match self.adopt(&before, edition, Vec::new(), removed, Some(done)).await {
-            // The site was right with it, so what is wrong without it refers to it.
-            Err(NotEdited::Wrong(problems)) => Err(NotEdited::InUse(who_refers(&problems))),
-            other => other,
-        }
+        let removed = vec![key.clone()];
+        let next = move |before: &Edition| {
+            let mut stored = before.stored.clone();
+            stored.remove(&key);
+            // What is right with it and wrong without it refers to it; anything else is told as it is.
+            before.with(stored, &key).map_err(|problems| match before.wrong_already() {
+                Some(problems) => NotEdited::Wrong(problems),
+                None => NotEdited::InUse(who_refers(&problems)),
+            })
+        };
+        self.adopt(turn, next, Change { removed, ..Change::default() }, Some(done)).await
     }
 
     /// Another text of the file. With `done` unset nothing changes: what would change is told.
     pub async fn apply(&self, text: String, done: Option<Done>) -> Result<Edited, NotEdited> {
-        let _turn = self.turn.lock().await;
-        let before = self.edition();
-        let mut edition = Edition::clone(&before);
-        edition.source.text = text;
-        // A file is right by itself: the next start reads it before it knows the store.
-        parse(&edition.source, &BTreeMap::new()).map_err(NotEdited::Wrong)?;
-        self.adopt(&before, edition, Vec::new(), Vec::new(), done).await
-    }
-
-    /// Reads the file again.
-    pub async fn reload(&self, done: Done) -> Result<Edited, NotEdited> {
-        let edition = self.edition();
-        let Some(file) = &edition.source.file else {
-            return Err(NotEdited::Unreadable("this switch was started without a file".to_owned()));
+        let turn = self.turn.clone().lock_owned().await;
+        let file = self.file();
+        let is_of_file = match &file {
+            Some(file) => tokio::fs::read_to_string(file).await.is_ok_and(|of_file| of_file == text),
+            None => false,
         };
-        let text = tokio::fs::read_to_string(file).await;
-        let text = text.map_err(|error| NotEdited::Unreadable(format!("{}: {error}", file.display())))?;
-        self.apply(text, Some(done)).await
-    }
-
-    async fn adopt(
-        &self,
-        before: &Edition,
-        mut edition: Edition,
-        put: Vec<ObjectRecord>,
-        removed: Vec<(String, String)>,
-        done: Option<Done>,
-    ) -> Result<Edited, NotEdited> {
-        edition.config = parse(&edition.source, &edition.stored).map_err(NotEdited::Wrong)?;
-        let mut edited = compare(before, &edition);
-        edited.warnings = warnings(before, &edition);
-        let Some(done) = done else { return Ok(edited) };
-        let library = self.library(before, &edition).await?;
-        let settings = Arc::new(edition.config.settings.clone());
-        let configure = Configure { settings, put, removed, done: vec![done] };
-        match self.commands.ask(Command::Configure(Box::new(configure))).await {
-            Ok(Reply::Stored) => {}
-            Ok(Reply::Refused(refused)) => return Err(NotEdited::Refused(refused)),
-            Ok(_) | Err(NoAnswer) => return Err(NotEdited::NoAnswer),
-        }
-        *self.edition.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(edition);
-        if let Some(library) = library {
-            self.prompts.adopt(library).await;
+        let next = move |before: &Edition| before.with_text(&text).map_err(NotEdited::Wrong);
+        let is_dry = done.is_none();
+        let mut edited = self.adopt(turn, next, Change::default(), done).await?;
+        if !is_of_file && !is_dry {
+            edited.warnings.push(match file {
+                Some(file) => format!(
+                    "it holds until the next start or SIGHUP, which read {}: write it there too",
+                    file.display()
+                ),
+                None => "it holds until the next start: give it to `serve --config`".to_owned(),
+            });
         }
         Ok(edited)
     }
 
-    /// What can be played in an edition with other prompts; `None`: they are the same. A sound that cannot be used
-    /// keeps the whole edition back.
-    async fn library(&self, before: &Edition, edition: &Edition) -> Result<Option<Arc<Library>>, NotEdited> {
-        let wanted = edition.config.shell.prompts.clone();
-        if before.config.shell.prompts == wanted {
-            return Ok(None);
-        }
-        let prompts = self.prompts.clone();
-        match tokio::task::spawn_blocking(move || prompts.load(&wanted)).await {
-            Ok(Ok(library)) => Ok(Some(library)),
-            Ok(Err(why)) => Err(NotEdited::Unplayable(why.to_string())),
-            Err(_) => Err(NotEdited::Unplayable("decoding a sound has ended by a fault of ours".to_owned())),
-        }
+    /// Reads the file again.
+    pub async fn reload(&self, done: Done) -> Result<Edited, NotEdited> {
+        let Some(file) = self.file() else {
+            return Err(NotEdited::Unreadable("this switch was started without a file".to_owned()));
+        };
+        let text = tokio::fs::read_to_string(&file).await;
+        let text = text.map_err(|error| NotEdited::Unreadable(format!("{}: {error}", file.display())))?;
+        self.apply(text, Some(done)).await
     }
-}
 
-/// What the editor knows of the object it changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen<'a> {
-    /// That there is none.
-    Nothing,
-    /// That there is one.
-    Anything,
-    /// One with this tag.
-    Tag(&'a str),
-}
-
-impl Edition {
-    fn objects(&self, kind: &str) -> Vec<Object> {
-        // Objects of tables without names are called by what the store calls them; they keep its order.
-        let mut names = self.stored.keys().filter(|(of, _)| of == kind).map(|(_, name)| name);
-        let of_kind = self.config.objects.iter().filter(|object| object.kind == kind);
-        let named = of_kind.map(|object| {
-            let mut site = object.clone();
-            if !site.of_file
-                && let Some(name) = names.next()
-            {
-                site.name.clone_from(name);
-            }
-            let tag = tag(&site);
-            Object { site, tag }
+    /// Makes `next` of the edition in force, and puts it into force when `done` says by whom.
+    async fn adopt(
+        &self,
+        turn: OwnedMutexGuard<()>,
+        next: impl FnOnce(&Edition) -> Result<Edition, NotEdited> + Send + 'static,
+        change: Change,
+        done: Option<Done>,
+    ) -> Result<Edited, NotEdited> {
+        let (editor, has_sound) = (self.clone(), change.has_sound);
+        // Reading a large site takes a processor for a while, and calls share it with HTTP.
+        let ready = tokio::task::spawn_blocking(move || editor.prepare(next, has_sound)).await;
+        let ready = ready.map_err(|_| NotEdited::NoAnswer)??; // It has ended by a fault of ours.
+        let Some(done) = done else { return Ok(ready.edited) };
+        let editor = self.clone();
+        let adopting = tokio::spawn(async move {
+            let _turn = turn;
+            editor.enforce(ready, change, done).await
         });
-        named.collect()
+        adopting.await.unwrap_or(Err(NotEdited::NoAnswer))
     }
 
-    fn all(&self) -> BTreeMap<String, Fields> {
-        let kinds: std::collections::BTreeSet<&str> = self.config.objects.iter().map(|object| object.kind).collect();
-        let objects = kinds.into_iter().flat_map(|kind| self.objects(kind));
-        objects.map(|object| (place(&object.site), object.site.fields)).collect()
+    /// Work of a blocking thread. A sound that cannot be used keeps the whole edition back, in a dry run too.
+    fn prepare(
+        &self,
+        next: impl FnOnce(&Edition) -> Result<Edition, NotEdited>,
+        has_sound: bool,
+    ) -> Result<Ready, NotEdited> {
+        let before = self.edition();
+        let edition = next(&before)?;
+        let edited = edition.compared(&before);
+        let (old, wanted) = (&before.config.shell.prompts, &edition.config.shell.prompts);
+        if old == wanted && !has_sound {
+            return Ok(Ready { edition, edited, library: None });
+        }
+        // One that was broken before is no reason to refuse another.
+        let forgiven = |name: &str| old.iter().any(|prompt| *prompt.0 == *name && wanted.contains(prompt));
+        let library = self.prompts.load(wanted, &forgiven).map_err(|why| NotEdited::Unplayable(why.to_string()))?;
+        Ok(Ready { edition, edited, library: Some(library) })
+    }
+
+    /// From the first word to the switch to the last consequence. Never to be abandoned in the middle: store, switch
+    /// and editor would hold three editions.
+    async fn enforce(&self, ready: Ready, change: Change, done: Done) -> Result<Edited, NotEdited> {
+        let Ready { edition, edited, library } = ready;
+        let settings = Arc::new(edition.config.settings.clone());
+        let trusted = admitted(&settings);
+        let configure = Configure { settings, put: change.put, removed: change.removed, done: vec![done] };
+        match self.commands.ask_to_the_end(Command::Configure(Box::new(configure))).await {
+            Ok(Reply::Stored) => {}
+            Ok(Reply::Refused(refused)) => return Err(NotEdited::Refused(refused)),
+            Ok(_) | Err(NoAnswer) => return Err(NotEdited::NoAnswer),
+        }
+        let before = self.edition();
+        let unused: Vec<PathBuf> = sounds(&before).difference(&sounds(&edition)).cloned().collect();
+        *self.edition.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(edition);
+        self.trusted.put(trusted);
+        if let Some(library) = library {
+            self.prompts.adopt(library).await;
+        }
+        self.prompts.forget(unused).await;
+        Ok(edited)
+    }
+
+    /// An uploaded sound under a name, new or in the place of the one before; whether it is new.
+    pub async fn import(&self, name: &str, audio: Vec<u8>, done: Done) -> Result<bool, NotTaken> {
+        let wav = self.prompts.decode(audio).await.map_err(NotTaken::Sound)?;
+        // Whoever else edits meanwhile finds the file there and named, or not at all.
+        let turn = self.turn.clone().lock_owned().await;
+        let before = self.edition();
+        let old = before.object("prompt", name);
+        let file = self.prompts.keep(wav).await.map_err(NotTaken::Sound)?;
+        let mut fields = old.as_ref().map(|object| object.site.given.clone()).unwrap_or_default();
+        fields.insert("name".to_owned(), name.into());
+        fields.insert("file".to_owned(), file.display().to_string().into());
+        // A sound takes the place of a text.
+        ["text", "voice"].iter().for_each(|field| drop(fields.remove(*field)));
+        let seen = old.as_ref().map_or(Seen::Nothing, |old| Seen::Tag(&old.tag));
+        let table = find_table("prompt").expect("prompts are objects of the site");
+        let put = self.put_in_turn(turn, table, name, fields, seen, done).await;
+        if let Err(why) = put {
+            let _turn = self.turn.lock().await; // The same sound may just have been taken under another name.
+            if !sounds(&self.edition()).contains(&file) {
+                self.prompts.forget(vec![file]).await;
+            }
+            return Err(NotTaken::Site(why));
+        }
+        Ok(old.is_none())
     }
 }
 
-fn place(object: &SiteObject) -> String {
-    if object.name.is_empty() { object.kind.to_owned() } else { format!("{}/{}", object.kind, object.name) }
+/// Why an upload was not taken. Nothing has changed.
+#[derive(Debug)]
+pub enum NotTaken {
+    /// The sound itself.
+    Sound(NotImported),
+    /// What the site says to it.
+    Site(NotEdited),
 }
 
-fn tag(object: &SiteObject) -> String {
-    let said = Value::Object(object.given.clone()).to_string();
-    Sha256::digest(said.as_bytes()).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+/// The files of sounds that an edition plays, and of the objects that wait.
+fn sounds(edition: &Edition) -> HashSet<PathBuf> {
+    let played = edition.config.shell.prompts.iter().filter_map(|(_, source)| match source {
+        PromptSource::File(file) => Some(file.clone()),
+        PromptSource::Speech(_) => None,
+    });
+    played.chain(stored_sounds(&edition.stored)).collect()
+}
+
+fn stored_sounds(stored: &Kept) -> impl Iterator<Item = PathBuf> {
+    let prompts = stored.iter().filter(|((kind, _), _)| kind == "prompt");
+    prompts.filter_map(|(_, fields)| Some(PathBuf::from(fields.get("file")?.as_str()?)))
 }
 
 /// A secret that is not said again stays what it was.
-fn with_secrets(mut fields: Fields, old: Option<&Object>) -> Fields {
-    for (field, secret) in old.into_iter().flat_map(|old| &old.site.given).filter(|(field, _)| is_secret(field)) {
-        if !fields.contains_key(&format!("{field}_file")) {
-            fields.entry(field.clone()).or_insert_with(|| secret.clone());
+fn with_secrets(mut fields: Fields, kept: Option<&Fields>) -> Fields {
+    for (field, secret) in kept.into_iter().flatten().filter(|(field, _)| is_secret(field)) {
+        let is_said = fields.get(field).is_some_and(|said| said != KEPT);
+        if !is_said && !fields.contains_key(&format!("{field}_file")) {
+            fields.insert(field.clone(), secret.clone());
         }
     }
     fields
@@ -337,35 +401,7 @@ fn with_secrets(mut fields: Fields, old: Option<&Object>) -> Fields {
 
 fn who_refers(problems: &[Problem]) -> String {
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-    let who = errors.map(|problem| match &problem.place {
-        Some(place) => place.to_string(),
-        None => format!("line {} of the file", problem.line),
-    });
-    who.collect::<Vec<_>>().join(", ")
-}
-
-fn compare(before: &Edition, after: &Edition) -> Edited {
-    let (old, new) = (before.all(), after.all());
-    let changed = new.iter().filter_map(|(place, fields)| {
-        let old = old.get(place)?;
-        let other = |field: &&String| old.get(*field) != fields.get(*field);
-        let fields: std::collections::BTreeSet<&String> = old.keys().chain(fields.keys()).filter(other).collect();
-        (!fields.is_empty()).then(|| (place.clone(), fields.into_iter().cloned().collect()))
-    });
-    Edited {
-        added: new.keys().filter(|place| !old.contains_key(*place)).cloned().collect(),
-        changed: changed.collect(),
-        removed: old.keys().filter(|place| !new.contains_key(*place)).cloned().collect(),
-        warnings: Vec::new(),
-    }
-}
-
-fn warnings(before: &Edition, after: &Edition) -> Vec<String> {
-    let mut told: Vec<String> = after.config.warnings.iter().map(ToString::to_string).collect();
-    if before.objects("server") != after.objects("server") {
-        told.push("[server] holds from the next start on".to_owned());
-    }
-    told
+    errors.map(|problem| problem.show("the file")).collect::<Vec<_>>().join(", ")
 }
 
 /// A table whose objects may be made and changed while the switch runs.

@@ -7,6 +7,7 @@
 pub mod clips;
 pub mod clock;
 pub mod commands;
+mod edition;
 pub mod editor;
 mod host;
 pub mod prompts;
@@ -21,18 +22,20 @@ pub use editor::{Editor, Source};
 pub use serve::{ServeError, serve};
 pub use start_error::StartError;
 
+use crate::audio::clip::Library;
 use crate::entropy::Entropy;
-use crate::id::Shard;
+use crate::id::{CommitRef, Shard};
 use crate::limits::INBOX;
-use crate::net::admission::{Admission, Found};
+use crate::net::admission::{Admission, Found, Trusted};
 use crate::net::rtp;
 use crate::net::udp::SipSocket;
 use crate::settings::{Cidr, Settings, ShellSettings};
 use crate::sip::flow::Received;
 use crate::store::{Limits, Opened, Report};
-use crate::switch::Input;
 use crate::switch::event::Event;
+use crate::switch::{Input, NotStored, Revision};
 use crate::web;
+use clips::ClipError;
 use clock::Clock;
 use host::{Beginning, Inboxes, World};
 use prompts::Prompts;
@@ -40,6 +43,7 @@ use recorder::Recorder;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -141,25 +145,24 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let mut opened = Opened::open(&data, Limits::default())?;
     let (commands, asked) = Commands::pair();
     let prompts = Prompts::new(&data, shell.speech_command.clone(), settings.system.default_country.clone());
-    let editing = (&commands, &prompts);
-    let editor = source.map(|source| edit(source, &opened, &mut settings, &mut shell, editing)).transpose()?;
+    let trusted = Trusted::default();
+    let reach = (commands.clone(), prompts.clone(), trusted.clone());
+    let editor = source.map(|source| edit(source, &opened, &mut settings, &mut shell, reach)).transpose()?;
+    trusted.put(admitted(&settings));
     let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
     let runtime = runtime().map_err(StartError::Thread)?;
     let (sip_in, sip) = mpsc::channel(INBOX);
     let (news_in, news) = mpsc::channel(INBOX);
     let (stop, stopped) = oneshot::channel();
     let (events, _) = broadcast::channel(EVENTS);
-    runtime.block_on(prompts.adopt(prompts.load(&shell.prompts)?));
+    runtime.block_on(prompts.adopt(sounds(&prompts, &shell, &opened)?));
     let plane = Plane { clock, shell: &shell, settings: &settings, prompts: &prompts, news: &news_in };
     let (recorder, shards) = plane.start(&data, &mut entropy)?;
     report_store(&opened.report);
     let (restored, repaired) = (std::mem::take(&mut opened.restored), repair::repair(&data));
-    let answers = news_in.clone();
-    let store = opened.start(move |reference, result| {
-        drop(answers.blocking_send(Input::Committed(reference, result))); // Only a switch that has ended is deaf.
-    });
+    let store = opened.start(answers(news_in.clone()));
     let found = Found::default();
-    let admission = Admission::new(trusted(&settings), found.clone());
+    let admission = Admission::new(trusted, found.clone());
     runtime.spawn(receive(socket.clone(), clock, admission, sip_in));
     let site = web::Site {
         commands: commands.clone(),
@@ -208,14 +211,27 @@ fn edit(
     opened: &Opened,
     settings: &mut Settings,
     shell: &mut ShellSettings,
-    (commands, prompts): (&Commands, &Prompts),
+    reach: (Commands, Prompts, Trusted),
 ) -> Result<Editor, StartError> {
-    let stored = &opened.restored.objects;
-    let mut config = editor::read(&source, stored).map_err(StartError::Site)?;
-    config.settings.server = settings.server.clone();
-    *settings = config.settings.clone();
-    shell.prompts.clone_from(&config.shell.prompts);
-    Ok(Editor::new(source, stored, config, commands.clone(), prompts.clone()))
+    let editor = Editor::new(source, &opened.restored.objects, secret()?, reach).map_err(StartError::Site)?;
+    editor.set_aside().iter().for_each(|told| tracing::error!("{told}"));
+    let server = settings.server.clone();
+    *settings = Settings { server, ..editor.settings() };
+    shell.prompts = editor.shell().prompts;
+    Ok(editor)
+}
+
+/// What can be played. The file's prompts are its own fault; one of the store that is broken is silent.
+fn sounds(prompts: &Prompts, shell: &ShellSettings, opened: &Opened) -> Result<Arc<Library>, ClipError> {
+    let of_store = |name: &str| opened.restored.objects.iter().any(|of| of.kind == "prompt" && of.name == name);
+    prompts.load(&shell.prompts, &of_store)
+}
+
+/// What the store has to say of a commit.
+fn answers(news: mpsc::Sender<Input>) -> impl FnMut(CommitRef, Result<Revision, NotStored>) + Send + 'static {
+    move |reference, result| {
+        drop(news.blocking_send(Input::Committed(reference, result))); // Only a switch that has ended is deaf.
+    }
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -275,7 +291,7 @@ fn secret() -> Result<[u8; 32], StartError> {
 }
 
 /// Trunks are known by their addresses and never limited; where their names lead is found while it runs.
-fn trusted(settings: &Settings) -> Vec<Cidr> {
+fn admitted(settings: &Settings) -> Vec<Cidr> {
     let hosts = settings.trunks.iter().filter_map(|trunk| trunk.host.parse::<IpAddr>().ok());
     let hosts = hosts.map(|address| Cidr { address, bits: if address.is_ipv4() { 32 } else { 128 } });
     settings.trunks.iter().flat_map(|trunk| trunk.acl.iter().copied()).chain(hosts).collect()

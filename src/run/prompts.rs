@@ -9,12 +9,13 @@ use crate::id::Name;
 use crate::media::Command;
 use crate::settings::PromptSource;
 use sha2::{Digest, Sha256};
-use std::fs::{self, DirBuilder, File};
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 /// The folder of uploaded sounds in the data directory.
 const FOLDER: &str = "prompts";
@@ -26,6 +27,7 @@ pub struct Prompts {
     voice: Voice,
     country: Option<String>,
     library: Arc<RwLock<Arc<Library>>>,
+    decoding: Arc<Mutex<()>>,
     /// Weak: a shard ends when the switch lets go of it.
     shards: Arc<OnceLock<Vec<mpsc::WeakSender<Command>>>>,
 }
@@ -56,7 +58,7 @@ impl Prompts {
         // What the site says of its files is read relative to the site's own folder.
         let folder = std::path::absolute(data).unwrap_or_else(|_| data.to_owned()).join(FOLDER);
         let voice = Voice { command: speech_command, kept: folder.join("spoken") };
-        Prompts { folder, voice, country, library: Arc::default(), shards: Arc::default() }
+        Prompts { folder, voice, country, library: Arc::default(), decoding: Arc::default(), shards: Arc::default() }
     }
 
     /// The shards run, and are told of every later library.
@@ -70,28 +72,47 @@ impl Prompts {
         self.library.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes an upload (WAV, FLAC, MP3, Ogg Vorbis); the file it became. Work of a blocking thread.
-    pub fn import(&self, audio: Vec<u8>) -> Result<PathBuf, NotImported> {
-        let samples = clips::decode_octets(audio).map_err(NotImported::Unusable)?;
-        let wav = wav(&samples);
+    /// Decodes an upload (WAV, FLAC, MP3, Ogg Vorbis): what it becomes as a file. One at a time, since a small file may
+    /// hold half an hour of sound.
+    pub async fn decode(&self, audio: Vec<u8>) -> Result<Vec<u8>, NotImported> {
+        let _turn = self.decoding.lock().await;
+        let decoded = blocking(move || clips::decode_octets(audio).map_err(NotImported::Unusable)).await?;
+        Ok(wav(&decoded))
+    }
+
+    /// Writes a sound to the folder, under a name made from what it holds; the file.
+    pub async fn keep(&self, wav: Vec<u8>) -> Result<PathBuf, NotImported> {
         let hash: String = Sha256::digest(&wav).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let file = self.folder.join(format!("{hash}.wav"));
-        self.write(&file, &wav).map_err(NotImported::Io)?;
-        Ok(file)
+        let (folder, file) = (self.folder.clone(), self.folder.join(format!("{hash}.wav")));
+        let kept = file.clone();
+        blocking(move || write(&folder, &file, &wav).map_err(NotImported::Io)).await?;
+        Ok(kept)
     }
 
-    fn write(&self, file: &Path, wav: &[u8]) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let part = file.with_extension("part");
-        fs::write(&part, wav)?;
-        File::open(&part)?.sync_all()?;
-        fs::rename(&part, file)?;
-        File::open(&self.folder)?.sync_all()
+    /// Deletes the sounds of these that were uploaded: nobody plays them any more.
+    pub async fn forget(&self, files: Vec<PathBuf>) {
+        let folder = self.folder.clone();
+        let ours = move |file: &PathBuf| file.parent() == Some(&folder);
+        let files: Vec<PathBuf> = files.into_iter().filter(ours).collect();
+        let forgotten = blocking(move || {
+            for file in files {
+                if let Err(error) = fs::remove_file(&file) {
+                    tracing::warn!(file = %file.display(), %error, "a sound that nobody plays could not be deleted");
+                }
+            }
+            Ok(())
+        });
+        drop(forgotten.await); // It has been told.
     }
 
-    /// Loads what the prompts of an edition of the site are. Work of a blocking thread.
-    pub fn load(&self, prompts: &[(Name, PromptSource)]) -> Result<Arc<Library>, ClipError> {
-        clips::load(prompts, self.country.as_deref(), &self.voice).map(Arc::new)
+    /// Loads what the prompts of an edition of the site are. Work of a blocking thread. One of the forgiven ones that
+    /// cannot be used is left out, and says so.
+    pub fn load(
+        &self,
+        prompts: &[(Name, PromptSource)],
+        forgiven: &dyn Fn(&str) -> bool,
+    ) -> Result<Arc<Library>, ClipError> {
+        clips::load(prompts, self.country.as_deref(), &self.voice, forgiven).map(Arc::new)
     }
 
     /// This is what can be played from now on.
@@ -101,6 +122,28 @@ impl Prompts {
             drop(shard.send(Command::Learn(library.clone())).await); // A shard that has ended plays nothing.
         }
     }
+}
+
+/// Off the threads that serve HTTP.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NotImported> + Send + 'static,
+) -> Result<T, NotImported> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(NotImported::Io(io::Error::other("the work has ended by a fault of ours"))))
+}
+
+/// The file appears whole or not at all, also when two uploads are the same sound.
+fn write(folder: &Path, file: &Path, wav: &[u8]) -> io::Result<()> {
+    static UPLOADS: AtomicU64 = AtomicU64::new(0);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let part = file.with_extension(format!("{}.part", UPLOADS.fetch_add(1, Ordering::Relaxed)));
+    let mut opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    let written = opened.write_all(wav).and_then(|()| opened.sync_all()).and_then(|()| fs::rename(&part, file));
+    if written.is_err() {
+        drop(fs::remove_file(&part)); // A full disk is told by the error itself.
+    }
+    written?;
+    File::open(folder)?.sync_all()
 }
 
 /// 16 bit PCM, mono, 8 kHz, with its canonical head of 44 octets.
@@ -136,9 +179,12 @@ mod tests {
         let (prompts, _shard, mut told) = prompts("upload");
         let offer = include_bytes!("../../media/prompts/en/offer.wav");
 
-        let file = prompts.import(offer.to_vec()).expect("a WAV file");
-        let library = prompts.load(&[("greeting".into(), PromptSource::File(file.clone()))]).expect("it is there");
-        tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(prompts.adopt(library));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let wav = runtime.block_on(prompts.decode(offer.to_vec())).expect("a WAV file");
+        let file = runtime.block_on(prompts.keep(wav)).expect("room on the disk");
+        let named = [("greeting".into(), PromptSource::File(file.clone()))];
+        let library = prompts.load(&named, &|_| false).expect("it is there");
+        runtime.block_on(prompts.adopt(library));
         let Some(Command::Learn(library)) = told.blocking_recv() else { panic!("the shard is told") };
         let head = fs::read(&file).expect("readable");
         fs::remove_dir_all(prompts.folder.parent().expect("the data directory")).expect("removable");
@@ -151,7 +197,8 @@ mod tests {
     fn an_upload_that_is_no_sound_is_refused_and_leaves_nothing() {
         let (prompts, _shard, _told) = prompts("refused");
 
-        let refused = prompts.import(b"<html>".to_vec()).expect_err("no sound").to_string();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let refused = runtime.block_on(prompts.decode(b"<html>".to_vec())).expect_err("no sound").to_string();
 
         assert_eq!(refused, "the audio is not a WAV, FLAC, MP3 or Ogg Vorbis file we can decode");
         assert!(!prompts.folder.exists());

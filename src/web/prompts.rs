@@ -5,7 +5,7 @@ use super::config::problem;
 use super::roles::Caller;
 use super::{Problem, Shared};
 use crate::audio::SAMPLE_RATE;
-use crate::run::editor::{Fields, Seen, editable};
+use crate::run::editor::{NotTaken, editable};
 use crate::run::prompts::{NotImported, wav};
 use axum::Json;
 use axum::body::Bytes;
@@ -48,39 +48,20 @@ pub(super) async fn import(
     Path(name): Path<String>,
     audio: Bytes,
 ) -> Result<Response, Problem> {
-    let editor = site.editor()?;
-    let prompts = site.prompts.clone();
-    let imported = tokio::task::spawn_blocking(move || prompts.import(audio.into())).await;
-    let file = match imported {
-        Ok(Ok(file)) => file,
-        Ok(Err(why @ NotImported::Unusable(_))) => {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why.to_string()));
-        }
-        Ok(Err(why @ NotImported::Io(_))) => {
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, why.to_string()));
-        }
-        Err(_) => {
-            return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "decoding has ended by a fault of ours"));
-        }
-    };
-    let before = editor.object("prompt", &name);
-    let is_new = before.is_none();
-    let mut fields = before.map(|object| object.site.given).unwrap_or_default();
-    fields.insert("name".to_owned(), name.clone().into());
-    fields.insert("file".to_owned(), file.display().to_string().into());
-    spoken_no_more(&mut fields);
-    let table = editable("prompt").expect("prompts are objects of the site");
-    let seen = if is_new { Seen::Nothing } else { Seen::Anything };
     let done = caller.done("import", Some(format!("prompt/{name}")));
-    editor.put(table, &name, fields, seen, done).await.map_err(|why| problem(table, &name, why))?;
+    let imported = site.editor()?.import(&name, audio.into(), done).await;
+    let is_new = imported.map_err(|why| not_taken(&name, why))?;
     let seconds = site.prompts.library().get(&*name).map_or(0, |clip| clip.len() / SAMPLE_RATE as usize);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(json!({ "name": name, "seconds": seconds }))).into_response())
 }
 
-/// A sound takes the place of a text.
-fn spoken_no_more(fields: &mut Fields) {
-    for field in ["text", "voice"] {
-        fields.remove(field);
+fn not_taken(name: &str, why: NotTaken) -> Problem {
+    match why {
+        NotTaken::Sound(why @ NotImported::Unusable(_)) => {
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why.to_string())
+        }
+        NotTaken::Sound(why @ NotImported::Io(_)) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, why.to_string()),
+        NotTaken::Site(why) => problem(editable("prompt").expect("prompts are objects of the site"), name, why),
     }
 }

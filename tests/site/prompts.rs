@@ -82,3 +82,73 @@ fn a_secret_is_read_from_a_file_and_not_from_a_device() {
         assert!(detail.contains("it is no file"), "{detail}");
     }
 }
+
+fn clip(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/media/prompts/en/{name}.wav", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn kept(world: &World) -> usize {
+    std::fs::read_dir(world.data.join("data/prompts")).map_or(0, Iterator::count)
+}
+
+// S5.32: what is replaced or deleted leaves no file behind, unless another prompt plays it as well; what is refused
+// leaves none either.
+#[test]
+fn a_sound_that_nobody_plays_is_deleted() {
+    let world = World::new("unused");
+    let (offer, sorry) = (clip("offer"), clip("sorry"));
+
+    assert_eq!(world.sound("PUT", "/prompts/greeting", &offer).0, 201);
+    assert_eq!(world.sound("PUT", "/prompts/other", &offer).0, 201);
+    assert_eq!(kept(&world), 1, "the same sound is kept once");
+    assert_eq!(world.sound("PUT", "/prompts/greeting", &sorry).0, 200);
+    assert_eq!(kept(&world), 2);
+    assert_eq!(world.sound("PUT", "/prompts/other", &sorry).0, 200);
+    assert_eq!(kept(&world), 1);
+    let too_long = "x".repeat(65);
+    assert_eq!(world.sound("PUT", &format!("/prompts/{too_long}"), &offer).0, 422);
+    assert_eq!(world.sound("PUT", &format!("/prompts/{too_long}"), &sorry).0, 422);
+    assert_eq!(kept(&world), 1);
+    assert_eq!(world.api("DELETE", "/config/prompt/greeting", Value::Null).status, 204);
+    assert_eq!(kept(&world), 1);
+    assert_eq!(world.api("DELETE", "/config/prompt/other", Value::Null).status, 204);
+    assert_eq!(kept(&world), 0);
+}
+
+// S5.32: uploads at one time do not spoil each other.
+#[test]
+fn sounds_are_uploaded_at_one_time() {
+    let world = World::new("at-once");
+    let (offer, sorry) = (clip("offer"), clip("sorry"));
+
+    std::thread::scope(|scope| {
+        for at in 0..8 {
+            let (world, sound) = (&world, if at % 2 == 0 { &offer } else { &sorry });
+            scope.spawn(move || assert_eq!(world.sound("PUT", &format!("/prompts/sound{}", at / 2), sound).0 / 100, 2));
+        }
+    });
+
+    assert_eq!(world.names("prompt").len(), 4);
+    for name in world.names("prompt") {
+        let played = world.sound("GET", &format!("/prompts/{name}/audio"), b"").1;
+        assert!(played == offer || played == sorry, "{name}: {} octets", played.len());
+    }
+    assert!(kept(&world) <= 2);
+}
+
+// S5.31: a sound of the store that can no longer be decoded is one silent prompt, and no reason not to start.
+#[test]
+fn a_sound_that_is_broken_keeps_nobody_from_starting() {
+    let mut world = World::new("broken");
+    assert_eq!(world.sound("PUT", "/prompts/greeting", &clip("offer")).0, 201);
+    drop(world.running.take());
+    let file = std::fs::read_dir(world.data.join("data/prompts")).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(file, b"no sound").unwrap();
+
+    world.start();
+
+    assert_eq!(world.sound("GET", "/prompts/greeting/audio", b"").0, 404);
+    assert_eq!(world.sound("PUT", "/prompts/other", &clip("sorry")).0, 201, "and none to refuse another one");
+    assert_eq!(world.sound("PUT", "/prompts/greeting", &clip("offer")).0, 200);
+    assert_eq!(world.sound("GET", "/prompts/greeting/audio", b"").0, 200);
+}

@@ -196,6 +196,7 @@ mod tests {
             &[],
             Some("US"),
             &crate::run::speech::Voice { command: None, kept: std::env::temp_dir() },
+            &|_| false,
         )
         .unwrap();
         let rtp = "192.0.2.20:4000".parse().unwrap();

@@ -61,8 +61,11 @@ impl Switch {
     fn say_menu(&mut self, now: Now, id: CallRef) {
         let settings = self.settings.clone();
         let Some(menu) = self.menu_mut(id) else { return };
-        let Some(ivr) = settings.ivr(&menu.ivr) else { return };
         let caller = menu.caller;
+        let Some(ivr) = settings.ivr(&menu.ivr) else {
+            self.menu_is_gone(now, id, caller);
+            return;
+        };
         if menu.said >= ivr.tries.max(1) {
             self.go_or_say(now, id, caller, ivr.timeout_dest.as_ref(), &[], EndCause::NoAnswer);
             return;
@@ -85,7 +88,11 @@ impl Switch {
         let settings = self.settings.clone();
         let Some(menu) = self.menu_mut(id) else { return };
         menu.stage = Stage::Listening;
-        let Some(ivr) = settings.ivr(&menu.ivr) else { return };
+        let caller = menu.caller;
+        let Some(ivr) = settings.ivr(&menu.ivr) else {
+            self.menu_is_gone(now, id, caller);
+            return;
+        };
         self.timers.set(Timer::Call(id, CallTimer::Dialogue), now.tick + ivr.timeout);
     }
 
@@ -106,13 +113,21 @@ impl Switch {
         let settings = self.settings.clone();
         let Some(menu) = self.menu_mut(id) else { return };
         let caller = menu.caller;
-        let Some(ivr) = settings.ivr(&menu.ivr) else { return };
+        let Some(ivr) = settings.ivr(&menu.ivr) else {
+            self.menu_is_gone(now, id, caller);
+            return;
+        };
         self.note(now, id, format!("key {key}"));
         self.hush(caller);
         match ivr.keys.get(&key) {
             Some(to) => self.go_to(now, id, caller, to),
             None => self.say_menu(now, id),
         }
+    }
+
+    /// The site has no such menu any more: whoever was in it hears that he should call later.
+    pub(super) fn menu_is_gone(&mut self, now: Now, id: CallRef, caller: LegRef) {
+        self.go_or_say(now, id, caller, None, &["call_later"], EndCause::NotReachable);
     }
 
     /// The caller has hung up in the menu.

@@ -219,7 +219,7 @@ impl Switch {
         }
         to_hold.into_iter().for_each(|call| self.back_to_music(now, call));
         for (call, caller) in home {
-            self.go_or_say(now, call, caller, None, &["call_later"], EndCause::NotReachable);
+            self.menu_is_gone(now, call, caller);
         }
     }
 

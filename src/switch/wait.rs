@@ -48,7 +48,11 @@ impl Switch {
     /// A call comes into a queue, answered already or not: from now on it is answered, in line, and hears music.
     pub(super) fn enter_queue(&mut self, now: Now, id: CallRef, caller: LegRef, queue: &Name) {
         let settings = self.settings.clone();
-        let Some(queue) = settings.queue(queue) else { return };
+        let Some(queue) = settings.queue(queue) else {
+            // The site has no such line any more.
+            self.turn_away(now, id, caller, 404, vec!["call_later".into()], EndCause::NotReachable);
+            return;
+        };
         if !self.is_open(now, queue.schedule.as_ref()) {
             self.find_closed(now, id, caller, queue);
             return;

@@ -120,6 +120,12 @@ impl Policy {
         }
     }
 
+    /// Whether this customer has said so, and no allow list says otherwise.
+    pub fn wants_none(&self, party: &Party, at: DateTime<Utc>) -> bool {
+        let said = |number: &str| self.never.contains(number);
+        said(party.as_str()) && !matches!(self.listed(party.as_str(), at), Some(ListKind::Allow))
+    }
+
     /// The `[[number_policy]]` of this name; what holds for rules that name none.
     pub fn under(&self, name: Option<&str>) -> &NumberPolicy {
         name.and_then(|name| self.named.get(name)).unwrap_or(&self.usual)

@@ -29,6 +29,8 @@ pub enum Hold {
     RuleDisabled(Name),
     /// The rule does not dial (`process = false`).
     RuleNotProcessing(Name),
+    /// So many attempts were made, and there are no more (law 6).
+    UsedUp(u32),
     /// Its time has not come.
     NotBefore(DateTime<Utc>),
     /// Between two attempts.
@@ -82,6 +84,7 @@ impl fmt::Display for Hold {
             Hold::ProfileDisabled(profile) => write!(f, "profile disabled: {profile}"),
             Hold::RuleDisabled(rule) => write!(f, "the rule {rule} is disabled"),
             Hold::RuleNotProcessing(rule) => write!(f, "the rule {rule} does not dial (process = false)"),
+            Hold::UsedUp(used) => write!(f, "all {used} attempts are used up"),
             Hold::NotBefore(when) => write!(f, "not to be tried before {}", at(when)),
             Hold::Retry(when) => write!(f, "the next attempt is at {}", at(when)),
             Hold::OutsideHours(when) => write!(f, "outside calling hours until {}", at(when)),

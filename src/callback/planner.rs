@@ -6,17 +6,20 @@
 //! an attempt, and holds law 2: one live attempt per number, within window and caps.
 
 mod gates;
+mod look;
+mod people;
 
 pub use gates::yields_to_live;
+pub use people::NotKept;
 
 use super::hold::{Hold, Undialable};
 use super::ledger::Ledger;
 use super::retry::{By, Next, Verdict};
 use super::task::{AttemptKind, CloseReason, Task, TaskState};
-use super::window::{Shut, Whom, Window, expires_at};
+use super::window::{Shut, Whom, Window};
 use crate::id::{Name, TaskId};
 use crate::number::Party;
-use crate::settings::{AfterCutoff, Settings};
+use crate::settings::Settings;
 use crate::time::{DateTime, Utc};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,6 +41,9 @@ pub enum Step {
     Expired(Box<Task>),
     /// Its day has ended and people decide (S4.B3): to be stored, and out of its line.
     LeftOver(Box<Task>),
+    /// An edit of its profile leaves no attempt to it: closed and no longer held here, or the customer is asked. To be
+    /// stored, and out of its line.
+    UsedUp(Box<Task>),
 }
 
 /// Who could serve a task, as far as `held_by` tells.
@@ -284,101 +290,6 @@ impl Planner {
             self.look_by(id, now);
         }
     }
-
-    /// model.md C12: expired, then blocked, then deferred, then due.
-    fn look(
-        &mut self,
-        now: DateTime<Utc>,
-        settings: &Settings,
-        planned: Planned,
-        undialable: &mut impl FnMut(&Task) -> Option<Undialable>,
-    ) -> Option<Step> {
-        let Planned { mut task, .. } = planned;
-        let before = task.state;
-        if before != TaskState::Overflow && task.expires_at.is_some_and(|at| at <= now) {
-            closed(&mut task, TaskState::Expired, CloseReason::Expired, now);
-            return Some(Step::Expired(Box::new(task)));
-        }
-        let window = window_of(settings, &task, now);
-        let opens = window.as_ref().map(|window| window.opens(now).ok_or_else(|| shut(window, now)));
-        let blocked = undialable(&task).or_else(|| Some(opens.as_ref()?.as_ref().err()?.to_string())).map(Box::new);
-        task.state = if let TaskState::ClientOffer | TaskState::Overflow = before {
-            before // Waits for another kind of call, or for people.
-        } else if blocked.is_some() {
-            TaskState::Blocked
-        } else if task.not_before > now {
-            waiting(before)
-        } else {
-            // Without a profile nothing is dialled either: `begin` says why. `not_before` stays what it was, so that
-            // other hours apply as soon as the site has them.
-            match opens {
-                Some(Ok(opens)) if opens > now && is_left_over(settings, &task, now) => TaskState::Overflow,
-                Some(Ok(opens)) if opens > now => TaskState::Deferred,
-                Some(_) | None => TaskState::Due,
-            }
-        };
-        task.due_since = match task.state {
-            TaskState::Due => task.due_since.or(Some(now)),
-            // An agent's failure puts it back for a moment; it goes on having waited.
-            TaskState::Pending => task.due_since,
-            _ => None, // It waits for something else than its turn.
-        };
-        let (id, state) = (task.id, task.state);
-        let left_over = (state == TaskState::Overflow && before != state).then(|| Box::new(task.clone()));
-        self.insert(now, settings, task, blocked);
-        match left_over {
-            Some(task) => Some(Step::LeftOver(task)),
-            None => (state != before).then_some(Step::Moved(id, state)),
-        }
-    }
-
-    /// The next instant at which a task deserves a look; none while it is under way (S1.21: what rings or talks is
-    /// not cut when hours end).
-    fn next_look(
-        &self,
-        now: DateTime<Utc>,
-        settings: &Settings,
-        task: &Task,
-        reason_known: bool,
-    ) -> Option<DateTime<Utc>> {
-        let changes = match task.state {
-            TaskState::Pending | TaskState::WaitingRetry => Some(task.not_before),
-            TaskState::Deferred => {
-                let earliest = task.not_before.max(now);
-                window_of(settings, task, now)
-                    .map_or(Some(earliest), |window| window.opens(earliest))
-                    .or(Some(earliest))
-            }
-            TaskState::Due => {
-                let ends = window_of(settings, task, now)
-                    .and_then(|window| if window.is_open(now) { window.closes(now) } else { Some(now) });
-                [ends, self.quarantine.get(&task.number).copied()].into_iter().flatten().min()
-            }
-            // One that comes from the disk has lost the reason: found again at once.
-            TaskState::Blocked => (!reason_known).then_some(now),
-            TaskState::ClientOffer if reason_known => None,
-            TaskState::ClientOffer => {
-                let earliest = task.not_before.max(now);
-                let window = window_of(settings, task, now);
-                match window.and_then(|window| window.opens(earliest)) {
-                    // Ready: looked at again when hours end.
-                    Some(at) if at <= now => window.and_then(|window| window.closes(now)),
-                    at => at,
-                }
-            }
-            TaskState::Overflow => return None, // People decide, however long it takes.
-            TaskState::Reserving
-            | TaskState::AgentRinging
-            | TaskState::AgentReady
-            | TaskState::CustomerRinging
-            | TaskState::Talking
-            | TaskState::Completed
-            | TaskState::Failed
-            | TaskState::Expired
-            | TaskState::Cancelled => return None,
-        };
-        [changes, task.expires_at].into_iter().flatten().min()
-    }
 }
 
 // --- Attempts ---
@@ -502,35 +413,6 @@ impl Planner {
         Some(task)
     }
 
-    /// Now rather than later (`callback now`): calling hours and caps still hold. Returns the task as it is to be
-    /// stored.
-    pub fn hasten(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Option<Task> {
-        let mut task = self.get(id).filter(|task| !task.state.is_live())?.clone();
-        task.not_before = now;
-        task.state = match task.state {
-            TaskState::Due => TaskState::Due,
-            // Everything is used: what can be done now is to ask the customer.
-            TaskState::ClientOffer => TaskState::ClientOffer,
-            TaskState::Overflow => return self.keep(now, settings, id),
-            _ => TaskState::Pending, // Whatever else it waits for.
-        };
-        self.put(now, settings, task.clone());
-        Some(task)
-    }
-
-    /// A task left over at the end of its day is wanted after all (S4.B3): it waits again, and its life begins anew.
-    /// Returns the task as it is to be stored; `None` when it is not left over.
-    pub fn keep(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Option<Task> {
-        let mut task = self.get(id).filter(|task| task.state == TaskState::Overflow)?.clone();
-        task.state = TaskState::Pending;
-        task.not_before = now;
-        if let Some(profile) = settings.profile(&task.profile) {
-            task.expires_at = expires_at(settings, &Whom::of(profile, &task), now);
-        }
-        self.put(now, settings, task.clone());
-        Some(task)
-    }
-
     fn starts_until(&mut self, now: DateTime<Utc>) {
         // A clock that was set back must not hold the rate for longer than a minute.
         self.starts.retain(|start| *start <= now && *start + MINUTE > now);
@@ -551,25 +433,6 @@ fn closed(task: &mut Task, state: TaskState, reason: CloseReason, now: DateTime<
     task.state = state;
     task.close_reason = Some(reason);
     task.closed_at = Some(now);
-}
-
-/// Whether the day of a task that is not open now has ended without it: it was due, or its next try falls after
-/// closing, and its profile hands such tasks to people. What was asked for after hours waits for the morning (S1.19).
-fn is_left_over(settings: &Settings, task: &Task, now: DateTime<Utc>) -> bool {
-    let was_of_today = matches!(task.state, TaskState::Due | TaskState::WaitingRetry);
-    settings.profile(&task.profile).is_some_and(|profile| {
-        was_of_today
-            && profile.after_cutoff == AfterCutoff::Overflow
-            && !Window::business(settings, profile, Some(&task.queue)).is_open(now)
-    })
-}
-
-/// The state in which a task waits for `not_before`.
-fn waiting(state: TaskState) -> TaskState {
-    match state {
-        TaskState::WaitingRetry => state,
-        _ => TaskState::Pending, // Deferred, due or blocked before, and its time was moved.
-    }
 }
 
 fn window_of<'a>(settings: &'a Settings, task: &'a Task, now: DateTime<Utc>) -> Option<Window<'a>> {

@@ -128,9 +128,25 @@ pub enum ClientAnswer {
     Nothing,
 }
 
-/// Customer dials that a task may have in all (law 6): each accepted offer to the customer adds one.
+/// Customer dials that a task may have in all (law 6): each accepted offer to the customer adds one, and so does each
+/// that people have granted.
 pub fn attempts_allowed(profile: &CallbackProfile, task: &Task) -> u32 {
-    profile.attempts_max.saturating_add(task.reschedules.client)
+    let granted = task.reschedules.client.saturating_add(task.reschedules.admin);
+    profile.attempts_max.saturating_add(granted)
+}
+
+/// Whether it has had them all.
+pub fn is_used_up(profile: &CallbackProfile, task: &Task) -> bool {
+    task.attempts_used >= attempts_allowed(profile, task)
+}
+
+/// What is left for one that is used up: to ask the customer, if the profile lets him decide (S4.5, S4.11).
+pub fn when_used_up(profile: &CallbackProfile, task: &Task, at: DateTime<Utc>) -> Next {
+    let accepted = task.reschedules.client;
+    match profile.client_reschedule {
+        Some(client) if client.max.is_none_or(|max| accepted < max) => Next::ClientOffer(at),
+        Some(_) | None => Next::Fail(CloseReason::MaxAttempts),
+    }
 }
 
 /// Judges the attempt that ended with `outcome` at `now`; `task` is as it was before (not yet raised).
@@ -250,15 +266,14 @@ impl Failure<'_> {
         }
     }
 
-    /// All that the site would do is done: the customer is asked, if the profile lets him decide (S4.5, S4.11).
+    /// All that the site would do is done: the customer is asked, or it has failed for this reason.
     fn client_or(&self, at: DateTime<Utc>, reason: CloseReason) -> Next {
-        let accepted = self.task.reschedules.client;
-        match self.profile.client_reschedule {
-            Some(client) if client.max.is_none_or(|max| accepted < max) => match self.before_cutoff(at) {
+        match when_used_up(self.profile, self.task, at) {
+            Next::ClientOffer(at) => match self.before_cutoff(at) {
                 Next::Retry(at) => Next::ClientOffer(at),
                 next => next,
             },
-            Some(_) | None => Next::Fail(reason),
+            _ => Next::Fail(reason), // Nobody may be asked.
         }
     }
 

@@ -74,6 +74,11 @@ impl TaskState {
         }
     }
 
+    /// Whether it waits for something that no agent can give: for the customer's own word, or for people.
+    pub const fn rests(self) -> bool {
+        matches!(self, TaskState::ClientOffer | TaskState::Overflow)
+    }
+
     /// Whether an attempt is under way.
     pub const fn is_live(self) -> bool {
         matches!(
@@ -276,6 +281,7 @@ pub enum NumberOrigin {
 
 /// Reschedules used so far (S4.10, S4.11).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Reschedules {
     /// By itself.
     pub auto: u32,
@@ -283,6 +289,8 @@ pub struct Reschedules {
     pub agent: u32,
     /// By the customer's key.
     pub client: u32,
+    /// By people, who wanted it now although every attempt was used up.
+    pub admin: u32,
 }
 
 /// A promise.

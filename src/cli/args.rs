@@ -255,7 +255,7 @@ pub enum CallbackCommand {
         #[arg(required = true)]
         id: Vec<String>,
     },
-    /// Try callbacks now, ahead of their time
+    /// Try callbacks now, ahead of their time; one whose attempts are used up gets one more
     #[command(after_help = "Example:\n  ringback callback now 01JD0000000000000000000000")]
     Now {
         /// Their ids

@@ -8,6 +8,7 @@ use super::durable::Pending;
 use super::end::EndCause;
 use super::promise::NewTask;
 use super::{Change, NotStored, Output, Switch, event};
+use crate::callback::planner::NotKept;
 use crate::callback::rule;
 use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
 use crate::id::{Name, ReplyTo, TaskId};
@@ -245,9 +246,13 @@ impl Switch {
         if self.planner.get(id).is_none() {
             return Err(not_found("callback", id));
         }
-        let Some(task) = self.planner.keep(now.utc, &settings, id) else {
-            return Err(Refused::Conflict { detail: "the callback is not left over".to_owned() });
-        };
+        let task = self.planner.keep(now.utc, &settings, id).map_err(|why| {
+            let detail = match why {
+                NotKept::NotLeftOver => "the callback is not left over",
+                NotKept::UsedUp => "every attempt is used up; `now` grants one more",
+            };
+            Refused::Conflict { detail: detail.to_owned() }
+        })?;
         self.line_up(&task);
         self.serve_wanted = true;
         let change = Change::PutTask(Box::new(task.clone()));

@@ -23,7 +23,7 @@ use super::call::{Call, Story};
 use super::outcome::Ended;
 use super::ring::Ring;
 use crate::callback::retry::ClientAnswer;
-use crate::callback::task::{Attempt, LegRecord, Task, TaskState};
+use crate::callback::task::{Attempt, CloseReason, LegRecord, Task, TaskState};
 use crate::id::{CallRef, DialogRecord, LegRef, Name, PlayRef, TaskId};
 use crate::settings::CallbackProfile;
 use crate::time::{Now, Tick};
@@ -52,6 +52,8 @@ pub(super) enum Said {
     AgentAsks,
     /// The customer has answered the offer of another try (S4.5).
     Client(ClientAnswer),
+    /// The callback is not wanted any more, whatever came of this attempt.
+    Withdrawn(CloseReason),
 }
 
 /// An attempt under way, until agent and customer talk.
@@ -246,6 +248,13 @@ impl Switch {
     /// What was said with keys in this call.
     pub(super) fn said(&self, id: CallRef) -> Said {
         self.calls.get(&id).and_then(|call| call.loaded.as_ref()).map_or(Said::Nothing, |loaded| loaded.said)
+    }
+
+    /// Says what follows the attempt of this call.
+    pub(super) fn say_of(&mut self, id: CallRef, said: Said) {
+        if let Some(loaded) = self.calls.get_mut(&id).and_then(|call| call.loaded.as_mut()) {
+            loaded.said = said;
+        }
     }
 
     /// The profile as it was when the call's attempt was loaded.

@@ -5,7 +5,7 @@ use super::attempt::Said;
 use super::durable::Pending;
 use super::{Change, Switch, Timer, event};
 use crate::callback::retry::{self, ClientAnswer, History, Next, Verdict};
-use crate::callback::task::{AttemptKind, Outcome, Task, TaskState};
+use crate::callback::task::{AttemptKind, CloseReason, Outcome, Task};
 use crate::id::{CallRef, Name, TaskId};
 use crate::settings::FirstParty;
 use crate::time::{DateTime, Now, Tick, Utc};
@@ -113,6 +113,10 @@ impl Switch {
             judge(&self.settings, profile, held, history, outcome, at)
         };
         Some(match (attempt.kind, said, outcome) {
+            (AttemptKind::Agent, Said::Withdrawn(reason), _) => {
+                Verdict { next: Next::Cancel(reason), by: None, ..judged(false) }
+            }
+            (AttemptKind::ClientOffer, Said::Withdrawn(reason), _) => Verdict::uncounted(Next::Cancel(reason)),
             (AttemptKind::Agent, said, _) => {
                 let was_there = attempt.customer_leg.as_ref().is_some_and(|leg| leg.answered_at.is_some());
                 let verdict = judged(said == Said::AgentAsks);
@@ -124,8 +128,10 @@ impl Switch {
                     _ => verdict,
                 }
             }
-            (AttemptKind::ClientOffer, _, Outcome::Superseded) => judged(false),
-            (AttemptKind::ClientOffer, _, Outcome::Blocked) => Verdict::uncounted(Next::ClientOffer(at + VAIN)),
+            // He was not asked: he is, later. An agent's attempt would be one that nobody has granted (law 6).
+            (AttemptKind::ClientOffer, _, Outcome::Superseded | Outcome::Blocked) => {
+                Verdict::uncounted(Next::ClientOffer(at + VAIN))
+            }
             (AttemptKind::ClientOffer, Said::Client(answer), _) => retry::client_asks(held, answer, at),
             (AttemptKind::ClientOffer, _, _) => retry::client_asks(held, ClientAnswer::Nothing, at),
         })
@@ -133,7 +139,7 @@ impl Switch {
 
     /// The task waits again, at its old place; or for something else than its turn, and then not in line.
     pub(super) fn reopen_place(&mut self, task: &Task) {
-        if let TaskState::Overflow | TaskState::ClientOffer = task.state {
+        if task.state.rests() {
             self.out_of_line(task);
         } else if !task.state.is_final() {
             self.line_up(task);
@@ -162,6 +168,15 @@ impl Switch {
     /// Somebody may be served then who cannot be before.
     pub(super) fn look_at(&mut self, at: Tick) {
         self.timers.set_earliest(Timer::Look, at);
+    }
+
+    /// An attempt is given up because its task is not wanted any more. What came of it is kept, but is not what closes
+    /// the task.
+    pub(super) fn withdraw_attempt(&mut self, now: Now, task: TaskId, reason: CloseReason) {
+        if let Some(id) = self.attempt_calls.get(&task).copied().filter(|id| self.attempting(*id).is_some()) {
+            self.say_of(id, Said::Withdrawn(reason));
+            self.finish_attempt(now, id, Outcome::Superseded, Duration::ZERO);
+        }
     }
 
     /// An attempt is given up because its task is served otherwise. A conversation is not: it is what was promised.

@@ -191,7 +191,8 @@ impl Switch {
 
     /// The promise gets another number: onto the disk with it, as with a new one.
     pub(super) fn store_change(&mut self, now: Now, id: CallRef, task: TaskId, wish: Wish) {
-        let Some(mut task) = self.planner.get(task).cloned() else { return };
+        let Some(before) = self.planner.get(task).cloned() else { return };
+        let mut task = before.clone();
         let Some(waiting) = self.waiting(id) else { return };
         let (queue, ticket) = (waiting.queue.clone(), waiting.ticket);
         task.number = wish.party;
@@ -204,7 +205,8 @@ impl Switch {
         let older = self.merge(&mut task);
         self.keep_standing(id);
         let change = Change::PutTask(Box::new(task.clone()));
-        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, is_change: true };
+        let change_of = Some(Box::new(before));
+        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, change_of };
         self.commit(vec![change], Pending::Promise(Box::new(promise)));
     }
 }

@@ -4,6 +4,7 @@ use super::call::Story;
 use super::durable::Pending;
 use super::offer::{Offer, Step, Wish};
 use super::{Change, NotStored, Switch, event};
+use crate::callback::hold::Undialable;
 use crate::callback::planner::Step as Look;
 use crate::callback::retry;
 use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
@@ -11,6 +12,7 @@ use crate::callback::window::{Whom, expires_at};
 use crate::id::{CallRef, Name, TaskId, Ticket};
 use crate::limits;
 use crate::number::Party;
+use crate::policy::Policy;
 use crate::queue::line::{Joining, Kind as EntryKind};
 use crate::route;
 use crate::settings::{CallbackProfile, Dedupe, DedupeScope, ServedBy, Settings};
@@ -26,8 +28,8 @@ pub(super) struct Promise {
     pub(super) queue: Name,
     pub(super) ticket: Ticket,
     pub(super) task: Box<Task>,
-    /// It is open already and gets another number.
-    pub(super) is_change: bool,
+    /// It is open already, was this when the promise was sent, and gets another number.
+    pub(super) change_of: Option<Box<Task>>,
     /// Older open tasks of the same number in the same queue that this one takes the place of (S3.B4).
     pub(super) older: Vec<TaskId>,
 }
@@ -83,7 +85,7 @@ impl Switch {
         self.keep_standing(id);
         let full = self.planner.len() >= limits::OPEN_TASKS;
         let change = Change::PutTask(Box::new(task.clone()));
-        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, is_change: false };
+        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, change_of: None };
         if full {
             self.promise_committed(now, promise, Err(NotStored::Reserve));
             return;
@@ -221,12 +223,8 @@ impl Switch {
         let is_waiting =
             self.waiting_mut(promise.call).is_some_and(|waiting| matches!(waiting.offer, Offer::Promising { .. }));
         let has_left = self.left_promising.remove(&promise.call);
-        if promise.is_change && self.planner.get(promise.task.id).is_none() {
-            // It was closed meanwhile, and that is what the disk was told last.
-            if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
-                line.leave(promise.ticket);
-            }
-            self.step_stored(now, promise.call, false);
+        if promise.change_of.is_some() && self.planner.get(promise.task.id).is_none() {
+            self.change_is_void(now, &promise, has_left);
             return;
         }
         let is_here_otherwise = self
@@ -234,8 +232,10 @@ impl Switch {
             .has_other(&promise.task.number, |leg| self.legs.get(&leg).is_some_and(|leg| leg.call == promise.call));
         match stored {
             Ok(()) if (is_waiting || has_left) && !is_here_otherwise && self.lost(&promise.task).is_none() => {
-                self.hold_promise(now, &promise);
-                self.step_stored(now, promise.call, true);
+                if let Some(promise) = self.up_to_date(now, promise, has_left) {
+                    self.hold_promise(now, &promise);
+                    self.step_stored(now, promise.call, true);
+                }
             }
             Ok(()) => {
                 self.withdraw_promise(now, promise, has_left);
@@ -248,6 +248,50 @@ impl Switch {
                 self.keep_standing(promise.call);
             }
         }
+    }
+
+    /// What was to change was closed meanwhile, and that is what the disk was told last.
+    fn change_is_void(&mut self, now: Now, promise: &Promise, has_left: bool) {
+        if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
+            line.leave(promise.ticket);
+        }
+        self.step_stored(now, promise.call, false);
+    }
+
+    /// A promise that may hold as it was stored. One that changes a callback of which something else was stored
+    /// meanwhile goes to the disk once more, as a change of what it is by now: that was told last, and says the old
+    /// number. `None`: it does not hold, or not yet.
+    fn up_to_date(&mut self, now: Now, promise: Promise, has_left: bool) -> Option<Promise> {
+        let Some(before) = &promise.change_of else { return Some(promise) };
+        if self.planner.get(promise.task.id).is_some_and(|held| self.is_being_kept(held)) {
+            self.withdraw_promise(now, promise, has_left);
+            return None;
+        }
+        // An attempt that has begun is for the old number. Nobody was rung for it: it goes to the disk after the change.
+        self.supersede(now, promise.task.id);
+        let Some(held) = self.planner.get(promise.task.id) else {
+            self.change_is_void(now, &promise, has_left);
+            return None;
+        };
+        if held == &**before {
+            return Some(promise);
+        }
+        let change_of = Some(Box::new(held.clone()));
+        let (stored, held) = (promise.task, held.clone());
+        let task = Box::new(Task {
+            number: stored.number,
+            number_raw: stored.number_raw,
+            number_origin: stored.number_origin,
+            virtual_start: held.virtual_start.min(stored.virtual_start),
+            priority: held.priority.min(stored.priority),
+            ..held
+        });
+        if has_left {
+            self.left_promising.insert(promise.call);
+        }
+        let change = Change::PutTask(task.clone());
+        self.commit(vec![change], Pending::Promise(Box::new(Promise { task, change_of, ..promise })));
+        None
     }
 
     /// It came to the disk although it is not promised: taken back there.
@@ -317,13 +361,16 @@ impl Switch {
         }
         self.close_merged(now, &promise.older);
         if let Some(line) = self.lines.get_mut(&promise.queue) {
-            // The ticket is handed on when nothing else changes; another queue, owner or priority is another place.
-            let is_same = line.entry(promise.ticket).is_some_and(|entry| {
-                task.queue == promise.queue
-                    && entry.agent == task.agent
-                    && entry.key.priority == task.priority
-                    && entry.key.virtual_start == task.virtual_start
-            });
+            // The ticket is handed on when nothing else changes; another queue, owner or priority is another place, and
+            // who waits for the customer's word, or stands there already, needs none.
+            let needs_one = !task.state.rests() && line.ticket_of(task.id).is_none();
+            let is_same = needs_one
+                && line.entry(promise.ticket).is_some_and(|entry| {
+                    task.queue == promise.queue
+                        && entry.agent == task.agent
+                        && entry.key.priority == task.priority
+                        && entry.key.virtual_start == task.virtual_start
+                });
             if is_same {
                 line.turn_into(promise.ticket, EntryKind::Promise(task.id));
             } else {
@@ -331,7 +378,7 @@ impl Switch {
             }
         }
         self.line_up(task);
-        if !promise.is_change {
+        if promise.change_of.is_none() {
             self.publish(event::Event::CallbackRequested {
                 task: task.id,
                 queue: task.queue.clone(),
@@ -352,8 +399,8 @@ impl Switch {
 
     /// Gives a task its place in its queue's line, if it has none yet.
     pub(super) fn line_up(&mut self, task: &Task) {
-        if let TaskState::Overflow | TaskState::ClientOffer = task.state {
-            return; // It waits for people, or for the customer's own word.
+        if task.state.rests() {
+            return;
         }
         let Some(line) = self.lines.get_mut(&task.queue) else { return };
         let joining = Joining {
@@ -420,10 +467,22 @@ impl Switch {
 
     /// Cancels one task; an attempt under way is given up first. `pending` goes on when the disk knows.
     pub(super) fn cancel_task(&mut self, now: Now, id: TaskId, reason: CloseReason, pending: Pending) -> bool {
-        self.supersede(now, id);
-        let Some(task) = self.planner.close(now.utc, id, TaskState::Cancelled, reason) else { return false };
-        self.commit(vec![Change::PutTask(Box::new(task.clone()))], pending);
-        self.task_closed(task);
+        if self.planner.get(id).is_none() {
+            return false;
+        }
+        self.withdraw_attempt(now, id, reason);
+        match self.planner.close(now.utc, id, TaskState::Cancelled, reason) {
+            Some(task) => {
+                self.commit(vec![Change::PutTask(Box::new(task.clone()))], pending);
+                self.task_closed(task);
+            }
+            None if matches!(pending, Pending::Told) => {} // The end of its attempt has closed it, and has told the disk.
+            None => {
+                let closed = self.closed.get(&id).cloned();
+                let changes = closed.map(|task| Change::PutTask(Box::new(task)));
+                self.commit(changes.into_iter().collect(), pending);
+            }
+        }
         true
     }
 
@@ -431,30 +490,55 @@ impl Switch {
     pub(super) fn look_at_tasks(&mut self, now: Now) {
         let settings = self.settings.clone();
         let policy = &self.policy;
-        let undialable = |task: &Task| {
-            let rule = task.rule.as_deref().and_then(|rule| settings.rule(rule));
-            let under = rule.and_then(|rule| rule.number_policy.as_deref());
-            policy.judge(&task.number, under, now.utc).err().map(|refusal| refusal.to_string()).or_else(|| {
-                let profile = settings.profile(&task.profile)?;
-                route::outbound_to(&settings, &task.number, &profile.dial_prefix, &profile.trunks)
-                    .err()
-                    .map(|no_route| no_route.to_string())
-            })
-        };
-        for step in self.planner.wake(now.utc, &settings, undialable) {
-            match step {
-                Look::Moved(_, _) => self.serve_wanted = true,
-                Look::LeftOver(task) => {
-                    self.out_of_line(&task);
-                    self.commit(vec![Change::PutTask(task)], Pending::Told);
-                }
-                Look::Expired(task) => {
-                    self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
+        for step in self.planner.wake(now.utc, &settings, |task| undialable(&settings, policy, task, now.utc)) {
+            self.take_look(step);
+        }
+    }
+
+    fn take_look(&mut self, step: Look) {
+        match step {
+            Look::Moved(_, _) => self.serve_wanted = true,
+            Look::LeftOver(task) | Look::UsedUp(task) | Look::Expired(task) => {
+                self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
+                if task.state.is_final() {
                     self.task_closed(*task);
+                } else {
+                    self.out_of_line(&task);
+                    self.serve_wanted = true;
                 }
             }
         }
     }
+
+    /// Whether a callback may not be tried this moment after all, of which it is told. Lists come into force by
+    /// themselves, and with many tasks the last look is a while ago.
+    pub(super) fn is_forbidden(&mut self, now: Now, id: TaskId) -> bool {
+        self.close_if_lost(now, id);
+        let Some(why) = self.planner.get(id).and_then(|task| self.why_forbidden(now, task)) else {
+            return self.planner.get(id).is_none();
+        };
+        let settings = self.settings.clone();
+        if let Some(step) = self.planner.forbid(now.utc, &settings, id, why) {
+            self.take_look(step);
+        }
+        true
+    }
+
+    /// Why policy or routes forbid a callback now.
+    pub(super) fn why_forbidden(&self, now: Now, task: &Task) -> Option<Undialable> {
+        undialable(&self.settings, &self.policy, task, now.utc)
+    }
+}
+
+fn undialable(settings: &Settings, policy: &Policy, task: &Task, at: DateTime<Utc>) -> Option<Undialable> {
+    let rule = task.rule.as_deref().and_then(|rule| settings.rule(rule));
+    let under = rule.and_then(|rule| rule.number_policy.as_deref());
+    policy.judge(&task.number, under, at).err().map(|refusal| refusal.to_string()).or_else(|| {
+        let profile = settings.profile(&task.profile)?;
+        route::outbound_to(settings, &task.number, &profile.dial_prefix, &profile.trunks)
+            .err()
+            .map(|no_route| no_route.to_string())
+    })
 }
 
 /// Whether two tasks of one number are one request made twice.

@@ -166,6 +166,9 @@ impl Switch {
     /// Why a task has no reason to be kept any more; `None`: it has one.
     pub(super) fn lost(&self, task: &Task) -> Option<CloseReason> {
         let settings = &self.settings;
+        if self.policy.wants_none(&task.number, self.seen.utc) {
+            return Some(CloseReason::Dnc);
+        }
         let rule = task.rule.as_deref().map(|rule| settings.rule(rule));
         let is_there = match &task.missed_by {
             None => true,

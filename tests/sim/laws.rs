@@ -370,7 +370,8 @@ impl Laws {
                             task.state
                         );
                     }
-                    let bound = task.attempts_used <= self.attempts_max + task.reschedules.client;
+                    let granted = task.reschedules.client + task.reschedules.admin;
+                    let bound = task.attempts_used <= self.attempts_max + granted;
                     assert!(bound, "law 6: {} attempts of {}", task.attempts_used, self.attempts_max);
                     if task.source == Source::QueueRequest {
                         self.promised.insert(task.id);

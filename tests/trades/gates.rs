@@ -3,10 +3,10 @@
 use crate::planner::{dialable, held, noon, planner_of, state, with_hours};
 use crate::site::{name, new_york, secs, site, task, task_id};
 use ringback::callback::Hold;
-use ringback::callback::planner::{Planner, Step, yields_to_live};
+use ringback::callback::planner::{NotKept, Planner, Step, yields_to_live};
 use ringback::callback::retry::{Next, Verdict};
-use ringback::callback::task::{CloseReason, Source, TaskState};
-use ringback::settings::{AfterCutoff, Settings};
+use ringback::callback::task::{CloseReason, Source, Task, TaskState};
+use ringback::settings::{AfterCutoff, ClientReschedule, Settings};
 
 /// Office hours, and whoever is left over at their end goes to people.
 fn with_overflow() -> Settings {
@@ -47,7 +47,7 @@ fn what_the_day_did_not_finish_is_left_over_and_waits_for_people() {
     assert_eq!((kept.state, kept.expires_at), (TaskState::Pending, Some(new_york("2026-11-06T14:00:00"))));
     planner.wake(friday, &site, dialable);
     assert_eq!(state(&planner, 1), TaskState::Due);
-    assert_eq!(planner.keep(friday, &site, task_id(1)), None, "it is not left over any more");
+    assert_eq!(planner.keep(friday, &site, task_id(1)), Err(NotKept::NotLeftOver), "it is not left over any more");
 }
 
 // S1.19: what was asked for after hours has missed no day: it waits for the morning, whatever `after_cutoff` says.
@@ -156,4 +156,66 @@ fn a_frozen_site_dials_nothing() {
     assert_eq!(planner.begin(noon(), &site, task_id(1)), Err(Hold::Frozen));
     site.system.frozen = false;
     assert!(planner.begin(noon(), &site, task_id(1)).is_ok());
+}
+
+/// A task that has had all its attempts, whatever else became of it.
+fn used_up(state: TaskState, used: u32) -> Task {
+    let mut task = task(1, noon());
+    (task.state, task.attempts_used, task.attempts_made) = (state, used, used);
+    task
+}
+
+// Law 6: no agent's attempt begins that the profile does not allow, whoever put the task where it is.
+#[test]
+fn a_task_that_is_used_up_does_not_begin() {
+    let site = site();
+    let planner = planner_of(&site, noon(), [used_up(TaskState::Due, 3)]);
+    assert_eq!(planner.may_begin(noon(), &site, task_id(1)), Err(Hold::UsedUp(3)));
+    assert_eq!(held(&planner, &site, noon(), 1).as_deref(), Some("all 3 attempts are used up"));
+
+    for (client, admin) in [(1, 0), (0, 1)] {
+        let mut granted = used_up(TaskState::Due, 3);
+        (granted.reschedules.client, granted.reschedules.admin) = (client, admin);
+        let planner = planner_of(&site, noon(), [granted]);
+        assert_eq!(planner.may_begin(noon(), &site, task_id(1)), Ok(()));
+    }
+}
+
+// S5.10: an edit of the profile leaves it no attempt: it has failed, unless the customer may be asked.
+#[test]
+fn a_task_that_an_edit_has_used_up_is_closed_or_its_customer_is_asked() {
+    let mut site = site();
+    let mut planner = planner_of(&site, noon(), [used_up(TaskState::WaitingRetry, 2)]);
+    planner.wake(noon(), &site, dialable);
+    site.profiles[0].attempts_max = 2;
+    planner.review(noon());
+    let steps = planner.wake(noon(), &site, dialable);
+    let [Step::UsedUp(task)] = &steps[..] else { panic!("{steps:?}") };
+    assert_eq!((task.state, task.close_reason), (TaskState::Failed, Some(CloseReason::MaxAttempts)));
+    assert!(planner.is_empty());
+
+    site.profiles[0].client_reschedule = Some(ClientReschedule { key: '1', max: Some(1) });
+    let mut planner = planner_of(&site, noon(), [used_up(TaskState::WaitingRetry, 2)]);
+    let steps = planner.wake(noon(), &site, dialable);
+    let [Step::UsedUp(task)] = &steps[..] else { panic!("{steps:?}") };
+    assert_eq!((task.state, task.close_reason), (TaskState::ClientOffer, None));
+    assert_eq!(planner.next_offer(noon(), &site, |_| true), Some(task_id(1)));
+}
+
+// `now` of people grants one attempt to what is used up, and no more than that; what is not used up is only hurried.
+#[test]
+fn people_grant_what_is_missing_and_no_more() {
+    let site = site();
+    for (used, granted) in [(0, 0), (2, 0), (3, 1), (5, 3)] {
+        let mut planner = planner_of(&site, noon(), [used_up(TaskState::Overflow, used)]);
+        for _ in 0..2 {
+            let task = planner.hasten(noon(), &site, task_id(1)).expect("it is open");
+            assert_eq!((task.state, task.reschedules.admin), (TaskState::Pending, granted), "after {used}");
+        }
+        planner.wake(noon(), &site, dialable);
+        assert_eq!(planner.may_begin(noon(), &site, task_id(1)), Ok(()));
+    }
+    let mut planner = planner_of(&site, noon(), [used_up(TaskState::ClientOffer, 3)]);
+    let asked = planner.hasten(noon(), &site, task_id(1)).expect("it is open");
+    assert_eq!((asked.state, asked.reschedules.admin), (TaskState::ClientOffer, 0), "the customer is asked now");
 }

@@ -2,6 +2,7 @@
 
 use super::{Agents, Around, MINUTE, Planned, Planner, shut, window_of};
 use crate::callback::hold::{Hold, Undialable};
+use crate::callback::retry;
 use crate::callback::task::{AttemptKind, Task, TaskState};
 use crate::callback::window::{Whom, Window};
 use crate::settings::{CallbackProfile, Settings};
@@ -80,6 +81,9 @@ impl Planner {
         }
         let profile = settings.profile(&task.profile).filter(|profile| profile.enabled);
         let profile = profile.ok_or_else(|| Hold::ProfileDisabled(task.profile.clone()))?;
+        if kind == AttemptKind::Agent && retry::is_used_up(profile, task) {
+            return Err(Hold::UsedUp(task.attempts_used));
+        }
         match task.rule.as_deref().and_then(|rule| settings.rule(rule)) {
             Some(rule) if !rule.enabled => return Err(Hold::RuleDisabled(rule.name.clone())),
             Some(rule) if !rule.process => return Err(Hold::RuleNotProcessing(rule.name.clone())),

@@ -31,6 +31,9 @@ impl Switch {
         ticket: Ticket,
         agents: &[Name],
     ) {
+        if self.is_forbidden(now, id) {
+            return;
+        }
         let settings = self.settings.clone();
         let Ok(task) = self.planner.begin(now.utc, &settings, id) else { return };
         let Some(profile) = settings.profile(&task.profile) else { return };

@@ -178,6 +178,11 @@ impl Switch {
             }
             return;
         }
+        // So are lists and policies judged, which may have changed since the agent was rung.
+        if self.why_forbidden(now, &task).is_some() {
+            self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
+            return;
+        }
         if let Some(at) = dial.as_ref().and_then(|dial| self.trunk_rests_until(&dial.trunk, now.tick)) {
             self.timers.set(Timer::Call(id, CallTimer::Dial), at);
             return;

@@ -133,7 +133,7 @@ impl Switch {
             return false;
         }
         let by = |said| self.verdict(id, task, ended.outcome, ended.at, said).and_then(|verdict| verdict.by);
-        !self.has_asked(id) && by(Said::Nothing).is_none() && by(Said::AgentAsks) == Some(By::Agent)
+        self.said(id) == Said::Nothing && by(Said::Nothing).is_none() && by(Said::AgentAsks) == Some(By::Agent)
     }
 
     /// The agent has heard how it ended, and has had his moment to ask for another try.

@@ -6,7 +6,7 @@ use super::super::durable::Pending;
 use super::super::talk::{Purpose, Talk};
 use super::super::{CallTimer, Change, DoNotCall, Switch, Timer};
 use super::{Accept, Coming, DECLINED, Form, Said, Stage};
-use crate::callback::task::{CloseReason, Outcome};
+use crate::callback::task::{CloseReason, Outcome, TaskState};
 use crate::id::{CallRef, LegRef, TaskId};
 use crate::settings::AgentAccept;
 use crate::time::Now;
@@ -109,8 +109,8 @@ impl Switch {
             }
             NEVER => {
                 self.never_again(now, task);
+                self.say_of(id, Said::Withdrawn(CloseReason::Dnc));
                 self.finish_attempt(now, id, Outcome::NotConfirmed, Duration::ZERO);
-                self.cancel_task(now, task, CloseReason::Dnc, Pending::Told);
             }
             _ => {} // Anything else is no answer.
         }
@@ -140,12 +140,22 @@ impl Switch {
         }
     }
 
-    /// The customer wants no more callbacks: known from here on, and to every later life.
+    /// The customer wants no more callbacks: known from here on, and to every later life. Whatever else his number was
+    /// promised is closed with it; the attempt he says it in has its own end.
     pub(super) fn never_again(&mut self, now: Now, task: TaskId) {
-        let Some(number) = self.planner.get(task).map(|task| task.number.clone()) else { return };
+        let Some(number) = self.open_attempt(task).map(|attempt| attempt.number.clone()) else { return };
+        let others = self.planner.of_number(&number).filter(|other| !other.state.is_live());
+        let others: Vec<TaskId> = others.map(|other| other.id).collect();
         let said = DoNotCall { number, at: now.utc, task };
-        self.commit(vec![Change::PutDoNotCall(said.clone())], Pending::Told);
+        let mut changes = vec![Change::PutDoNotCall(said.clone())];
         self.remember_never(said);
+        for other in others {
+            if let Some(closed) = self.planner.close(now.utc, other, TaskState::Cancelled, CloseReason::Dnc) {
+                changes.push(Change::PutTask(Box::new(closed.clone())));
+                self.task_closed(closed);
+            }
+        }
+        self.commit(changes, Pending::Told);
     }
 
     /// What a customer has said once holds.

@@ -21,6 +21,9 @@ impl Switch {
         }
         let settings = self.settings.clone();
         while let Some(id) = self.planner.next_offer(now.utc, &settings, |task| self.can_reach(task)) {
+            if self.is_forbidden(now, id) {
+                continue;
+            }
             let Ok(task) = self.planner.begin_offer(now.utc, &settings, id) else { return };
             let Some(profile) = settings.profile(&task.profile) else { return };
             let queue = task.queue.clone();
@@ -37,9 +40,7 @@ impl Switch {
             NEVER => (ClientAnswer::Never, Outcome::NotConfirmed),
             _ => return, // No answer.
         };
-        if let Some(loaded) = self.calls.get_mut(&id).and_then(|call| call.loaded.as_mut()) {
-            loaded.said = Said::Client(answer);
-        }
+        self.say_of(id, Said::Client(answer));
         if answer == ClientAnswer::Never {
             self.never_again(now, task);
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const BUSY: Reaction = Reaction::Refuse { after: Duration::from_secs(1), status: 486 };
 
-fn offering(max: Option<u32>) -> impl FnOnce(&mut Settings) {
+pub(super) fn offering(max: Option<u32>) -> impl FnOnce(&mut Settings) {
     move |site| {
         site.profiles[0].attempts_max = 1;
         site.profiles[0].intervals = vec![Duration::ZERO, secs(60)];
@@ -23,7 +23,7 @@ fn offering(max: Option<u32>) -> impl FnOnce(&mut Settings) {
 }
 
 /// The only attempt has failed: the customer was busy.
-fn exhausted(change: impl FnOnce(&mut Settings)) -> (World, usize) {
+pub(super) fn exhausted(change: impl FnOnce(&mut Settings)) -> (World, usize) {
     let mut world = World::with(1, change);
     let alice = world.promised("alice", super::ALICE);
     world.register(&[ANNA]);

@@ -135,7 +135,7 @@ fn the_agent_says_that_it_was_a_machine_and_another_attempt_is_scheduled() {
 
     assert_eq!(outcomes(&world), [Outcome::VoicemailAgent]);
     assert_eq!(task(&world).state, TaskState::WaitingRetry);
-    assert_eq!(task(&world).reschedules, Reschedules { auto: 0, agent: 1, client: 0 });
+    assert_eq!(task(&world).reschedules, Reschedules { auto: 0, agent: 1, client: 0, admin: 0 });
     world.rings(ANNA, secs(70));
     assert_eq!(world.now.since(ended).as_secs(), 60);
     world.assert_ladder("agent_reschedules");
@@ -207,9 +207,9 @@ fn busy(change: impl FnOnce(&mut CallbackProfile), nine: bool) -> World {
 #[test]
 fn after_a_failure_the_agent_may_ask_for_another_try() {
     for (auto, nine, state, reschedules) in [
-        (true, true, TaskState::WaitingRetry, Reschedules { auto: 1, agent: 0, client: 0 }),
-        (true, false, TaskState::WaitingRetry, Reschedules { auto: 1, agent: 0, client: 0 }),
-        (false, true, TaskState::WaitingRetry, Reschedules { auto: 0, agent: 1, client: 0 }),
+        (true, true, TaskState::WaitingRetry, Reschedules { auto: 1, agent: 0, client: 0, admin: 0 }),
+        (true, false, TaskState::WaitingRetry, Reschedules { auto: 1, agent: 0, client: 0, admin: 0 }),
+        (false, true, TaskState::WaitingRetry, Reschedules { auto: 0, agent: 1, client: 0, admin: 0 }),
         (false, false, TaskState::Failed, Reschedules::default()),
     ] {
         let world = busy(|profile| profile.auto_reschedule = auto, nine);
@@ -272,7 +272,7 @@ fn automatic_and_agent_reschedules_are_limited_together() {
     world.press(ANNA, agent, "9");
     world.hang_up(ANNA, agent);
     world.run_for(secs(1));
-    assert_eq!(task(&world).reschedules, Reschedules { auto: 1, agent: 1, client: 0 });
+    assert_eq!(task(&world).reschedules, Reschedules { auto: 1, agent: 1, client: 0, admin: 0 });
 
     let (agent, call) = world.called_back_after(alice, secs(60));
     world.answer(TRUNK, call);
@@ -283,7 +283,7 @@ fn automatic_and_agent_reschedules_are_limited_together() {
 
     assert_eq!(outcomes(&world), [Outcome::Busy, Outcome::VoicemailAgent, Outcome::VoicemailAgent]);
     assert_eq!((task(&world).state, task(&world).close_reason), (TaskState::Failed, Some(CloseReason::MaxAttempts)));
-    assert_eq!(task(&world).reschedules, Reschedules { auto: 1, agent: 1, client: 0 });
+    assert_eq!(task(&world).reschedules, Reschedules { auto: 1, agent: 1, client: 0, admin: 0 });
     world.assert_rest();
 }
 

@@ -35,6 +35,7 @@ mod sounds;
 mod strategies;
 mod traps;
 mod trunk;
+mod verdicts;
 
 /// Customers with numbers that exist in films only.
 pub const ALICE: &str = "+12025550123";

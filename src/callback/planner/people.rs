@@ -1,0 +1,65 @@
+//! What people ask of a task: that it is tried now, that it is kept although its day has ended.
+
+use super::Planner;
+use crate::callback::retry::{self, Next};
+use crate::callback::task::{Task, TaskState};
+use crate::callback::window::{Whom, expires_at};
+use crate::id::TaskId;
+use crate::settings::Settings;
+use crate::time::{DateTime, Utc};
+
+/// Why a task is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// It is not left over.
+    NotLeftOver,
+    /// Every attempt is used up, and the customer may not be asked: whoever wants one more says so (`hasten`).
+    UsedUp,
+}
+
+impl Planner {
+    /// Now rather than later (`callback now`): calling hours and caps still hold. When every attempt is used up, people
+    /// grant one more by it, and that is written down (law 6); where the customer is to be asked, he is asked now.
+    /// Returns the task as it is to be stored.
+    pub fn hasten(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Option<Task> {
+        let mut task = self.get(id).filter(|task| !task.state.is_live())?.clone();
+        task.not_before = now;
+        if task.state == TaskState::Overflow {
+            begin_anew(now, settings, &mut task);
+        }
+        task.state = match task.state {
+            TaskState::Due => TaskState::Due,
+            TaskState::ClientOffer => TaskState::ClientOffer,
+            _ => TaskState::Pending, // Whatever else it waits for.
+        };
+        if let Some(profile) = settings.profile(&task.profile).filter(|_| task.state != TaskState::ClientOffer) {
+            let wanted = task.attempts_used.saturating_add(1);
+            task.reschedules.admin += wanted.saturating_sub(retry::attempts_allowed(profile, &task));
+        }
+        self.put(now, settings, task.clone());
+        Some(task)
+    }
+
+    /// A task left over at the end of its day is wanted after all (S4.B3): it waits for what it waited for, an attempt
+    /// or the customer's own word, and its life begins anew. Returns the task as it is to be stored.
+    pub fn keep(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Result<Task, NotKept> {
+        let left_over = self.get(id).filter(|task| task.state == TaskState::Overflow);
+        let mut task = left_over.ok_or(NotKept::NotLeftOver)?.clone();
+        let used_up = settings.profile(&task.profile).filter(|profile| retry::is_used_up(profile, &task));
+        task.state = match used_up.map(|profile| retry::when_used_up(profile, &task, now)) {
+            None => TaskState::Pending,
+            Some(Next::ClientOffer(_)) => TaskState::ClientOffer,
+            Some(_) => return Err(NotKept::UsedUp), // Nobody may be asked.
+        };
+        task.not_before = now;
+        begin_anew(now, settings, &mut task);
+        self.put(now, settings, task.clone());
+        Ok(task)
+    }
+}
+
+fn begin_anew(now: DateTime<Utc>, settings: &Settings, task: &mut Task) {
+    if let Some(profile) = settings.profile(&task.profile) {
+        task.expires_at = expires_at(settings, &Whom::of(profile, task), now);
+    }
+}

@@ -6,6 +6,7 @@ use super::command::{Command, NewCallback, Refused, Reply};
 use super::desk::Choice;
 use super::durable::Pending;
 use super::end::EndCause;
+use super::lever::Lever;
 use super::promise::NewTask;
 use super::{Change, NotStored, Output, Switch, event};
 use crate::callback::planner::NotKept;
@@ -41,12 +42,10 @@ impl Switch {
                 Ok(()) => return,
                 Err(refused) => Err(refused),
             },
-            Command::Freeze => return self.freeze(now, to),
-            Command::Unfreeze => return self.unfreeze(now, to),
-            Command::ActivateRule(rule) => match self.activate_rule(&rule, to) {
-                Ok(()) => return,
-                Err(refused) => Err(refused),
-            },
+            Command::Freeze => return self.pull(Lever::Freeze, to),
+            Command::Unfreeze => return self.pull(Lever::Unfreeze, to),
+            Command::ActivateRule(rule) => return self.pull(Lever::Activate(rule.into()), to),
+            Command::ResumeDialling => return self.pull(Lever::Resume(now.utc), to),
             Command::Configure(configure) => return self.configure(now, *configure, to),
             Command::Note(done) => {
                 self.note_done(now, vec![*done]);
@@ -68,10 +67,6 @@ impl Switch {
             Command::DeleteRecording(id) => self.delete_recording(id),
             Command::HoldRecording { id, legal_hold } => self.hold_recording(id, legal_hold),
             Command::Status => Ok(Reply::Status(self.status())),
-            Command::ResumeDialling => {
-                self.resume_dialling(now);
-                Ok(Reply::Status(self.status()))
-            }
             Command::Drain => {
                 self.draining = true;
                 Ok(Reply::Status(self.status()))

@@ -3,7 +3,7 @@
 
 use super::missed::Missed;
 use super::promise::Promise;
-use super::{AuditRecord, Change, CommitRef, NotStored, Output, Switch, Timer};
+use super::{AuditRecord, Change, CommitRef, NotStored, Output, Switch, SystemRecord, Timer};
 use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, TransactionRef};
 use crate::number::Party;
 use crate::registrar::BindingChange;
@@ -29,8 +29,8 @@ pub(super) enum Pending {
     Dial { call: CallRef },
     /// Another edition of the site holds once it is stored.
     Site { to: ReplyTo, settings: Arc<Settings>, audit: Vec<AuditRecord> },
-    /// Whoever has frozen the site, or has taken it back.
-    System(ReplyTo),
+    /// A lever has moved once this is stored.
+    System(Box<SystemRecord>),
     /// The 200 of a REGISTER.
     Bindings { transaction: TransactionRef, status: u16, fields: Vec<Field>, changes: Vec<BindingChange> },
     /// The reply to a command that made or changed a task.
@@ -107,7 +107,7 @@ impl Switch {
         match pending {
             Pending::Told => {}
             Pending::Site { to, settings, audit } => self.site_committed(now, to, &settings, audit, stored),
-            Pending::System(to) => self.system_committed(to, stored),
+            Pending::System(moved) => self.system_committed(now, *moved, stored),
             Pending::Promise(promise) => self.promise_committed(now, *promise, stored),
             Pending::Missed(missed) => self.missed_committed(now, *missed, stored),
             Pending::Attempt { call, task } => self.attempt_committed(now, call, task, stored.is_ok()),

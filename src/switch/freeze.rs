@@ -3,18 +3,17 @@
 //! The site's own settings stay what they are. What a freeze has done lies over them, on the disk as well, so that
 //! neither a restart nor another edition of the settings wakes a rule that nobody has activated.
 
-use super::command::{Refused, Reply};
 use super::durable::Pending;
-use super::{Change, NotStored, Output, Switch, SystemRecord, event};
+use super::{Switch, SystemRecord, event};
 use crate::callback::task::CloseReason;
-use crate::id::{Name, ReplyTo, TaskId};
+use crate::id::{Name, TaskId};
 use crate::settings::Settings;
 use crate::time::Now;
 use std::sync::Arc;
 
 impl SystemRecord {
     /// Frozen: all rules that work now rest from now on.
-    fn freeze(&mut self, settings: &Settings) {
+    pub(super) fn freeze(&mut self, settings: &Settings) {
         self.frozen = true;
         self.resting.extend(settings.rules.iter().filter(|rule| rule.enabled).map(|rule| rule.name.clone()));
     }
@@ -35,9 +34,7 @@ impl SystemRecord {
 
 impl Switch {
     /// Nothing is offered or dialled any more. Who talks, or has answered us, is served; whatever only rings, stops.
-    pub(super) fn freeze(&mut self, now: Now, to: ReplyTo) {
-        let settings = self.settings.clone();
-        self.system.freeze(&settings);
+    pub(super) fn frozen(&mut self, now: Now) {
         self.apply_system();
         let open: Vec<(TaskId, bool)> = self
             .planner
@@ -54,33 +51,19 @@ impl Switch {
             }
         }
         self.publish(event::Event::SiteFrozen);
-        self.keep_system(to);
     }
 
     /// Dialling is possible again; the rules rest on.
-    pub(super) fn unfreeze(&mut self, now: Now, to: ReplyTo) {
-        self.system.frozen = false;
+    pub(super) fn unfrozen(&mut self, now: Now) {
         self.apply_system();
         self.planner.review(now.utc);
         self.publish(event::Event::SiteUnfrozen);
-        self.keep_system(to);
     }
 
-    /// A rule that a freeze has disabled works again as the settings say.
-    pub(super) fn activate_rule(&mut self, rule: &str, to: ReplyTo) -> Result<(), Refused> {
-        if self.settings.rule(rule).is_none() {
-            return Err(Refused::NotFound { kind: "rule", name: rule.to_owned() });
-        }
-        if self.system.frozen {
-            return Err(Refused::Conflict { detail: "the site is frozen; unfreeze it first".to_owned() });
-        }
-        if !self.system.resting.remove(rule) {
-            return Err(Refused::Conflict { detail: format!("no freeze has disabled the rule {rule}") });
-        }
+    /// A rule that a freeze had disabled works again as the settings say.
+    pub(super) fn activated(&mut self, rule: &Name) {
         self.apply_system();
-        self.publish(event::Event::RuleActivated { rule: Name::from(rule) });
-        self.keep_system(to);
-        Ok(())
+        self.publish(event::Event::RuleActivated { rule: rule.clone() });
     }
 
     /// What lies over the settings has changed.
@@ -90,18 +73,5 @@ impl Switch {
         configured.system.frozen = false;
         self.settings = Arc::new(self.system.over(configured));
         self.serve_wanted = true;
-    }
-
-    fn keep_system(&mut self, to: ReplyTo) {
-        self.commit(vec![Change::PutSystem(self.system.clone())], Pending::System(to));
-    }
-
-    /// The disk has answered.
-    pub(super) fn system_committed(&mut self, to: ReplyTo, stored: Result<(), NotStored>) {
-        let reply = match stored {
-            Ok(()) => Reply::Status(self.status()),
-            Err(_) => Reply::Refused(Refused::NotStored),
-        };
-        self.out.push_back(Output::Reply(to, reply));
     }
 }

@@ -9,7 +9,7 @@
 //! (in line), `announce` (what is heard there), `offer` and `dialogue` (asking for a callback), `place` (coming back),
 //! `leave`, `promise` (on disk), `missed` (a call was lost), `serve` (who is next), `attempt` (the promise kept),
 //! `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`, `durable`, and `answers`
-//! for people. `site` puts another edition of the settings in force.
+//! for people. `site` puts another edition of the settings in force, `lever` what operators switch beside it.
 
 mod announce;
 mod answers;
@@ -29,6 +29,7 @@ mod go;
 mod happen;
 mod leave;
 mod legs;
+mod lever;
 mod menu;
 mod missed;
 mod offer;
@@ -56,7 +57,7 @@ use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::task::{Attempt, Task};
 use crate::entropy::Entropy;
-use crate::id::{CallRef, CommitRef, Counter, LegRef, LookupRef, Name, RecordingId, RequestRef, TaskId};
+use crate::id::{CallRef, CommitRef, Counter, LegRef, LookupRef, Name, RecordingId, ReplyTo, RequestRef, TaskId};
 use crate::media;
 use crate::number::Party;
 use crate::policy::Policy;
@@ -70,6 +71,7 @@ use crate::trunk::{self, Trunks};
 use call::Call;
 use durable::{Owed, Pending};
 use legs::{Leg, OnLine, Ports};
+use lever::Lever;
 use peers::Peer;
 use place::LeftPlaces;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -163,6 +165,9 @@ pub struct Switch {
     trunk_starts: BTreeMap<Name, VecDeque<Tick>>,
     plays: Counter,
     shard_turn: Counter,
+
+    /// What operators have pulled and the disk does not have yet, in order.
+    levers: VecDeque<(Lever, ReplyTo)>,
 
     timers: Timers<Timer>,
     commits: BTreeMap<CommitRef, (Pending, Vec<Owed>)>,

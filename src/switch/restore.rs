@@ -70,6 +70,7 @@ impl Switch {
             ports: Ports::new(&settings.server.media_ports),
             plays: Counter::default(),
             shard_turn: Counter::default(),
+            levers: VecDeque::new(),
             timers: Timers::default(),
             commits: BTreeMap::new(),
             owed: BTreeSet::new(),

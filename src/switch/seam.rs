@@ -156,6 +156,10 @@ pub struct SystemRecord {
     pub frozen: bool,
     /// Rules that a freeze has disabled and nobody has activated since.
     pub resting: BTreeSet<Name>,
+    /// When a person last let dialling go on after the breaker had stopped it; what was dialled before is not held
+    /// against anybody again.
+    #[serde(default)]
+    pub resumed_at: Option<DateTime<Utc>>,
 }
 
 /// What an agent has chosen and a restart must not forget.

@@ -1,13 +1,15 @@
 //! Those who want us to call somebody at our expense (security.md T30–T33): twenty shapes of attack, of which at most
 //! ten calls go out before the breaker opens, and beside them customers who are called back as always.
 
+use crate::disk::Mood;
 use crate::drive::{ANNA, BEN, CARL};
 use crate::site::{DID, secs};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::TaskState;
 use ringback::demo::person::{Person, Reaction};
 use ringback::settings::*;
-use ringback::switch::command::{Command, NewCallback};
+use ringback::switch::NotStored;
+use ringback::switch::command::{Command, NewCallback, Refused, Reply};
 use ringback::switch::event::Event;
 use std::time::Duration;
 
@@ -329,6 +331,32 @@ fn a_person_resumes_what_the_breaker_has_stopped() {
     assert!(world.published.iter().any(|(_, event)| *event == Event::BreakerClosed));
 }
 
+// T31: what a person has said about it is not forgotten by a restart.
+#[test]
+fn a_restart_does_not_open_a_breaker_that_a_person_has_closed() {
+    let shapes = shapes();
+    let burst = shapes.iter().find(|shape| shape.name == "a burst by API").expect("one of the twenty");
+    let mut world = live_through(burst);
+    world.disk.mood = Mood::Failing(NotStored::Failed);
+    let refused = world.ask(Command::ResumeDialling);
+    assert!(matches!(refused, Reply::Refused(Refused::NotStored)), "{refused:?}");
+    world.disk.mood = Mood::Working;
+    world.run_for(MINUTE);
+    assert!(!world.published.iter().any(|(_, event)| *event == Event::BreakerClosed), "not yet");
+
+    world.ask(Command::ResumeDialling);
+    let before = dialled(&world);
+    world.crash();
+    world.published.clear();
+    world.run_for(secs(2));
+    world.start();
+    assert!(!world.published.iter().any(|(_, event)| matches!(event, Event::BreakerOpened { .. })));
+    world.run_for(10 * MINUTE);
+
+    assert!(dialled(&world) > before);
+}
+
+// T31: a breaker that is open is told of again by every new life.
 #[test]
 fn a_restart_does_not_close_the_breaker() {
     let shapes = shapes();
@@ -337,9 +365,16 @@ fn a_restart_does_not_close_the_breaker() {
     let before = dialled(&world);
 
     world.crash();
+    world.published.clear();
     world.run_for(secs(2));
     world.start();
+    let opened = |world: &World| {
+        let opened = |event: &&(_, Event)| matches!(event.1, Event::BreakerOpened { why: "unwanted" });
+        world.published.iter().filter(opened).count()
+    };
+    assert_eq!(opened(&world), 1);
     world.run_for(HOUR);
 
     assert_eq!(dialled(&world), before);
+    assert_eq!(opened(&world), 1);
 }

@@ -63,6 +63,7 @@ fn a_frozen_site_rests_and_wakes_rule_by_rule() {
     let Reply::Status(frozen) = world.ask(Command::Freeze) else { panic!("no status") };
     assert!(frozen.frozen);
     assert_eq!(frozen.resting_rules, ["support-key".into()]);
+    world.run_for(secs(1));
     let closed = world.tasks().into_iter().find(|task| task.number.as_str() == super::ALICE).expect("hers");
     assert_eq!((closed.state, closed.close_reason), (TaskState::Cancelled, Some(CloseReason::Frozen)));
     world.register(&[ANNA]);

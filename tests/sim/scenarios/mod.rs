@@ -15,6 +15,7 @@ mod hours;
 mod inbound;
 mod keys;
 mod leave;
+mod levers;
 mod line;
 mod menus;
 mod missed;

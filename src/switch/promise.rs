@@ -267,7 +267,8 @@ impl Switch {
             self.withdraw_promise(now, promise, has_left);
             return None;
         }
-        // An attempt that has begun is for the old number. Nobody was rung for it: it goes to the disk after the change.
+        // An attempt that has begun is for the old number. Nobody was rung for it yet: it is on its way to the disk,
+        // behind the change.
         self.supersede(now, promise.task.id);
         let Some(held) = self.planner.get(promise.task.id) else {
             self.change_is_void(now, &promise, has_left);
@@ -476,7 +477,8 @@ impl Switch {
                 self.commit(vec![Change::PutTask(Box::new(task.clone()))], pending);
                 self.task_closed(task);
             }
-            None if matches!(pending, Pending::Told) => {} // The end of its attempt has closed it, and has told the disk.
+            // The end of its attempt has closed it, and has told the disk.
+            None if matches!(pending, Pending::Told) => {}
             None => {
                 let closed = self.closed.get(&id).cloned();
                 let changes = closed.map(|task| Change::PutTask(Box::new(task)));

@@ -1,5 +1,6 @@
-//! Law 2, the hours: no attempt begins outside its calling hours or the customer's. Told from the settings alone, in
-//! another way than the switch does: by what clocks show at that instant, one after the other.
+//! Nobody is tried who wants no more callbacks; and law 2, the hours: no attempt begins outside its calling hours or
+//! the customer's. Told from the settings alone, in another way than the switch does: by what clocks show at that
+//! instant, one after the other.
 
 use super::disk::Disk;
 use chrono::{Datelike, NaiveTime, TimeDelta};
@@ -15,6 +16,10 @@ pub fn assert_lawful(settings: &Settings, disk: &Disk, attempt: &Attempt) {
     if attempt.outcome.is_some() {
         return; // It began long ago, by the settings of then.
     }
+    let is_new = !disk.attempts.contains_key(&attempt.id);
+    let is_allowed = settings.number_lists.iter().any(|entry| entry.kind == ListKind::Allow);
+    let wants_none = disk.do_not_call.contains_key(&attempt.number) && matches!(attempt.number, Party::Number(_));
+    assert!(!wants_none || !is_new || is_allowed, "{} has said never again, and is tried", attempt.number);
     let at = attempt.loaded_at;
     let of_queue = settings.queue(&task.queue).and_then(|queue| queue.schedule.as_ref());
     for schedule in [profile.schedule.as_ref(), of_queue].into_iter().flatten().filter_map(|it| settings.schedule(it)) {

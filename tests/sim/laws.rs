@@ -377,7 +377,14 @@ impl Laws {
                         self.promised.insert(task.id);
                     }
                 }
-                Change::PutAttempt(_) => {}
+                Change::PutAttempt(attempt) => {
+                    let is_open = attempt.outcome.is_none() && attempt.kind == AttemptKind::Agent;
+                    if let Some(task) = disk.tasks.get(&attempt.task).filter(|_| is_open) {
+                        let granted = self.attempts_max + task.reschedules.client + task.reschedules.admin;
+                        let used = task.attempts_used;
+                        assert!(used < granted, "law 6: {} is tried once more after {used} of {granted}", task.number);
+                    }
+                }
                 _ => continue,
             }
         }

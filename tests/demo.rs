@@ -42,7 +42,7 @@ fn customers_call_on_real_wires_and_control_c_ends_it_with_one_sentence() {
     let mut told = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
 
-    while !text.contains("Frank     calls: place 6") {
+    while !text.contains("Grace     calls: place 6") {
         assert!(told.read_line(&mut text).unwrap() > 0, "it ended early:\n{text}");
     }
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();

@@ -177,6 +177,11 @@ impl Person {
         self.intend(now, after, call, Deed::HangUp);
     }
 
+    /// He will press a key after a while.
+    pub fn presses(&mut self, now: Tick, after: Duration, call: CallId, key: char) {
+        self.intend(now, after, call, Deed::Press(key));
+    }
+
     /// Somebody speaks to him.
     pub fn on_voice(&mut self, now: Tick, call: CallId) {
         self.intents.retain(|intent| intent.call != call || !intent.lonely);

@@ -1,20 +1,28 @@
-//! The two clocks, read in one place: monotonic time since the process began, and the wall clock.
+//! The two clocks, read in one place: monotonic time since the process began, and the wall clock, which may be set to
+//! an hour of its own: the demo's office opens while people watch.
 
 use crate::time::{Now, Tick};
-use chrono::{SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::time::Instant;
 
 /// Reads both clocks; copies agree.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     began: Instant,
+    /// The wall clock shows so much more than the machine's.
+    ahead: TimeDelta,
 }
 
 impl Clock {
     /// Time begins now.
     #[allow(clippy::new_without_default)] // A default that differs at every call would surprise.
     pub fn new() -> Clock {
-        Clock { began: Instant::now() }
+        Clock { began: Instant::now(), ahead: TimeDelta::zero() }
+    }
+
+    /// Time begins now, and the wall clock shows `at`.
+    pub fn showing(at: DateTime<Utc>) -> Clock {
+        Clock { began: Instant::now(), ahead: at.signed_duration_since(Utc::now()) }
     }
 
     /// The monotonic clock.
@@ -24,11 +32,27 @@ impl Clock {
 
     /// Both clocks; the wall clock in whole milliseconds, as it is stored and shown.
     pub fn now(&self) -> Now {
-        Now { tick: self.tick(), utc: Utc::now().trunc_subsecs(3) }
+        Now { tick: self.tick(), utc: (Utc::now() + self.ahead).trunc_subsecs(3) }
     }
 
     /// `tick` as the runtime's timers know it.
     pub fn instant(&self, tick: Tick) -> Instant {
         self.began + tick.since(Tick::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_goes_on_from_there() {
+        let nine: DateTime<Utc> = "2026-11-20T14:00:00Z".parse().unwrap();
+
+        let clock = Clock::showing(nine);
+        let later = clock.now();
+
+        let passed = later.utc.signed_duration_since(nine);
+        assert!((-1..60_000).contains(&passed.num_milliseconds()), "{passed}");
     }
 }

@@ -136,8 +136,12 @@ impl Drop for Running {
 
 /// Starts a switch. When this returns, phones can register.
 pub fn start(parts: Parts) -> Result<Running, StartError> {
+    start_by(parts, Clock::new())
+}
+
+/// Starts a switch that goes by this clock.
+pub fn start_by(parts: Parts, clock: Clock) -> Result<Running, StartError> {
     let Parts { mut settings, mut shell, data, source } = parts;
-    let clock = Clock::new();
     let mut entropy = Entropy::from_secret(secret()?);
     // Sockets first: a taken port is the likeliest failure, and nothing has been touched yet.
     let socket = SipSocket::bind(shell.sip_udp).map_err(|error| StartError::Sip(shell.sip_udp, error))?;

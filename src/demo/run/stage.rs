@@ -1,8 +1,9 @@
 //! The stage: people with wires and a clock, and the director who tells them when it is their turn.
 
 use super::Out;
-use super::cast::{AGENTS, CUSTOMERS, DID, PAUSE_CODE, Plan, QUEUE, Speed, pitches};
-use super::story::{CARRIER, Story};
+use super::cast::{AGENTS, BILLING, CUSTOMERS, Line, PAUSE_CODE, Plan, SUPPORT, Speed, pitches};
+use super::cues::Cues;
+use super::story::{AtFirst, CARRIER, Story};
 use super::timeline::Role;
 use super::wires::{self, Wires};
 use crate::demo::endpoint::Config;
@@ -13,7 +14,7 @@ use crate::run::Running;
 use crate::run::clock::Clock;
 use crate::switch::command::{Command, Reply};
 use crate::switch::view::Waiting;
-use crate::time::Tick;
+use crate::time::{DateTime, Tick, Utc};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -26,8 +27,8 @@ const AGENT_CALLS: u16 = 16;
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the line is read out when it changes.
 const ASIDE: Duration = Duration::from_millis(3_500);
-/// The curtain falls here, whatever has happened: a minute is what people will watch.
-const CURTAIN: Duration = Duration::from_secs(58);
+/// The curtain falls here, whatever has happened. The story takes three quarters of a minute where nobody else works.
+const CURTAIN: Duration = Duration::from_secs(120);
 
 /// Why the play was stopped.
 #[derive(Debug)]
@@ -55,6 +56,28 @@ enum Scene {
     Serving,
 }
 
+/// When the office opens.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The instant.
+    pub at: DateTime<Utc>,
+    /// What its clock will show.
+    pub shown: String,
+    /// It has been told.
+    pub told: bool,
+}
+
+/// How fast the people are, by which clock, and when the office opens.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// Of the people.
+    pub speed: Speed,
+    /// The switch goes by the same.
+    pub clock: Clock,
+    /// Of the office.
+    pub opening: Opening,
+}
+
 /// See the module.
 pub struct Stage {
     /// What happened.
@@ -64,7 +87,8 @@ pub struct Stage {
     scene: Scene,
     speed: Speed,
     clock: Clock,
-    leaving: Vec<usize>,
+    cues: Cues,
+    opening: Opening,
     line: String,
     line_told: Tick,
 }
@@ -80,7 +104,8 @@ pub fn lay_wires() -> io::Result<Vec<Wires>> {
 
 impl Stage {
     /// Everybody in place, and silent.
-    pub fn new(wires: Vec<Wires>, running: &Running, secret: &str, speed: Speed, mut entropy: Entropy) -> Stage {
+    pub fn new(wires: Vec<Wires>, running: &Running, secret: &str, timing: Timing, mut entropy: Entropy) -> Stage {
+        let Timing { speed, clock, opening } = timing;
         let config = |at: usize, user: &str, calls: u16| Config {
             user: user.to_owned(),
             display: None,
@@ -110,8 +135,9 @@ impl Stage {
             stations,
             scene: Scene::Arriving,
             speed,
-            clock: Clock::new(),
-            leaving: Vec::new(),
+            clock,
+            cues: Cues::new(speed),
+            opening,
             line: String::new(),
             line_told: Tick::ZERO,
         }
@@ -141,6 +167,7 @@ impl Stage {
             let now = self.now();
             self.direct(now);
             self.turn(now);
+            self.ask_promises(now, running).await?;
             self.aside(now, running).await?;
             self.tell(out)?;
             if self.story.is_over() || now >= curtain {
@@ -175,8 +202,10 @@ impl Stage {
                 station.on_timeout(now);
             }
             while let Some((call, key)) = station.poll_press(now) {
-                if let Some(customer) = station.owner(call).filter(|_| index == CARRIER) {
-                    self.story.pressed(now, customer, key);
+                match (index.checked_sub(1), station.owner(call)) {
+                    (Some(agent), _) => self.story.pressed_by_agent(now, agent, call, key),
+                    (None, Some(customer)) => self.story.pressed(now, customer, key),
+                    (None, None) => {} // Nobody's finger.
                 }
             }
             wires.carry(station);
@@ -185,6 +214,10 @@ impl Stage {
             }
         }
         self.story.listen(now, &mut self.stations);
+        if !self.opening.told && self.clock.now().utc >= self.opening.at {
+            self.opening.told = true;
+            self.story.opens(now, &self.opening.shown);
+        }
     }
 
     /// Gives the cues.
@@ -195,30 +228,36 @@ impl Stage {
                 Scene::Pausing
             }
             Scene::Pausing if self.story.paused.iter().all(|is| *is) => {
-                Scene::Calling { next: 0, at: now + self.speed.paced(1_500, 200) }
+                Scene::Calling { next: 0, at: now + self.speed.paced(1_000, 200) }
             }
             Scene::Calling { next, at } if next < CUSTOMERS.len() && at <= now => {
                 let carrier = &mut self.stations[CARRIER];
-                let call = match CUSTOMERS[next].plan {
-                    Plan::TypesNumber => carrier.dial_withheld(now, next, DID),
-                    Plan::HearsItOut | Plan::HangsUp | Plan::BusyOnce | Plan::Stays => carrier.dial(now, next, DID),
+                let customer = &CUSTOMERS[next];
+                let call = match customer.plan {
+                    Plan::TypesNumber => carrier.dial_withheld(now, next, customer.line().did),
+                    Plan::HearsItOut
+                    | Plan::AsksBeforeOpening
+                    | Plan::BusyOnce
+                    | Plan::HasMachine
+                    | Plan::GivesUp
+                    | Plan::Stays => carrier.dial(now, next, customer.line().did),
                 };
                 self.story.dialled(now, next, call);
-                Scene::Calling { next: next + 1, at: now + self.speed.paced(700, 150) }
+                Scene::Calling { next: next + 1, at: now + self.speed.paced(500, 150) }
             }
             Scene::Calling { next, .. } if next == CUSTOMERS.len() && self.all_have_hung_up() => {
-                Scene::Returning { next: 0, at: now + self.speed.paced(1_000, 200) }
+                Scene::Returning { next: 0, at: now + self.speed.paced(800, 200) }
             }
             Scene::Returning { next, at } if at <= now => {
                 self.stations[next + 1].dial(now, 0, PAUSE_CODE);
                 match next + 1 < AGENTS.len() {
-                    true => Scene::Returning { next: next + 1, at: now + self.speed.paced(1_500, 400) },
+                    true => Scene::Returning { next: next + 1, at: now + self.speed.paced(1_200, 400) },
                     false => Scene::Serving,
                 }
             }
             scene => scene, // Not yet.
         };
-        self.let_go(now);
+        self.cues.give(now, &self.story, &mut self.stations);
     }
 
     fn agents_dial(&mut self, now: Tick) {
@@ -232,16 +271,18 @@ impl Stage {
         guests.all(|(guest, customer)| customer.plan == Plan::Stays || guest.left.is_some())
     }
 
-    /// Who hears the promise hangs up while it is said, but for the one who listens to its end.
-    fn let_go(&mut self, now: Tick) {
-        for (customer, guest) in self.story.guests.iter().enumerate() {
-            let Some(visit) = guest.visit.filter(|_| guest.promised.is_some()) else { continue };
-            if self.leaving.contains(&customer) || CUSTOMERS[customer].plan == Plan::HearsItOut {
-                continue;
+    /// Asks the switch what it says of each callback as soon as it is promised.
+    async fn ask_promises(&mut self, now: Tick, running: &Running) -> Result<(), Stopped> {
+        for customer in 0..CUSTOMERS.len() {
+            let guest = &self.story.guests[customer];
+            let Some(task) = guest.task.filter(|_| guest.at_first.is_none()) else { continue };
+            let reply = running.commands.ask(Command::ShowCallback(task)).await.map_err(|_| Stopped::Fault)?;
+            if let Reply::Callback(callback) = reply {
+                let seen = AtFirst { state: callback.task.state, next_at: callback.next_at };
+                self.story.promise_seen(now, customer, seen, &self.opening.shown);
             }
-            self.leaving.push(customer);
-            self.stations[CARRIER].people[customer].leaves(now, self.speed.paced(2_500, 1_200), visit);
         }
+        Ok(())
     }
 
     /// Reads the line out, when it has changed and there was time to read the last one.
@@ -251,15 +292,25 @@ impl Stage {
             return Ok(());
         }
         self.line_told = now;
-        let reply = running.commands.ask(Command::ShowQueue(QUEUE.to_owned())).await.map_err(|_| Stopped::Fault)?;
-        let Reply::Queue(queue) = reply else { return Ok(()) };
-        let entries: Vec<String> = queue.waiting.iter().flatten().map(|waiting| self.entry(waiting)).collect();
-        let line = if entries.is_empty() { "nobody".to_owned() } else { entries.join(", ") };
+        let mut line = self.read_out(running, SUPPORT).await?.unwrap_or_else(|| "nobody".to_owned());
+        if let Some(apart) = self.read_out(running, BILLING).await? {
+            line = format!("{line} · {}: {apart}", BILLING.queue);
+        }
         if line != self.line {
             self.story.tell(now, Role::Aside, "in line", line.clone());
             self.line = line;
         }
         Ok(())
+    }
+
+    /// Who is in a line; `None`: nobody.
+    async fn read_out(&self, running: &Running, line: Line) -> Result<Option<String>, Stopped> {
+        let asked = Command::ShowQueue(line.queue.to_owned());
+        let Reply::Queue(queue) = running.commands.ask(asked).await.map_err(|_| Stopped::Fault)? else {
+            return Ok(None);
+        };
+        let entries: Vec<String> = queue.waiting.iter().flatten().map(|waiting| self.entry(waiting)).collect();
+        Ok((!entries.is_empty()).then(|| entries.join(", ")))
     }
 
     /// `1 Alice talks`, `2 Bob`, or `3 Carol ♪`, who hears music.

@@ -1,15 +1,15 @@
 //! The story as it happens: what the people's phones tell, what their ears hear, and what the switch says of itself.
 //! Nothing is assumed: the timeline is written from it, and the verdict at the end is read from it.
 
-use super::cast::{AGENTS, CUSTOMERS, Plan};
+use super::cast::{AGENTS, BILLING, CUSTOMERS, MACHINE, Plan};
 use super::hearing::Hearing;
 use super::timeline::{Line, Role};
-use crate::callback::task::Outcome;
+use crate::callback::task::{Outcome, TaskState};
 use crate::demo::endpoint::{CallId, EndedBy, Event as Phoned};
 use crate::demo::station::{Station, Told};
 use crate::id::{CallRef, TaskId};
 use crate::switch::event::Event;
-use crate::time::Tick;
+use crate::time::{DateTime, Tick, Utc};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -33,16 +33,27 @@ pub struct Guest {
     pub pressed: Option<Tick>,
     /// His place in line on joining.
     pub place: Option<usize>,
-    /// What he was promised.
+    /// The callback he was promised, or that a rule made of his missed call.
     pub task: Option<TaskId>,
-    /// When.
+    /// When he was promised it.
     pub promised: Option<Tick>,
+    /// What the switch said of it right then.
+    pub at_first: Option<AtFirst>,
     /// The switch has said goodbye and hung up.
     pub goodbye: bool,
     /// When he was no longer on the line.
     pub left: Option<Tick>,
-    /// The promise is closed.
-    pub closed: bool,
+    /// When the promise was closed.
+    pub closed: Option<Tick>,
+}
+
+/// A callback as the switch shows it before anything was done for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtFirst {
+    /// Its state.
+    pub state: TaskState,
+    /// When it may be tried.
+    pub next_at: Option<DateTime<Utc>>,
 }
 
 /// One time an agent's phone rang for a customer, and what came of it.
@@ -54,6 +65,8 @@ pub struct Serve {
     pub agent: usize,
     /// At the agent's phone.
     pub agent_call: CallId,
+    /// It rings.
+    pub began: Tick,
     /// The agent has answered.
     pub agent_answered: Option<Tick>,
     /// At the carrier: the callback, or the customer's own call.
@@ -62,6 +75,12 @@ pub struct Serve {
     pub customer_rang: Option<Tick>,
     /// He has answered.
     pub customer_answered: Option<Tick>,
+    /// A machine takes the call for him.
+    pub machine: bool,
+    /// The agent has heard that it is one.
+    pub machine_heard: Option<Tick>,
+    /// What the agent has pressed.
+    pub keys: String,
     /// Each has heard the other.
     pub joined: Option<Tick>,
     /// The customer was not reached: the agent is only told.
@@ -83,7 +102,8 @@ pub struct Story {
     pub registered: [bool; AGENTS.len()],
     /// Agents who are paused.
     pub paused: [bool; AGENTS.len()],
-    retry: Duration,
+    /// The wait before the second attempt.
+    pub retry: Duration,
     calls: BTreeMap<CallRef, usize>,
     ears: BTreeMap<(usize, CallId), Hearing>,
     lines: Vec<Line>,
@@ -114,13 +134,18 @@ impl Story {
 
     /// Whether everybody has come to his end.
     pub fn is_over(&self) -> bool {
-        let joined = self.serves.iter().filter(|serve| serve.joined.is_some()).count();
-        let guests = self.guests.iter().zip(&CUSTOMERS);
-        guests.into_iter().all(|(guest, customer)| match customer.plan {
+        let recorded = |serve: &&Serve| serve.joined.is_some() || serve.machine_heard.is_some();
+        let mut guests = self.guests.iter().zip(&CUSTOMERS);
+        guests.all(|(guest, customer)| match customer.plan {
             Plan::Stays => guest.left.is_some(),
-            Plan::HearsItOut | Plan::HangsUp | Plan::BusyOnce | Plan::TypesNumber => guest.closed,
+            Plan::HearsItOut
+            | Plan::AsksBeforeOpening
+            | Plan::BusyOnce
+            | Plan::HasMachine
+            | Plan::GivesUp
+            | Plan::TypesNumber => guest.closed.is_some(),
         }) && self.serves.iter().all(|serve| serve.over.is_some())
-            && self.recordings >= joined
+            && self.recordings >= self.serves.iter().filter(recorded).count()
     }
 
     /// A line of the timeline.
@@ -173,6 +198,31 @@ impl Story {
             (_, '#') => self.of_customer(now, customer, "presses 1, then #"),
             (_, _) => {} // Told with the key that ends the entry.
         }
+    }
+
+    /// A key was pressed at an agent's phone.
+    pub fn pressed_by_agent(&mut self, now: Tick, agent: usize, call: CallId, key: char) {
+        let Some(serve) = self.open_serve(|serve| serve.agent == agent && serve.agent_call == call) else { return };
+        serve.keys.push(key);
+        let customer = CUSTOMERS[serve.customer].name;
+        match key {
+            '1' => self.of_agent(now, agent, format!("presses 1: {customer} is dialled")),
+            '9' => self.of_agent(now, agent, "presses 9 and hangs up: another try, please"),
+            other => self.of_agent(now, agent, format!("presses {other}")),
+        }
+    }
+
+    /// What the switch says of a callback that it has just promised.
+    pub fn promise_seen(&mut self, now: Tick, customer: usize, seen: AtFirst, opens: &str) {
+        self.guests[customer].at_first = Some(seen);
+        if seen.state == TaskState::Deferred {
+            self.of_customer(now, customer, format!("is called back when {} has opened: {opens}", BILLING.queue));
+        }
+    }
+
+    /// The office opens.
+    pub fn opens(&mut self, now: Tick, clock: &str) {
+        self.tell(now, Role::Both, BILLING.queue, format!("opens: {clock}"));
     }
 
     /// Something happened at a phone.
@@ -234,10 +284,14 @@ impl Story {
             customer,
             agent,
             agent_call: call,
+            began: now,
             agent_answered: None,
             customer_call: guest.visit.filter(|_| is_live),
             customer_rang: None,
             customer_answered: guest.answered.filter(|_| is_live),
+            machine: false,
+            machine_heard: None,
+            keys: String::new(),
             joined: None,
             failed: false,
             over: None,
@@ -250,17 +304,22 @@ impl Story {
             Phoned::Answered(_) => self.guests[customer].answered = Some(now),
             Phoned::Refused(_, status) => self.of_customer(now, customer, format!("does not get through: {status}")),
             Phoned::Incoming(call, _) => {
+                let rang = |serve: &Serve| serve.customer == customer && serve.customer_rang.is_some();
+                let machine = CUSTOMERS[customer].plan == Plan::HasMachine && !self.serves.iter().any(rang);
                 if let Some(serve) =
                     self.open_serve(|serve| serve.customer == customer && serve.customer_call.is_none())
                 {
                     (serve.customer_call, serve.customer_rang) = (Some(*call), Some(now));
+                    serve.machine = machine;
                 }
                 self.of_customer(now, customer, "phone rings");
             }
             Phoned::Confirmed(call) => {
                 if let Some(serve) = self.open_serve(|serve| serve.customer_call == Some(*call)) {
                     serve.customer_answered = Some(now);
-                    self.of_customer(now, customer, "answers, hears the notice");
+                    let is_machine = serve.machine;
+                    let what = if is_machine { "is out: a machine answers" } else { "answers, hears the notice" };
+                    self.of_customer(now, customer, what);
                 }
             }
             Phoned::Ended(call, EndedBy::Bye) if self.guests[customer].visit == Some(*call) => {
@@ -308,6 +367,9 @@ impl Story {
                     self.of_customer(now, customer, format!("{how}; place {place} is kept"));
                 }
                 (_, _) if cast.plan == Plan::Stays => {}
+                (None, Some(_)) if cast.plan == Plan::GivesUp => {
+                    self.of_customer(now, customer, "hangs up without a key");
+                }
                 (_, _) => self.of_customer(now, customer, "is off the line, without a promise"),
             }
         }
@@ -316,6 +378,11 @@ impl Story {
     fn see_serve(&mut self, now: Tick, at: usize, stations: &[Station]) {
         let serve = self.serves[at].clone();
         let (agent, customer) = (&AGENTS[serve.agent], &CUSTOMERS[serve.customer]);
+        let machine = || self.heard(serve.agent + 1, serve.agent_call).of_pitch(MACHINE) >= HEARD;
+        if serve.machine && serve.machine_heard.is_none() && machine() {
+            self.serves[at].machine_heard = Some(now);
+            self.of_agent(now, serve.agent, "hears a machine");
+        }
         if let (None, Some(call)) = (serve.joined, serve.customer_call) {
             let customer_hears = self.heard(CARRIER, call).of_pitch(agent.pitch) >= HEARD;
             let agent_hears = self.heard(serve.agent + 1, serve.agent_call).of_pitch(customer.pitch) >= HEARD;
@@ -353,8 +420,12 @@ impl Story {
             Event::CallQueued { call, position, .. } => {
                 let Some(customer) = self.calls.get(call).copied() else { return };
                 self.guests[customer].place = Some(*position);
-                let withheld = if CUSTOMERS[customer].plan == Plan::TypesNumber { ", number withheld" } else { "" };
-                self.of_customer(now, customer, format!("calls{withheld}: place {position}, hears music"));
+                let how = match CUSTOMERS[customer].plan {
+                    Plan::TypesNumber => ", number withheld",
+                    Plan::AsksBeforeOpening => " about a bill",
+                    Plan::HearsItOut | Plan::BusyOnce | Plan::HasMachine | Plan::GivesUp | Plan::Stays => "",
+                };
+                self.of_customer(now, customer, format!("calls{how}: place {position}, hears music"));
             }
             Event::CallbackRequested { task, number, .. } => {
                 let Some(customer) = CUSTOMERS.iter().position(|customer| customer.number == *number) else { return };
@@ -362,15 +433,22 @@ impl Story {
                 (guest.task, guest.promised) = (Some(*task), Some(now));
                 self.of_customer(now, customer, "is told: we will call you back");
             }
+            Event::MissedCallStored { call, task, .. } => {
+                let Some(customer) = self.calls.get(call).copied() else { return };
+                self.guests[customer].task = Some(*task);
+                self.of_customer(now, customer, "was missed: is called back all the same");
+            }
             Event::AttemptEnded { task, outcome, .. } => self.attempt_ended(now, *task, *outcome),
             Event::CallbackCompleted { task, .. } => {
-                let Some(customer) = self.close(*task) else { return };
-                self.tell(now, Role::Good, CUSTOMERS[customer].name, "was called back, as promised");
+                let Some(customer) = self.close(now, *task) else { return };
+                let was_promised = self.guests[customer].promised.is_some();
+                let what = if was_promised { "was called back, as promised" } else { "was called back" };
+                self.tell(now, Role::Good, CUSTOMERS[customer].name, what);
             }
             Event::CallbackFailed { task, .. }
             | Event::CallbackExpired { task }
             | Event::CallbackCancelled { task, .. } => {
-                let Some(customer) = self.close(*task) else { return };
+                let Some(customer) = self.close(now, *task) else { return };
                 self.tell(now, Role::Bad, CUSTOMERS[customer].name, "was not called back");
             }
             Event::AgentPaused { agent, .. } => self.desk(now, agent, true),
@@ -384,7 +462,6 @@ impl Story {
             Event::CallAbandoned { .. }
             | Event::CallAnswered { .. }
             | Event::CallMissed { .. }
-            | Event::MissedCallStored { .. }
             | Event::MissedNotStored { .. }
             | Event::CallEnded { .. }
             | Event::AttemptStarted { .. }
@@ -411,20 +488,22 @@ impl Story {
         if outcome == Outcome::Success {
             return; // Told with the promise it keeps.
         }
-        if let Some(serve) = self.open_serve(|serve| serve.customer == customer) {
+        // Both phones may be on the hook already.
+        if let Some(serve) = self.serves.iter_mut().rev().find(|serve| serve.customer == customer) {
             serve.failed = true;
         }
         let what = match outcome {
             Outcome::Busy => "is busy".to_owned(),
+            Outcome::VoicemailAgent => "has not been reached yet".to_owned(),
             other => format!("was not reached ({})", other.word().replace('_', " ")),
         };
         let again = if outcome.is_counted() { format!("; again in {} s", self.retry.as_secs()) } else { String::new() };
         self.of_customer(now, customer, what + &again);
     }
 
-    fn close(&mut self, task: TaskId) -> Option<usize> {
+    fn close(&mut self, now: Tick, task: TaskId) -> Option<usize> {
         let customer = self.guests.iter().position(|guest| guest.task == Some(task))?;
-        self.guests[customer].closed = true;
+        self.guests[customer].closed = Some(now);
         Some(customer)
     }
 

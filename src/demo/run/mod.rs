@@ -270,7 +270,8 @@ fn opening_words(running: &Running, stage: &Stage, data: &Path, clock: &str, pai
     let agents = AGENTS.map(|agent| agent.name).join(" and ");
     format!(
         "{}\n\n  the switch    {} (SIP over UDP), http://{}\n  the carrier   {}, with {} customers behind it\n  \
-         the agents    {agents}, each with a phone\n  the clock     is set to {clock} in New York: {} opens at 09:00\n  \
+         the agents    {agents}, each with a phone\n  \
+         the clock     is set to {clock} in New York: {} opens at 09:00\n  \
          the data      {}\n\n{}\n",
         paint.bold("ringback demo: nobody waits on hold; we call you back."),
         running.sip,

@@ -417,16 +417,7 @@ impl Story {
                     self.calls.insert(*call, customer);
                 }
             }
-            Event::CallQueued { call, position, .. } => {
-                let Some(customer) = self.calls.get(call).copied() else { return };
-                self.guests[customer].place = Some(*position);
-                let how = match CUSTOMERS[customer].plan {
-                    Plan::TypesNumber => ", number withheld",
-                    Plan::AsksBeforeOpening => " about a bill",
-                    Plan::HearsItOut | Plan::BusyOnce | Plan::HasMachine | Plan::GivesUp | Plan::Stays => "",
-                };
-                self.of_customer(now, customer, format!("calls{how}: place {position}, hears music"));
-            }
+            Event::CallQueued { call, position, .. } => self.queued(now, *call, *position),
             Event::CallbackRequested { task, number, .. } => {
                 let Some(customer) = CUSTOMERS.iter().position(|customer| customer.number == *number) else { return };
                 let guest = &mut self.guests[customer];
@@ -481,6 +472,17 @@ impl Story {
             | Event::SipMessage { .. }
             | Event::SipRefused { .. } => {} // The phones have told it, or it is no part of the story.
         }
+    }
+
+    fn queued(&mut self, now: Tick, call: CallRef, position: usize) {
+        let Some(customer) = self.calls.get(&call).copied() else { return };
+        self.guests[customer].place = Some(position);
+        let how = match CUSTOMERS[customer].plan {
+            Plan::TypesNumber => ", number withheld",
+            Plan::AsksBeforeOpening => " about a bill",
+            Plan::HearsItOut | Plan::BusyOnce | Plan::HasMachine | Plan::GivesUp | Plan::Stays => "",
+        };
+        self.of_customer(now, customer, format!("calls{how}: place {position}, hears music"));
     }
 
     fn attempt_ended(&mut self, now: Tick, task: TaskId, outcome: Outcome) {

@@ -61,7 +61,11 @@ impl Judge<'_> {
             customer: customer.name,
             number: customer.number,
             place: guest.place,
-            served: if callback.is_some() { "callback" } else { "live" },
+            served: match (callback, served) {
+                (Some(_), _) => "callback",
+                (None, Some(_)) => "live",
+                (None, None) => "-",
+            },
             agent: served.map(|serve| AGENTS[serve.agent].name),
             attempts: callback.map(outcomes).unwrap_or_default(),
             waited_secs: served.and_then(|serve| serve.joined).map(|joined| tenths(joined.since(guest.dialled))),
@@ -108,7 +112,7 @@ impl Judge<'_> {
         is_so(guest.place.is_some(), "got no place in line")?;
         let ear = self.story.heard(CARRIER, visit);
         let agent_came = || served.and_then(|serve| serve.agent_answered);
-        let music_until = guest.pressed.or_else(agent_came).unwrap_or(answered);
+        let music_until = guest.pressed.or_else(agent_came).or(guest.left).unwrap_or(answered);
         is_so(ear.between(answered, music_until) >= MUSIC, "heard no music while waiting")?;
         match customer.plan {
             Plan::Stays => is_so(guest.task.is_none(), "pressed nothing and was promised a callback")?,
@@ -485,6 +489,7 @@ mod tests {
         };
         says("unmissed", GRACE, "Grace was missed, and nobody was to call back", &|tale| {
             tale.story.guests[GRACE].task = None;
+            tale.story.serves.clear();
         });
         says("asked", GRACE, "Grace was to press nothing", &|tale| {
             tale.story.guests[GRACE].promised = tale.story.guests[GRACE].left;

@@ -35,7 +35,7 @@ pub struct Row {
     pub number: &'static str,
     /// His place in line on joining.
     pub place: Option<usize>,
-    /// `callback` or `live`.
+    /// `callback`, `live`, or `-` for nobody was there for him.
     pub served: &'static str,
     /// By whom.
     pub agent: Option<&'static str>,

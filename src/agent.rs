@@ -5,10 +5,13 @@
 //! that it heals itself (law 5): there is no way to be stuck in `Ringing` when no leg rings. Feature codes are
 //! parsed here, since they are words of the trade.
 
+pub mod places;
+
 use crate::id::Name;
 use crate::settings::{self, Settings, Tz};
 use crate::time::{DateTime, Now, Tick, Utc};
 use chrono::NaiveDate;
+use places::Places;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -106,6 +109,7 @@ pub struct Agent {
     queues: BTreeSet<Name>,
     zone: Tz,
     chosen: Chosen,
+    places: Places,
     facts: Facts,
     wrap_up_until: Option<Tick>,
     cooldown_until: Option<Tick>,
@@ -130,6 +134,7 @@ impl Agent {
             queues: queues_of(site, &settings.name),
             zone: site.system.default_timezone,
             chosen: Chosen::of(false, None),
+            places: Places::default(),
             facts: Facts::default(),
             wrap_up_until: None,
             cooldown_until: None,
@@ -156,8 +161,9 @@ impl Agent {
     }
 
     /// Takes back what was stored before a restart.
-    pub fn restore(&mut self, now: Now, chosen: Chosen) {
+    pub fn restore(&mut self, now: Now, chosen: Chosen, places: Places) {
         self.chosen = chosen;
+        self.places = places;
         self.derive(now);
     }
 
@@ -189,6 +195,16 @@ impl Agent {
     /// What it has chosen: to be stored.
     pub fn chosen(&self) -> &Chosen {
         &self.chosen
+    }
+
+    /// Where its phones have been: to be stored.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The same, to write into.
+    pub fn places_mut(&mut self) -> &mut Places {
+        &mut self.places
     }
 
     /// What the switch last said.

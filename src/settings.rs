@@ -108,6 +108,9 @@ pub struct System {
     pub max_callback_lines: u32,
     /// INVITEs of automatic callbacks a minute (0–6000).
     pub max_originates_per_min: u32,
+    /// Calls to the outside that an agent's phones may make from new addresses until a person has looked (security.md
+    /// T35); `None`: no limit.
+    pub new_address_calls: Option<u32>,
     /// Frozen (S5.12): rules rest, nothing is dialled.
     pub frozen: bool,
 }
@@ -198,6 +201,7 @@ impl Settings {
                 company_name: String::new(),
                 max_callback_lines: 15,
                 max_originates_per_min: 60,
+                new_address_calls: Some(3),
                 frozen: false,
             },
             trunks: Vec::new(),

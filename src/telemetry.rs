@@ -192,6 +192,9 @@ pub fn observe(event: &Event) {
         | Event::AgentUnregistered { .. }
         | Event::AgentPaused { .. }
         | Event::AgentResumed { .. }
+        | Event::AgentElsewhere { .. }
+        | Event::AgentBlocked { .. }
+        | Event::AgentTrusted { .. }
         | Event::ConfigChanged
         | Event::RecordingStored { .. }
         | Event::RecordingFailed { .. }
@@ -276,6 +279,7 @@ fn log_site(event: &Event) {
         Event::AgentPaused { agent, reason } => tracing::info!(%agent, ?reason, "agent.paused"),
         Event::ConfigChanged => tracing::info!("config.changed"),
         Event::AgentResumed { agent } => tracing::info!(%agent, "agent.resumed"),
+        Event::AgentElsewhere { .. } | Event::AgentBlocked { .. } | Event::AgentTrusted { .. } => log_places(event),
         Event::RecordingStored { recording } => tracing::info!(%recording, "recording.stored"),
         Event::RecordingFailed { recording } => tracing::error!(%recording, "recording.failed"),
         Event::RecordingDeleted { recording } => tracing::info!(%recording, "recording.deleted"),
@@ -288,6 +292,23 @@ fn log_site(event: &Event) {
         Event::TrunkUp { trunk } => tracing::info!(%trunk, "trunk.up"),
         Event::TrunkDown { trunk, reason } => tracing::warn!(%trunk, ?reason, "trunk.down"),
         _ => {} // `observe` sends only the site's events here.
+    }
+}
+
+fn log_places(event: &Event) {
+    match event {
+        Event::AgentElsewhere { agent, address } => {
+            tracing::warn!(%agent, address, "agent.new_address: the secret of a phone is used from somewhere else");
+        }
+        Event::AgentBlocked { agent, address } => {
+            tracing::error!(
+                %agent,
+                address,
+                "agent.blocked: calls to the outside from new addresses are refused; look, then `ringback agent trust`"
+            );
+        }
+        Event::AgentTrusted { agent } => tracing::warn!(%agent, "agent.trusted"),
+        _ => {} // `log_site` sends only places here.
     }
 }
 

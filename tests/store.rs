@@ -130,6 +130,7 @@ fn everything_that_was_acknowledged_comes_back() {
         paused: Some("lunch".into()),
         not_in: vec!["sales".into()],
         not_ready_in: Vec::new(),
+        places: ringback::agent::places::Places::default(),
     };
     let recording = RecordingRecord {
         id: RecordingId(task.id.0),

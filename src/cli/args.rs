@@ -347,6 +347,12 @@ pub enum AgentCommand {
         /// Who
         name: String,
     },
+    /// Let an agent's phones call the outside from where they are now
+    #[command(after_help = "Example:\n  ringback agent trust anna")]
+    Trust {
+        /// Who
+        name: String,
+    },
     /// Show the password of an agent's phone
     #[command(
         after_help = "Example:\n  ringback agent secret 1001\n  ringback agent secret anna --config ringback.toml"

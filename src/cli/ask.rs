@@ -116,6 +116,10 @@ impl Asked {
                 let path = format!("/agents/{}/logout", escape(&name));
                 self.show(&self.client.post(&path, None, None).await?, stories::agent)
             }
+            AgentCommand::Trust { name } => {
+                let path = format!("/agents/{}/trust", escape(&name));
+                self.show(&self.client.post(&path, None, None).await?, stories::agent)
+            }
             AgentCommand::Secret { .. } => unreachable!("it needs no server, and cli::run keeps it from here"),
         }
     }

@@ -74,7 +74,8 @@ pub(super) fn queue(queue: &Value) -> String {
 }
 
 pub(super) fn agent(agent: &Value) -> String {
-    facts(agent, &[("agent", "name"), ("state", "state"), ("reason", "reason"), ("since", "since")])
+    let named = [("agent", "name"), ("state", "state"), ("reason", "reason"), ("since", "since")];
+    facts(agent, &[&named[..], &[("new addresses", "new_addresses")]].concat())
 }
 
 pub(super) fn call(call: &Value) -> String {

@@ -211,6 +211,7 @@ fn system(system: &Object, host_zone: Tz) -> System {
         company_name: system.string("company_name"),
         max_callback_lines: system.number("max_callback_lines"),
         max_originates_per_min: system.number("max_originates_per_min"),
+        new_address_calls: system.maybe_number("new_address_calls"),
         frozen: system.text("status") == Some("frozen"),
     }
 }

@@ -101,6 +101,13 @@ const SYSTEM: &[Field] = &[
     optional("default_country", Country, "How national numbers are read; unset: only extensions can be called."),
     field("max_callback_lines", Integer(1, 1000), "15", "Callback attempts in flight, all together."),
     field("max_originates_per_min", Integer(0, 6000), "60", "Automatic calls a minute; 0: none."),
+    field(
+        "new_address_calls",
+        Integer(0, 1000),
+        "3",
+        "Calls to the outside that an agent's phones may make from new addresses until somebody trusts them.",
+    )
+    .or_none(),
     field("company_name", Text(0, 64), "\"\"", "Shown to customers as display name."),
 ];
 

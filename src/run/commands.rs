@@ -23,7 +23,9 @@ fn patience(command: &Command) -> Duration {
         | Command::Configure(_)
         | Command::PauseAgent { .. }
         | Command::ResumeAgent(_)
-        | Command::LogOutAgent(_) => PATIENCE_WITH_DISK,
+        | Command::LogOutAgent(_)
+        | Command::TrustAgent(_)
+        | Command::ResumeDialling => PATIENCE_WITH_DISK,
         Command::ListCallbacks { .. }
         | Command::Note(_)
         | Command::ListAudit(_)
@@ -40,7 +42,6 @@ fn patience(command: &Command) -> Duration {
         | Command::DeleteRecording(_)
         | Command::HoldRecording { .. }
         | Command::Status
-        | Command::ResumeDialling
         | Command::Drain
         | Command::EndCalls
         | Command::Gauges => PATIENCE,

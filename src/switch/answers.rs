@@ -58,6 +58,7 @@ impl Switch {
             Command::PauseAgent { agent, reason } => self.choose_for(now, &agent, Choice::Pause(reason)),
             Command::ResumeAgent(agent) => self.choose_for(now, &agent, Choice::Resume),
             Command::LogOutAgent(agent) => self.choose_for(now, &agent, Choice::LogOut(None)),
+            Command::TrustAgent(agent) => self.trust_agent(&agent),
             Command::ListTrunks => Ok(Reply::Trunks(self.trunk_views(now))),
             Command::ListCalls(page) => Ok(Reply::Calls(self.call_views(&page))),
             Command::ShowCall(id) => self.show_call(id),
@@ -260,6 +261,14 @@ impl Switch {
             return Err(not_found("agent", agent));
         };
         self.choose(now, &name, choice);
+        self.agent_view(&name).map(|view| Reply::Agent(Box::new(view))).ok_or_else(|| not_found("agent", agent))
+    }
+
+    fn trust_agent(&mut self, agent: &str) -> Result<Reply, Refused> {
+        let Some(name) = self.settings.agent(agent).map(|agent| agent.name.clone()) else {
+            return Err(not_found("agent", agent));
+        };
+        self.trust(&name);
         self.agent_view(&name).map(|view| Reply::Agent(Box::new(view))).ok_or_else(|| not_found("agent", agent))
     }
 

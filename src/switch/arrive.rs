@@ -226,8 +226,9 @@ impl Switch {
                         contact: binding.contact.clone(),
                     });
                     self.phone_appeared(now, &agent);
+                    self.seen_at(&agent, binding.flow.remote.ip());
                 }
-                BindingChange::Put(_) => {}
+                BindingChange::Put(binding) => self.seen_at(&agent, binding.flow.remote.ip()),
                 BindingChange::Remove { contact, .. } => {
                     self.publish(event::Event::AgentUnregistered { agent: agent.clone(), contact: contact.clone() });
                 }

@@ -88,6 +88,8 @@ pub enum Command {
     ResumeAgent(String),
     /// `POST /agents/{name}/logout`: no calls until a phone registers anew, or the agent logs in.
     LogOutAgent(String),
+    /// `POST /agents/{name}/trust`: the new addresses of its phones are all right.
+    TrustAgent(String),
     /// `GET /trunks`
     ListTrunks,
     /// `GET /calls`

@@ -6,20 +6,22 @@ use super::call::{Kind, Role, Story};
 use super::durable::Pending;
 use super::legs::{Phase, Who};
 use super::{AgentRecord, Change, Switch, event};
+use crate::agent::places::Places;
 use crate::agent::{Chosen, Facts, FeatureCode};
 use crate::id::Name;
 use crate::time::{Now, Tick};
 use std::collections::BTreeMap;
 
 impl AgentRecord {
-    /// What the agent had chosen.
-    pub(super) fn chosen(self) -> Chosen {
-        Chosen {
+    /// What the agent had chosen, and where its phones have been.
+    pub(super) fn apart(self) -> (Chosen, Places) {
+        let chosen = Chosen {
             logged_in: self.logged_in,
             paused: self.paused.map(Into::into),
             not_in: self.not_in.into_iter().collect(),
             not_ready_in: self.not_ready_in.into_iter().collect(),
-        }
+        };
+        (chosen, self.places)
     }
 }
 
@@ -178,6 +180,7 @@ impl Switch {
             paused: chosen.paused.as_deref().map(str::to_owned),
             not_in: chosen.not_in.iter().cloned().collect(),
             not_ready_in: chosen.not_ready_in.iter().cloned().collect(),
+            places: desk.places().clone(),
         })
     }
 

@@ -106,6 +106,10 @@ impl Switch {
             self.ua.refuse(now.tick, arrival.leg, 404, Vec::new());
             return;
         };
+        if !self.may_call_outside(agent, arrival.flow.remote.ip()) {
+            self.ua.refuse(now.tick, arrival.leg, 403, Vec::new());
+            return;
+        }
         let shown = self.shown_outside(&way.trunk);
         let caller = arrival.leg;
         let Some(call) = self.take_in(now, &arrival, Kind::Outbound) else { return };

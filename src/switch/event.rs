@@ -113,6 +113,20 @@ pub enum Event {
     AgentResumed {
         agent: Name,
     },
+    /// The secret of an agent's phone is used from a place where none of its phones has been: it may be stolen.
+    AgentElsewhere {
+        agent: Name,
+        address: String,
+    },
+    /// Calls to the outside from new places are refused, and a person is asked.
+    AgentBlocked {
+        agent: Name,
+        address: String,
+    },
+    /// A person has said that they are all right.
+    AgentTrusted {
+        agent: Name,
+    },
     /// Another edition of the site holds.
     ConfigChanged,
     RecordingStored {

@@ -22,6 +22,7 @@ mod desk;
 mod dialogue;
 mod direct;
 mod durable;
+mod elsewhere;
 mod end;
 pub mod event;
 mod freeze;

@@ -99,7 +99,8 @@ impl Switch {
         let stored: BTreeSet<Name> = restored.agents.iter().map(|record| record.agent.clone()).collect();
         for record in restored.agents {
             if let Some(desk) = self.agents.get_mut(&record.agent) {
-                desk.restore(now, record.chosen());
+                let (chosen, places) = record.apart();
+                desk.restore(now, chosen, places);
             }
         }
         for said in restored.do_not_call {

@@ -1,6 +1,7 @@
 //! The seam between the switch and whatever runs it: the shell, a test, a replay. Inputs and outputs are values.
 
 use super::{command, event};
+use crate::agent::places::Places;
 use crate::callback::task::{Attempt, Task};
 use crate::id::{AuditId, CallRef, CommitRef, LookupRef, Name, RecordingId, ReplyTo, Shard, TaskId};
 use crate::media;
@@ -177,6 +178,9 @@ pub struct AgentRecord {
     /// Queues of which no calls are taken for now.
     #[serde(default)]
     pub not_ready_in: Vec<Name>,
+    /// Where its phones have been.
+    #[serde(default)]
+    pub places: Places,
 }
 
 /// A customer has said that this number is never to be called again (S4.5, security.md T33).

@@ -13,6 +13,7 @@ use super::legs::{Phase, Who};
 use super::offer::Offer;
 use super::{AgentRecord, AuditRecord, CallTimer, Change, NotStored, Output, Switch, Timer, event, say};
 use crate::agent::Agent;
+use crate::agent::places::Places;
 use crate::callback::task::{CloseReason, MissedBy, Task};
 use crate::id::{AuditId, CallRef, LegRef, Name, ReplyTo, TaskId};
 use crate::limits;
@@ -74,7 +75,7 @@ impl Switch {
         // What customers have said outlives every edition.
         self.do_not_call.keys().for_each(|number| self.policy.never_again(number));
         self.adopt_trunks(now, &settings);
-        self.adopt_agents(now, &settings);
+        self.adopt_agents(now, &settings, &old);
         for queue in &settings.queues {
             self.lines.entry(queue.name.clone()).or_insert_with(|| Line::new(queue.name.clone()));
             self.paces.entry(queue.name.clone()).or_default();
@@ -98,7 +99,7 @@ impl Switch {
     }
 
     /// Agents who are gone get no new calls; those they have go on.
-    fn adopt_agents(&mut self, now: Now, settings: &Settings) {
+    fn adopt_agents(&mut self, now: Now, settings: &Settings, old: &Settings) {
         let gone = self.registrar.resettle(settings);
         if !gone.is_empty() {
             self.commit(gone.iter().map(binding_change).collect(), Pending::Told);
@@ -110,11 +111,15 @@ impl Switch {
         for agent in gone {
             self.agents.remove(&agent);
             // Should one of this name come again, it is somebody else.
-            let blank =
-                AgentRecord { agent, logged_in: false, paused: None, not_in: Vec::new(), not_ready_in: Vec::new() };
+            let (logged_in, paused, places) = (false, None, Places::default());
+            let (not_in, not_ready_in) = (Vec::new(), Vec::new());
+            let blank = AgentRecord { agent, logged_in, paused, not_in, not_ready_in, places };
             self.commit(vec![Change::PutAgent(blank)], Pending::Told);
         }
         for agent in &settings.agents {
+            if old.agent(&agent.name).is_some_and(|before| before.secret != agent.secret) {
+                self.with_places(&agent.name, Places::forget_new);
+            }
             match self.agents.get_mut(&agent.name) {
                 Some(desk) => desk.resettle(agent, settings, now),
                 None => drop(self.agents.insert(agent.name.clone(), Agent::new(agent, settings, now))),

@@ -116,6 +116,10 @@ pub struct Agent {
     pub not_ready_in: Vec<Name>,
     /// Phones: contact, where it is reached, until when.
     pub contacts: Vec<Contact>,
+    /// Networks from which the secret of its phones was used and that nobody has trusted yet.
+    pub new_addresses: Vec<String>,
+    /// Whether calls to the outside from there are refused until somebody does.
+    pub blocked: bool,
 }
 
 /// A phone's binding.

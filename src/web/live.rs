@@ -50,6 +50,10 @@ pub(super) async fn log_out(State(site): Shared, Path(agent): Path<String>) -> R
     ask(&site, Command::LogOutAgent(agent)).await
 }
 
+pub(super) async fn trust(State(site): Shared, Path(agent): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::TrustAgent(agent)).await
+}
+
 pub(super) async fn trunks(State(site): Shared, query: Pairs) -> Result<Response, Problem> {
     query.page()?; // All of them fit on one page.
     ask(&site, Command::ListTrunks).await

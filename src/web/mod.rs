@@ -128,6 +128,7 @@ pub fn router(site: Site) -> Router {
         .route("/agents/{name}/pause", post(live::pause))
         .route("/agents/{name}/resume", post(live::resume))
         .route("/agents/{name}/logout", post(live::log_out))
+        .route("/agents/{name}/trust", post(live::trust))
         .route("/trunks", get(live::trunks))
         .route("/calls", get(live::calls))
         .route("/calls/{id}", get(live::call))

@@ -242,6 +242,7 @@ fn an_empty_file_is_a_site_without_objects() {
     assert!(server.shards >= 1);
     let system = &config.settings.system;
     assert_eq!((system.max_callback_lines, system.max_originates_per_min), (15, 60));
+    assert_eq!(system.new_address_calls, Some(3));
     assert_eq!(system.default_timezone, Tz::Europe__Berlin, "the zone of the host");
     assert_eq!(shown(&config.warnings), "");
 }

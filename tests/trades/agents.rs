@@ -121,7 +121,7 @@ fn pause_and_login_survive_a_restart() {
     before.pause(at(1), Some("lunch"));
 
     let mut after = anna();
-    after.restore(at(100), before.chosen().clone());
+    after.restore(at(100), before.chosen().clone(), before.places().clone());
     after.set_facts(at(100), REACHABLE);
     after.registered(at(101));
 

@@ -8,6 +8,7 @@ mod hours;
 mod lines;
 mod numbers;
 mod offers;
+mod places;
 mod planner;
 mod retries;
 mod routes;

@@ -240,6 +240,7 @@ fn number_entry(entry: &Object, report: &mut Report) {
 fn caps(objects: &Objects, report: &mut Report) {
     let caps = [
         ("system", "max_originates_per_min"),
+        ("system", "new_address_calls"),
         ("trunk", "max_calls"),
         ("trunk", "max_cps"),
         ("queue", "max_callers"),

@@ -463,6 +463,9 @@ impl Story {
             | Event::RuleActivated { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed
+            | Event::AgentElsewhere { .. }
+            | Event::AgentBlocked { .. }
+            | Event::AgentTrusted { .. }
             | Event::RecordingDeleted { .. }
             | Event::RecordingNotDeleted { .. }
             | Event::NoticeFailed { .. }

@@ -201,6 +201,8 @@ impl Switch {
             not_in: desk.chosen().not_in.iter().cloned().collect(),
             not_ready_in: desk.chosen().not_ready_in.iter().cloned().collect(),
             contacts: contacts.collect(),
+            new_addresses: desk.places().new_ones().iter().map(ToString::to_string).collect(),
+            blocked: desk.places().is_blocked(),
         })
     }
 

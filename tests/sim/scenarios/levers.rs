@@ -124,7 +124,9 @@ fn a_freeze_and_an_edition_that_meet_on_the_way_to_the_disk_both_hold() {
         world.disk.mood = Mood::Holding;
         let edition = Command::Configure(Box::new(configure(&settings)));
         let both = if freezes_first { [Command::Freeze, edition] } else { [edition, Command::Freeze] };
-        both.into_iter().for_each(|command| drop(world.tell(command)));
+        for command in both {
+            world.tell(command);
+        }
         world.settings = settings;
         world.release_disk();
         world.run_for(secs(1));

@@ -33,6 +33,7 @@ mod request;
 mod restart;
 mod retries;
 mod sounds;
+mod stolen;
 mod strategies;
 mod traps;
 mod trunk;

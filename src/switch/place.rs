@@ -11,6 +11,7 @@ use super::end::EndCause;
 use super::offer::{Offer, Wish};
 use super::promise::Promise;
 use super::{Change, Switch, say};
+use crate::callback::retry;
 use crate::callback::task::{CloseReason, Task, TaskState};
 use crate::id::{CallRef, Name, TaskId};
 use crate::limits;
@@ -109,12 +110,15 @@ impl Switch {
         }
     }
 
-    /// Whether the customer is asked when he rings in: not about a missed call, of whose callback he knows nothing; and
-    /// not while we are dialling for him, when an agent is on the line already and he is served at once.
+    /// Whether the customer is asked when he rings in: not about a missed call, of whose callback he knows nothing; not
+    /// about one that is left over with every attempt used up, which he could only be told is kept; and not while we
+    /// are dialling for him, when an agent is on the line already and he is served at once.
     fn is_asked_about(&self, task: &Task) -> bool {
         let rule = task.rule.as_deref().and_then(|rule| self.settings.rule(rule));
         let was_asked_for = !task.source.is_missed();
-        was_asked_for && !task.state.is_live() && rule.is_some_and(|rule| rule.on_call_in == OnCallIn::Menu)
+        let profile = self.settings.profile(&task.profile);
+        let is_past = task.state == TaskState::Overflow && profile.is_some_and(|it| retry::is_used_up(it, task));
+        was_asked_for && !is_past && !task.state.is_live() && rule.is_some_and(|rule| rule.on_call_in == OnCallIn::Menu)
     }
 
     /// The promise whose place a waiting caller has taken, if it is open still.

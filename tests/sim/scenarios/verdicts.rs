@@ -9,8 +9,8 @@ use crate::world::{TRUNK, World};
 use ringback::callback::task::{AttemptKind, CloseReason, Outcome, Task, TaskState};
 use ringback::demo::person::{Person, Reaction};
 use ringback::settings::*;
-use ringback::switch::Change;
 use ringback::switch::command::{Command, NewCallback, PageOf, Refused, Reply};
+use ringback::switch::{Change, DoNotCall};
 use std::time::Duration;
 
 const BUSY: Reaction = Reaction::Refuse { after: Duration::from_secs(1), status: 486 };
@@ -132,6 +132,24 @@ fn what_was_being_stored_when_the_number_was_listed_is_closed_too() {
     assert_eq!(ends(&world), [DNC, DNC]);
     assert_eq!(world.attempts().len(), 1);
     world.assert_rest();
+}
+
+// Law 10: kill -9 after the list and before the rest: the next life does the rest.
+#[test]
+fn a_callback_of_a_listed_number_is_closed_by_the_next_life() {
+    let mut world = World::new(1);
+    world.promised("alice", super::ALICE);
+    let task = world.tasks().remove(0);
+    let said = DoNotCall { number: task.number.clone(), at: world.clock().utc, task: task.id };
+    world.disk.do_not_call.insert(task.number, said);
+    world.crash();
+    world.start();
+    world.run_for(secs(1));
+
+    assert_eq!(ends(&world), [DNC]);
+    world.register(&[ANNA]);
+    world.run_for(secs(60));
+    assert!(world.attempts().is_empty());
 }
 
 // S1.B12: a list that comes into force between a look and the attempt: it is judged again before anybody is rung.
@@ -277,18 +295,47 @@ fn what_is_left_over_without_an_attempt_is_not_kept_when_nobody_may_be_asked() {
     assert_eq!(world.tasks()[0].state, TaskState::Overflow);
 }
 
-// The caller who keeps it when he rings in keeps what there is: no attempt.
+// Who rings in has no attempt left that he could keep: he is not asked, and is served in person at its place.
 #[test]
-fn a_caller_who_keeps_what_is_left_over_gets_no_further_attempt() {
-    let (mut world, alice) = left_over(|site| site.queues[0].members = vec![Member::of("anna")]);
+fn a_caller_whose_attempts_are_used_up_is_not_asked_whether_to_keep_them() {
+    let (mut world, alice) = left_over(|_| {});
+    let start = world.tasks()[0].virtual_start;
     world.ask(Command::PauseAgent { agent: "anna".to_owned(), reason: None });
     let call = world.joins(alice);
+    let leg = world.leg_of(TRUNK, call).expect("a leg");
+    world.run_for(secs(2));
+    world.press(TRUNK, call, "5");
+
+    assert!(world.spoken(leg).is_empty(), "{:?}", world.spoken(leg));
+    assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::CustomerCalled))]);
+    let since = (world.clock().utc - start).num_seconds();
+    let waited = world.line()[0].wait_secs;
+    assert_eq!(i64::try_from(waited), Ok(since), "she has waited since her first call");
+    world.ask(Command::ResumeAgent("anna".to_owned()));
+    let agent = world.rings(ANNA, secs(5));
+    world.answer(ANNA, agent);
+    world.run_for(secs(20));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(60));
+    assert_eq!(attempts(&world), [(AttemptKind::Agent, Some(Outcome::Busy))]);
+    world.assert_rest();
+}
+
+// One that may still be tried is asked about, and keeping it leaves it to people: nobody is dialled for it.
+#[test]
+fn a_caller_who_keeps_what_is_left_over_leaves_it_to_people() {
+    let (mut world, alice) = left_over(|_| {});
+    world.configure(|site| site.profiles[0].attempts_max = 2);
+    world.ask(Command::PauseAgent { agent: "anna".to_owned(), reason: None });
+    let call = world.joins(alice);
+    let leg = world.leg_of(TRUNK, call).expect("a leg");
     world.run_for(secs(2));
     world.press(TRUNK, call, "1");
     world.run_until("she is sent home", secs(30), |world| !world.is_busy(TRUNK, alice));
     world.ask(Command::ResumeAgent("anna".to_owned()));
     world.run_for(secs(60));
 
+    assert_eq!(world.spoken(leg), ["pending_menu", "pending_kept goodbye"]);
     assert_eq!(attempts(&world), [(AttemptKind::Agent, Some(Outcome::Busy))]);
     assert_eq!(world.tasks()[0].state, TaskState::Overflow);
 }

@@ -133,6 +133,12 @@ pub const HTTP_CONNECTION: Duration = Duration::from_secs(3_600);
 pub const HTTP_BODY: Duration = Duration::from_secs(20);
 /// People signed in at the pages at once.
 pub const SESSIONS: usize = 256;
+/// Wrong tokens of one address that are answered at once; after that it waits.
+pub const HTTP_GUESSES: u32 = 5;
+/// Addresses whose wrong tokens are counted; beyond it whoever has not tried for longest is forgotten.
+pub const HTTP_GUESSERS: usize = 4_096;
+/// Refusals a minute that are noted one by one; beyond it they are counted.
+pub const REFUSALS_NOTED: u32 = 20;
 /// Octets of one HTTP request body.
 pub const HTTP_BODY_BYTES: usize = 256 * 1024;
 

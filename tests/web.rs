@@ -199,7 +199,8 @@ fn without_the_token_nothing_is_told_not_even_what_exists() {
         plain(path, "Authorization: Bearer wrong\r\n").is_problem(401, None);
     }
     assert!(plain("/nothing", "").head.contains("www-authenticate: bearer"));
-    assert!(world.asked.lock().unwrap().is_empty());
+    // Refusals are noted, and nothing else is asked of the switch.
+    assert!(world.asked.lock().unwrap().iter().all(|asked| matches!(asked, Command::Note(_))));
 }
 
 #[test]

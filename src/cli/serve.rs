@@ -82,6 +82,9 @@ fn overrule(config: &mut Config, args: &Serve) -> Result<(), String> {
     }
     if let Some(address) = args.http {
         config.shell.http = address;
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "tokens and recordings cross the network unencrypted: let a proxy speak TLS");
+        }
     }
     if let Some(address) = args.public_address {
         config.settings.server.public_address = Some(address);

@@ -31,10 +31,15 @@ pub(super) fn check(objects: &Objects, base: usize, files: &dyn Files, report: &
         self::trunk(trunk, files, report);
     }
     for agent in &objects["agent"] {
-        secret(agent, "secret", "secret_file", true, "agent", files, report);
+        let said = secret(agent, "secret", "secret_file", true, "agent", files, report);
+        guessable(agent, said, report);
     }
     for key in &objects["api_key"] {
-        secret(key, "secret", "secret_file", true, "api_key", files, report);
+        let said = secret(key, "secret", "secret_file", true, "api_key", files, report);
+        if said.is_some_and(|said| said.chars().count() < TOKEN_LETTERS) {
+            let message = format!("api_key.secret_file: the secret has fewer than {TOKEN_LETTERS} characters");
+            report.error(key.at("secret_file"), message);
+        }
     }
     for schedule in &objects["schedule"] {
         self::schedule(schedule, report);
@@ -133,6 +138,13 @@ fn server(servers: &[Object], report: &mut Report) {
                 report.error(server.at(key), message);
             }
         }
+        if let Some(Value::Socket(http)) = server.get("http").map(|read| &read.value)
+            && !http.ip().is_loopback()
+        {
+            let message = "server.http is no loopback address: tokens and recordings cross the network unencrypted. \
+                           Bind it to 127.0.0.1 and let a proxy speak TLS in front of it";
+            report.warn(server.at("http"), message);
+        }
         if let Some(Value::Ip(address)) = server.get("public_address").map(|read| &read.value)
             && (address.is_unspecified() || address.is_multicast())
         {
@@ -204,8 +216,16 @@ fn refused(path: &str, feature: &str, way_out: &str) -> String {
     format!("{path}: {feature} is not in this version; use {way_out}")
 }
 
-/// A secret stands in the file or in a file of its own, not in both.
-fn secret(object: &Object, field: &str, file: &str, needed: bool, table: &str, files: &dyn Files, report: &mut Report) {
+/// A secret stands in the file or in a file of its own, not in both. The secret.
+fn secret(
+    object: &Object,
+    field: &str,
+    file: &str,
+    needed: bool,
+    table: &str,
+    files: &dyn Files,
+    report: &mut Report,
+) -> Option<String> {
     match (object.given(field), object.given(file)) {
         (true, true) => {
             report.error(object.at(file), format!("{table} has {field} and {file}: keep one of them"));
@@ -218,20 +238,36 @@ fn secret(object: &Object, field: &str, file: &str, needed: bool, table: &str, f
             );
             report.error(object.at(field), message);
         }
-        (true, false) | (false, false) => {}
+        (false, false) => {}
+        (true, false) => return object.text(field).map(str::to_owned),
         (false, true) => {
-            let Some(path) = object.text(file) else { return };
+            let path = object.text(file)?;
             match files.read(Path::new(path)) {
                 Ok(secret) if secret.trim().is_empty() => {
                     report.error(object.at(file), format!("{table}.{file}: {} is empty", quote(path)));
                 }
-                Ok(_) => {}
+                Ok(secret) => return Some(secret.trim().to_owned()),
                 Err(error) => {
                     let message = format!("{table}.{file}: {} cannot be read: {error}", quote(path));
                     report.error(object.at(file), message);
                 }
             }
         }
+    }
+    None
+}
+
+/// Letters of a bearer token at least, as `tables.rs` has it for those that stand in the file.
+const TOKEN_LETTERS: usize = 16;
+/// Letters of a phone's password at least; scanners try the shorter ones, and extensions first (security.md T15).
+const PASSWORD_LETTERS: usize = 10;
+
+fn guessable(agent: &Object, said: Option<String>, report: &mut Report) {
+    let is_name = |said: &str| ["name", "extension"].iter().any(|field| agent.text(field) == Some(said));
+    if said.is_some_and(|said| said.chars().count() < PASSWORD_LETTERS || is_name(&said)) {
+        let at = if agent.given("secret") { agent.at("secret") } else { agent.at("secret_file") };
+        let message = format!("agent.secret can be guessed: take {PASSWORD_LETTERS} characters and more, at random");
+        report.warn(at, message);
     }
 }
 

@@ -95,7 +95,7 @@ impl Admission {
 }
 
 /// One customer of a provider holds a whole IPv6 /64.
-fn block_of(source: IpAddr) -> IpAddr {
+pub(crate) fn block_of(source: IpAddr) -> IpAddr {
     match source {
         IpAddr::V4(_) => source,
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),

@@ -161,6 +161,10 @@ pub fn decode_octets(octets: Vec<u8>) -> Result<Vec<i16>, Unusable> {
 }
 
 fn decode(source: Box<dyn MediaSource>, hint: Hint) -> Result<Vec<i16>, Unusable> {
+    decode_up_to(CLIP_SAMPLES, source, hint)
+}
+
+fn decode_up_to(limit: usize, source: Box<dyn MediaSource>, hint: Hint) -> Result<Vec<i16>, Unusable> {
     let stream = MediaSourceStream::new(source, Default::default());
     let mut format = symphonia::default::get_probe()
         .probe(&hint, stream, Default::default(), Default::default())
@@ -173,13 +177,22 @@ fn decode(source: Box<dyn MediaSource>, hint: Hint) -> Result<Vec<i16>, Unusable
     if params.sample_rate.is_some_and(|rate| !RATES.contains(&rate)) {
         return Err(Unusable::Format);
     }
-    let samples = mix_down(&mut *format, &mut *decoder, id)?;
-    if samples.is_empty() { Err(Unusable::Empty) } else { Ok(samples) }
+    let samples = mix_down(&mut *format, &mut *decoder, id, limit)?;
+    match samples.len() {
+        0 => Err(Unusable::Empty),
+        more if more > limit => Err(Unusable::TooLong),
+        _ => Ok(samples), // From one to the limit.
+    }
 }
 
 /// All channels of a track as one, at the rate of clips. It is made while it is read: a few octets may stand for half
 /// an hour at any rate, and only what is kept of it takes memory.
-fn mix_down(format: &mut dyn FormatReader, decoder: &mut dyn AudioDecoder, track: u32) -> Result<Vec<i16>, Unusable> {
+fn mix_down(
+    format: &mut dyn FormatReader,
+    decoder: &mut dyn AudioDecoder,
+    track: u32,
+    limit: usize,
+) -> Result<Vec<i16>, Unusable> {
     let (mut samples, mut frame, mut mono) = (Vec::new(), Vec::new(), Vec::new());
     let mut resampler: Option<(u32, Resampler)> = None;
     // A stream that ends early, or begins anew with other parameters, ends here: what came before is good.
@@ -205,7 +218,7 @@ fn mix_down(format: &mut dyn FormatReader, decoder: &mut dyn AudioDecoder, track
         mono.clear();
         mono.extend(frame.chunks_exact(channels).map(|all| all.iter().sum::<f32>() / channels as f32));
         samples.append(&mut resample::to_i16(&resampler.push(&mono)));
-        if samples.len() > CLIP_SAMPLES {
+        if samples.len() > limit {
             return Err(Unusable::TooLong);
         }
     }
@@ -284,10 +297,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_of_more_than_half_an_hour_is_refused() {
-        let whole = 30 * 60 * 4_000;
+    fn a_sound_of_more_than_the_limit_is_refused_wherever_it_passes_it() {
+        let decoded = |samples: u32| {
+            decode_up_to(8_000, Box::new(Cursor::new(silence(4_000, samples))), Hint::new()).map(|sound| sound.len())
+        };
 
-        assert_eq!(decode_octets(silence(4_000, whole)).unwrap().len(), CLIP_SAMPLES);
-        assert!(matches!(decode_octets(silence(4_000, whole + 1)), Err(Unusable::TooLong)));
+        assert_eq!(decoded(4_000).unwrap(), 8_000);
+        for too_many in [4_001, 4_100, 40_000] {
+            assert!(matches!(decoded(too_many), Err(Unusable::TooLong)), "{too_many} samples");
+        }
     }
 }

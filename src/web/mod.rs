@@ -4,8 +4,10 @@
 //! loopback. Every failure is a problem document; every answer says that it is not to be stored, sniffed, framed or
 //! executed (security.md T40).
 
+mod admit;
 mod audio;
 mod body;
+mod brake;
 mod callbacks;
 mod config;
 mod forms;
@@ -171,7 +173,7 @@ pub fn router(site: Site) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES))
         .layer(middleware::from_fn(in_time))
-        .layer(middleware::from_fn_with_state(site.clone(), admit))
+        .layer(middleware::from_fn_with_state(site.clone(), admit::admit))
         .layer(middleware::map_response(guard))
         .with_state(site)
 }
@@ -188,56 +190,6 @@ async fn no_such_method(method: Method) -> Problem {
 async fn in_time(request: Request, next: Next) -> Response {
     let late = Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long");
     tokio::time::timeout(HTTP_REQUEST, next.run(request)).await.unwrap_or_else(|_| late.into_response())
-}
-
-/// Whether the request may be answered at all. Without the token even unknown paths look alike.
-async fn admit(State(site): Shared, mut request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
-    if matches!(&*path, "/healthz" | "/readyz" | "/metrics") && from.is_some_and(|from| from.is_loopback()) {
-        return next.run(request).await;
-    }
-    let is_page = path == "/" || ["/login", "/logout", "/style.css", "/config"].iter().any(|of| path.starts_with(of));
-    let is_open = matches!(&*path, "/login" | "/style.css");
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let caller = site.whose(authorization, from);
-    let caller = match (caller, is_page) {
-        (Some(caller), _) => Some(caller),
-        (None, false) => {
-            let detail = "send the token of the data directory's admin.token as `Authorization: Bearer …`";
-            return Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
-        }
-        // The cookie comes with whatever a browser sends, so a form has to show where it comes from.
-        (None, true) if !reads && !session::is_of_ours(request.headers()) => {
-            let detail = "a form of another site is not taken: open the page here and send it again";
-            return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
-        }
-        (None, true) if is_open => None,
-        (None, true) => match page::admit(&site, request.headers(), from) {
-            Some(caller) => Some(caller),
-            None => return page::see_other("/login"),
-        },
-    };
-    let Some(caller) = caller else { return next.run(request).await };
-    let needs = needed(request.method(), &path);
-    if caller.role < needs {
-        let detail = format!("{} may not do this: it takes the role {needs:?}", caller.name).to_lowercase();
-        return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
-    }
-    // What edits the site notes itself in the same commit.
-    let edits = is_page || ["/api/v1/config", "/api/v1/site", "/api/v1/prompts"].iter().any(|of| path.starts_with(of));
-    let listens = path.ends_with("/audio");
-    let act = format!("{} {path}", request.method());
-    request.extensions_mut().insert(caller.clone());
-    let response = next.run(request).await;
-    if response.status().is_success() && !edits && (!reads || listens) {
-        let done = if listens { caller.done("listen", Some(path)) } else { caller.done(&act, None) };
-        if site.commands.ask(Command::Note(Box::new(done))).await.is_err() {
-            tracing::warn!(%act, "what was done could not be noted");
-        }
-    }
-    response
 }
 
 const GUARDS: [(HeaderName, &str); 5] = [

@@ -1,18 +1,20 @@
 //! Pages for people: plain HTML that needs no script. Every text passes `text`, which escapes it; what a page may
 //! load is one style of ours and nothing else.
 
-use super::roles::Caller;
-use super::session;
-use super::{Problem, Shared, Site};
+use super::admit::{NOBODY, Stranger, wait_secs};
+use super::roles::{Caller, Presented};
+use super::session::Way;
+use super::{Problem, Shared};
 use crate::config::tables::TABLES;
 use crate::run::NoAnswer;
 use crate::switch::command::{Command, PageOf, Reply};
 use axum::Form;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 use std::fmt::Write;
+use std::time::Instant;
 
 /// What pages may do; the rest of the answers may do nothing at all.
 const POLICY: &str =
@@ -127,52 +129,72 @@ pub(super) struct SignIn {
     token: String,
 }
 
-fn sign_in_page(wrong: bool) -> Response {
-    let wrong =
-        if wrong { "<p class=\"error\" role=\"alert\">This token is not known, or has expired.</p>" } else { "" };
+fn sign_in_page(wrong: Option<&str>) -> Response {
+    let wrong = wrong.map(|wrong| format!("<p class=\"error\" role=\"alert\">{}</p>", text(wrong)));
     let body = format!(
-        "{wrong}<form class=\"card\" method=\"post\" action=\"/login\"><label for=\"token\">Token</label><input \
+        "{}<form class=\"card\" method=\"post\" action=\"/login\"><label for=\"token\">Token</label><input \
          id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" required autofocus><p \
          class=\"doc\">The administrator's lies in <code>admin.token</code> of the data directory.</p>\
-         <button>Sign in</button></form>"
+         <button>Sign in</button></form>",
+        wrong.unwrap_or_default()
     );
     page(None, "Sign in", &body)
 }
 
 pub(super) async fn ask_token() -> Response {
-    sign_in_page(false)
+    sign_in_page(None)
 }
 
-pub(super) async fn sign_in(State(site): Shared, Form(SignIn { token }): Form<SignIn>) -> Response {
-    let token = token.trim();
-    let cookie = site.whose_secret(token, None).and_then(|_| site.sessions.begin(token));
-    match cookie {
-        Some(cookie) => {
+pub(super) async fn sign_in(
+    State(site): Shared,
+    stranger: Option<Extension<Stranger>>,
+    headers: HeaderMap,
+    Form(SignIn { token }): Form<SignIn>,
+) -> Response {
+    let from = stranger.and_then(|Extension(Stranger(from))| from);
+    let (token, now) = (token.trim(), Instant::now());
+    if let Some(wait) = site.sessions.brake.held(now, from) {
+        let secs = wait_secs(wait);
+        let wrong = format!("Too many wrong tokens came from your address: try again in {secs} s.");
+        let mut response = sign_in_page(Some(&wrong));
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        return response;
+    }
+    match site.whose_secret(token, from) {
+        Presented::Known(caller) => {
+            let cookie = site.sessions.begin(token, Way::of(&headers)).and_then(|cookie| cookie.parse().ok());
+            let Some(cookie) = cookie else {
+                let detail = "the system gives no random numbers, which a session needs";
+                return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response();
+            };
+            site.note(caller.done("sign in", None)).await;
             let mut response = see_other("/");
-            if let Ok(cookie) = cookie.parse() {
-                response.headers_mut().insert(header::SET_COOKIE, cookie);
-            }
-            response
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            return response;
         }
-        None => {
-            let mut response = sign_in_page(true);
-            *response.status_mut() = StatusCode::UNAUTHORIZED;
-            response
+        Presented::Expired(key) => site.note_refused(&key, from, "expired", "sign in".to_owned()),
+        Presented::Unknown | Presented::Nothing => {
+            site.sessions.brake.wrong(now, from);
+            site.note_refused(NOBODY, from, "unknown token", "sign in".to_owned());
         }
     }
+    let mut response = sign_in_page(Some("This token is not known, or has expired."));
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response
 }
 
-pub(super) async fn sign_out(State(site): Shared, headers: HeaderMap) -> Response {
+pub(super) async fn sign_out(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Response {
     let mut response = see_other("/login");
     if let Ok(cookie) = site.sessions.end(&headers).parse() {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
+    site.note(caller.done("sign out", None)).await;
     response
-}
-
-/// Whose page it is; whoever has not signed in is asked to.
-pub(super) fn admit(site: &Site, headers: &HeaderMap, from: Option<std::net::IpAddr>) -> Option<Caller> {
-    session::caller(site, headers, from)
 }
 
 // --- What goes on ---

@@ -19,24 +19,44 @@ pub(super) struct Caller {
     pub from: Option<IpAddr>,
 }
 
+/// Who a secret says somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Presented {
+    /// None was said.
+    Nothing,
+    /// Nobody has it.
+    Unknown,
+    /// A key had it: its name.
+    Expired(String),
+    /// He has it.
+    Known(Caller),
+}
+
 impl Site {
     /// Who sends this `Authorization`.
-    pub(super) fn whose(&self, authorization: Option<&str>, from: Option<IpAddr>) -> Option<Caller> {
-        self.whose_secret(token::given(authorization)?, from)
+    pub(super) fn whose(&self, authorization: Option<&str>, from: Option<IpAddr>) -> Presented {
+        token::given(authorization).map_or(Presented::Nothing, |given| self.whose_secret(given, from))
     }
 
     /// Who has this secret. A key that has expired is nobody's (S1.B18). Every key is looked at, however early one
-    /// fits.
-    pub(super) fn whose_secret(&self, given: &str, from: Option<IpAddr>) -> Option<Caller> {
-        let fits = |secret: &str| bool::from(given.as_bytes().ct_eq(secret.as_bytes()));
+    /// fits; one without a secret, because its file is gone, fits nothing.
+    pub(super) fn whose_secret(&self, given: &str, from: Option<IpAddr>) -> Presented {
+        let fits = |secret: &str| !secret.is_empty() && bool::from(given.as_bytes().ct_eq(secret.as_bytes()));
         let admin = fits(&self.token).then(|| Caller { name: "admin".to_owned(), role: Role::Admin, from });
         let keys = self.editor.as_ref().map(|editor| editor.shell().api_keys).unwrap_or_default();
         let now = Utc::now();
         let key = keys.into_iter().fold(None, |found, key| {
-            let is_it = fits(&key.secret) && key.expires.is_none_or(|expires| now < expires);
-            found.or(is_it.then_some(key))
+            let fits = fits(&key.secret);
+            found.or(fits.then_some(key))
         });
-        admin.or_else(|| key.map(|key| Caller { name: key.name.to_string(), role: key.role, from }))
+        match (admin, key) {
+            (Some(admin), _) => Presented::Known(admin),
+            (None, Some(key)) if key.expires.is_some_and(|expires| expires <= now) => {
+                Presented::Expired(key.name.to_string())
+            }
+            (None, Some(key)) => Presented::Known(Caller { name: key.name.to_string(), role: key.role, from }),
+            (None, None) => Presented::Unknown,
+        }
     }
 }
 

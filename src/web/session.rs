@@ -1,7 +1,8 @@
 //! Who has signed in at the pages: a token of 128 bits in a cookie, gone after 30 minutes without use and 12 hours in
 //! all. Only its hash is kept, and nothing is stored: a restart signs everybody out.
 
-use super::roles::Caller;
+use super::brake::Brake;
+use super::roles::{Caller, Presented};
 use crate::limits::SESSIONS;
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const COOKIE: &str = "ringback_session";
+const HOST: &str = "__Host-";
 const IDLE: Duration = Duration::from_secs(30 * 60);
 const WHOLE: Duration = Duration::from_secs(12 * 3_600);
 
@@ -29,17 +31,20 @@ impl Session {
     }
 }
 
-/// All sessions.
+/// All sessions, and the brake on those who would like one.
 #[derive(Clone, Debug, Default)]
-pub struct Sessions(Arc<Mutex<HashMap<Hash, Session>>>);
+pub struct Sessions {
+    all: Arc<Mutex<HashMap<Hash, Session>>>,
+    pub(super) brake: Brake,
+}
 
 impl Sessions {
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<Hash, Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Somebody has signed in: the cookie. Beyond the limit the one unused for longest is forgotten.
-    pub(super) fn begin(&self, secret: &str) -> Option<String> {
+    pub(super) fn begin(&self, secret: &str, way: Way) -> Option<String> {
         let mut token = [0; 16];
         getrandom::fill(&mut token).ok()?;
         let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -52,7 +57,7 @@ impl Sessions {
             all.remove(&oldest);
         }
         all.insert(hash(&token), Session { secret: secret.to_owned(), since: now, used: now });
-        Some(cookie(&token, WHOLE.as_secs()))
+        Some(cookie(&token, WHOLE.as_secs(), way))
     }
 
     /// The secret of whoever sends this cookie.
@@ -70,7 +75,7 @@ impl Sessions {
         if let Some(token) = sent(headers) {
             self.all().remove(&hash(&token));
         }
-        cookie("", 0)
+        cookie("", 0, Way::of(headers))
     }
 }
 
@@ -78,14 +83,34 @@ fn hash(token: &str) -> Hash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-fn cookie(token: &str, secs: u64) -> String {
-    format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={secs}")
+/// How the browser has come. We speak no TLS ourselves; whoever speaks it for us says so, or the browser does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Plain,
+    Tls,
+}
+
+impl Way {
+    /// Whoever lies here binds only his own cookie to a way he cannot use.
+    pub(super) fn of(headers: &HeaderMap) -> Way {
+        let says = |name: &str, word: &str| {
+            headers.get(name).is_some_and(|value| value.to_str().is_ok_and(|value| value.starts_with(word)))
+        };
+        if says("origin", "https://") || says("x-forwarded-proto", "https") { Way::Tls } else { Way::Plain }
+    }
+}
+
+/// `__Host-` keeps neighbours under the same domain from setting it, and works over TLS only.
+fn cookie(token: &str, secs: u64, way: Way) -> String {
+    let (prefix, secure) = if way == Way::Tls { (HOST, "; Secure") } else { ("", "") };
+    format!("{prefix}{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={secs}{secure}")
 }
 
 fn sent(headers: &HeaderMap) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned())
+    let ours = |name: &str| name.strip_prefix(HOST).unwrap_or(name) == COOKIE;
+    pairs.find(|(name, _)| ours(name)).map(|(_, token)| token.to_owned())
 }
 
 /// Whether a form comes from a page of ours: browsers say where a POST comes from (security.md §2, CSRF). No page can
@@ -101,7 +126,10 @@ pub(super) fn is_of_ours(headers: &HeaderMap) -> bool {
 
 /// The caller that a session stands for, as long as his secret is good.
 pub(super) fn caller(site: &super::Site, headers: &HeaderMap, from: Option<std::net::IpAddr>) -> Option<Caller> {
-    site.whose_secret(&site.sessions.secret(headers)?, from)
+    match site.whose_secret(&site.sessions.secret(headers)?, from) {
+        Presented::Known(caller) => Some(caller),
+        Presented::Nothing | Presented::Unknown | Presented::Expired(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +146,30 @@ mod tests {
         let late = start + WHOLE - Duration::from_secs(1);
         assert!(session(late).holds(late));
         assert!(!session(late).holds(start + WHOLE));
+    }
+
+    // S1.6: a cookie that was given over TLS never leaves it.
+    #[test]
+    fn the_cookie_is_secure_where_the_way_is() {
+        let headers = |name: &'static str, value: &'static str| {
+            HeaderMap::from_iter([(header::HeaderName::from_static(name), header::HeaderValue::from_static(value))])
+        };
+        assert_eq!(Way::of(&headers("origin", "http://pbx:8080")), Way::Plain);
+        assert_eq!(Way::of(&HeaderMap::new()), Way::Plain);
+        assert_eq!(Way::of(&headers("origin", "https://pbx")), Way::Tls);
+        assert_eq!(Way::of(&headers("x-forwarded-proto", "https")), Way::Tls);
+
+        let sessions = Sessions::default();
+        let secure = sessions.begin("s", Way::Tls).unwrap();
+        let plain = sessions.begin("s", Way::Plain).unwrap();
+
+        assert!(secure.starts_with("__Host-ringback_session=") && secure.ends_with("; Secure"), "{secure}");
+        assert!(plain.starts_with("ringback_session=") && !plain.contains("Secure"), "{plain}");
+        for cookie in [secure, plain] {
+            let mut sent = HeaderMap::new();
+            sent.insert(header::COOKIE, cookie.split(';').next().unwrap().parse().unwrap());
+            assert_eq!(sessions.secret(&sent).as_deref(), Some("s"));
+        }
     }
 
     #[test]

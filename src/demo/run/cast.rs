@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_site_is_right_and_asks_for_nothing_that_is_not_honoured() {
-        let place = Place { carrier_port: 5062, media_ports: (20_000, 20_099), secret: "secret".into() };
+        let place = Place { carrier_port: 5062, media_ports: (20_000, 20_099), secret: "long-random".into() };
 
         let config = site(&place, Speed(1.0));
 

@@ -71,6 +71,8 @@ pub struct Policy {
     usual: NumberPolicy,
     named: BTreeMap<Box<str>, NumberPolicy>,
     lists: Vec<NumberEntry>,
+    /// When entries of lists come into force, or end, in order.
+    turns: Vec<DateTime<Utc>>,
     /// Customers who want no more callbacks.
     never: BTreeSet<Box<str>>,
 }
@@ -89,8 +91,10 @@ impl Policy {
             usual: NumberPolicy::named("default"),
             named: settings.number_policies.iter().map(|named| (Box::from(&*named.name), named.clone())).collect(),
             lists: settings.number_lists.iter().filter(listed).cloned().collect(),
+            turns: settings.number_lists.iter().flat_map(|it| [it.valid_from, it.valid_until]).flatten().collect(),
             never: BTreeSet::new(),
         };
+        policy.turns.sort_unstable();
         let dids = settings.inbound_routes.iter().map(|route| &route.did);
         let exact = dids.clone().filter_map(|did| match did {
             DidPattern::Exact(number) => Some(number),
@@ -124,6 +128,11 @@ impl Policy {
     pub fn wants_none(&self, party: &Party, at: DateTime<Utc>) -> bool {
         let said = |number: &str| self.never.contains(number);
         said(party.as_str()) && !matches!(self.listed(party.as_str(), at), Some(ListKind::Allow))
+    }
+
+    /// When a list says something else for the first time after this instant.
+    pub fn next_turn(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.turns.get(self.turns.partition_point(|turn| *turn <= after)).copied()
     }
 
     /// The `[[number_policy]]` of this name; what holds for rules that name none.

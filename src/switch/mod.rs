@@ -123,6 +123,8 @@ pub struct Switch {
     registrar: Registrar,
     trunks: Trunks,
     policy: Policy,
+    /// Callbacks were last judged by lists that come into force, and end, by themselves.
+    lists_heeded: DateTime<Utc>,
 
     agents: BTreeMap<Name, Agent>,
     lines: BTreeMap<Name, Line>,
@@ -223,6 +225,7 @@ impl Switch {
         let planner = self.planner.next_wake(&self.settings).map(|at| self.tick_of(at));
         let bindings = self.registrar.next_expiry().map(|at| self.tick_of(at));
         let retention = self.retention_at.map(|at| self.tick_of(at));
+        let lists = self.policy.next_turn(self.lists_heeded).map(|at| self.tick_of(at));
         [
             (self.ua.poll_timeout(), Reason::Sip),
             (self.trunks.next_timeout(), Reason::Registration),
@@ -230,6 +233,7 @@ impl Switch {
             (self.timers.next(), Reason::Call),
             (self.next_desk_wake(), Reason::Call),
             (planner, Reason::Callback),
+            (lists, Reason::Callback),
             (retention, Reason::Retention),
         ]
         .into_iter()
@@ -270,6 +274,10 @@ impl Switch {
         self.wake_desks(now);
         if self.retention_at.is_some_and(|at| at <= now.utc) {
             self.retention_ends(now);
+        }
+        if self.policy.next_turn(self.lists_heeded).is_some_and(|at| at <= now.utc) {
+            self.lists_heeded = now.utc;
+            self.planner.review(now.utc);
         }
         if self.planner.next_wake(&self.settings).is_some_and(|at| at <= now.utc) {
             self.look_at_tasks(now);

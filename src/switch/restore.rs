@@ -38,6 +38,7 @@ impl Switch {
             registrar: Registrar::new(&settings, std::mem::take(&mut restored.bindings), entropy.fork()),
             trunks: Trunks::new(&settings, now, entropy.fork()),
             policy: Policy::new(&settings),
+            lists_heeded: now.utc,
             agents: desks(&settings, now),
             lines: settings.queues.iter().map(|queue| (queue.name.clone(), Line::new(queue.name.clone()))).collect(),
             paces: settings.queues.iter().map(|queue| (queue.name.clone(), Pace::default())).collect(),

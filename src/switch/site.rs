@@ -72,6 +72,7 @@ impl Switch {
             self.commit(vec![Change::PutSystem(self.system.clone())], Pending::Told);
         }
         self.policy = Policy::new(&settings);
+        self.lists_heeded = now.utc;
         // What customers have said outlives every edition.
         self.do_not_call.keys().for_each(|number| self.policy.never_again(number));
         self.adopt_trunks(now, &settings);

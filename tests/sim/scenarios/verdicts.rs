@@ -17,6 +17,13 @@ const BUSY: Reaction = Reaction::Refuse { after: Duration::from_secs(1), status:
 /// Whom alice may name instead of herself.
 const OTHER: &str = "+12025550199";
 
+/// A callback by API, not before that instant, by this agent alone.
+fn ask_for(world: &mut World, number: &str, not_before: &str, agent: &str) {
+    let Command::AddCallback(new) = asked(number) else { panic!("it is one") };
+    let (not_before, agent) = (Some(not_before.parse().expect("an instant")), Some(agent.to_owned()));
+    world.ask(Command::AddCallback(Box::new(NewCallback { not_before, agent, ..*new })));
+}
+
 fn asked(number: &str) -> Command {
     Command::AddCallback(Box::new(NewCallback {
         number: number.to_owned(),
@@ -152,20 +159,48 @@ fn a_callback_of_a_listed_number_is_closed_by_the_next_life() {
     assert!(world.attempts().is_empty());
 }
 
-// S1.B12: a list that comes into force between a look and the attempt: it is judged again before anybody is rung.
+// S1.B12: a list comes into force, and ends, by itself: what waits is held by it, and is due again.
 #[test]
-fn a_number_that_is_denied_by_the_time_an_agent_is_free_is_not_tried() {
-    let mut world = World::with(1, |site| site.number_lists.push(deny("2026-03-02T15:05:00Z")));
-    world.promised("alice", super::ALICE);
-    world.run_for(secs(600));
-    assert_eq!(world.callbacks()[0].task.state, TaskState::Due);
+fn a_list_holds_what_waits_from_its_first_instant_to_its_last() {
+    let mut world = World::with(1, |site| {
+        let until = Some("2026-03-02T15:10:00Z".parse().expect("an instant"));
+        site.number_lists.push(NumberEntry { valid_until: until, ..deny("2026-03-02T15:05:00Z") });
+    });
+    let alice = world.promised("alice", super::ALICE);
+    let mut at = |world: &mut World, time: &str| {
+        let wanted: chrono::DateTime<chrono::Utc> = format!("2026-03-02T{time}Z").parse().expect("an instant");
+        world.run_for((wanted - world.clock().utc).to_std().expect("it is to come"));
+        let shown = world.callbacks().remove(0);
+        (shown.task.state, shown.held_by)
+    };
+    let denied = Some("it is on a deny list".to_owned());
 
+    assert_eq!(at(&mut world, "15:04:59.900").0, TaskState::Due);
+    assert_eq!(at(&mut world, "15:05:00.100"), (TaskState::Blocked, denied.clone()));
     world.register(&[ANNA]);
-    world.run_for(secs(30));
+    assert_eq!(at(&mut world, "15:09:59.900"), (TaskState::Blocked, denied));
+    assert!(world.attempts().is_empty());
+    assert_eq!(at(&mut world, "15:10:00.100").0, TaskState::AgentRinging);
+    world.called_back(alice);
+}
 
-    let task = world.callbacks().remove(0);
-    assert_eq!(task.task.state, TaskState::Blocked);
-    assert_eq!(task.held_by.as_deref(), Some("it is on a deny list"));
+// Between two looks it is judged again before anybody is rung: with hundreds to look at, one has to wait for its own.
+#[test]
+fn a_number_that_is_denied_by_the_time_its_turn_comes_is_not_tried() {
+    let noon = "2026-03-02T17:00:00Z";
+    let mut world = World::with(1, |site| site.number_lists.push(deny(noon)));
+    world.customer(Person::new("alice", super::ALICE));
+    for other in 0..500 {
+        ask_for(&mut world, &format!("+1212555{:04}", 100 + other), noon, "ben");
+    }
+    ask_for(&mut world, super::ALICE, noon, "anna"); // The last to be looked at, and the first who can be served.
+    world.register(&[ANNA]);
+    world.run_for(secs(2 * 3_600 + 60));
+
+    let blocked = Command::ListCallbacks { states: vec![TaskState::Blocked], queue: None, page: PageOf::default() };
+    let Reply::Callbacks(page) = world.ask(blocked) else { panic!("callbacks were asked for") };
+    let shown: Vec<_> = page.items.iter().map(|it| (it.task.number.to_string(), it.held_by.as_deref())).collect();
+    assert_eq!(shown, [(super::ALICE.to_owned(), Some("it is on a deny list"))]);
     assert!(world.attempts().is_empty());
 }
 

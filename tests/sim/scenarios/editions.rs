@@ -262,6 +262,27 @@ fn a_customer_who_is_being_asked_is_not_left_in_silence() {
     }
 }
 
+// T33, T36: who wants no more calls hears goodbye to its end, whether the agent stays to hear why or hangs up.
+#[test]
+fn a_customer_who_declines_hears_goodbye_whatever_the_agent_does() {
+    for agent_leaves in [false, true] {
+        let (mut world, agent, call) = is_asked(|_| {});
+        let leg = world.leg_of(TRUNK, call).expect("hers");
+        world.press_one(TRUNK, call, '2');
+        world.run_until("she hears it", secs(2), |world| world.ladder.noted("goodbye\" to alice").is_some());
+        let began = world.now;
+        if agent_leaves {
+            world.hang_up(ANNA, agent);
+        }
+        world.run_until("she is let go", secs(5), |world| !world.is_up(TRUNK, call));
+
+        assert_eq!(world.spoken(leg).last().map(String::as_str), Some("goodbye"));
+        assert_eq!(world.now.since(began).as_secs(), 2);
+        assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::Dnc))]);
+        world.assert_rest();
+    }
+}
+
 // At the end of a drain there is no time for last words.
 #[test]
 fn the_end_of_a_drain_waits_for_no_last_words() {

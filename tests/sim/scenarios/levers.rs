@@ -137,6 +137,28 @@ fn a_freeze_and_an_edition_that_meet_on_the_way_to_the_disk_both_hold() {
     }
 }
 
+// S5.12: an edition that freezes is in force, but not on the disk yet, when an operator's word to the contrary is: the
+// operator has spoken last, and it is his word that stays there.
+#[test]
+fn the_last_word_on_the_disk_is_the_one_that_is_in_effect() {
+    let mut world = World::new(1);
+    world.ask(Command::Freeze);
+    world.ask(Command::Unfreeze);
+    let mut settings = world.settings.clone();
+    settings.system.frozen = true;
+    world.disk.mood = Mood::Holding;
+    world.tell(Command::Configure(Box::new(configure(&settings))));
+    let to = world.tell(Command::Unfreeze);
+    world.settings = settings;
+    world.release_disk();
+    world.run_for(secs(1));
+
+    assert!(matches!(world.replies.get(&to), Some(Reply::Status(status)) if !status.frozen));
+    assert_eq!(published(&world, &Event::SiteUnfrozen), 2);
+    assert_eq!(status(&mut world), (false, 1));
+    assert!(!world.disk.system.frozen, "the next life finds what this one says");
+}
+
 // S5.12: the file thaws the site while an operator does: both are on the disk in the end, and say the same.
 #[test]
 fn an_edition_that_thaws_the_site_and_an_operator_who_does_agree() {

@@ -269,7 +269,8 @@ fn a_customer_who_declines_hears_goodbye_whatever_the_agent_does() {
         let (mut world, agent, call) = is_asked(|_| {});
         let leg = world.leg_of(TRUNK, call).expect("hers");
         world.press_one(TRUNK, call, '2');
-        world.run_until("she hears it", secs(2), |world| world.ladder.noted("goodbye\" to alice").is_some());
+        let hears = |world: &World| world.spoken(leg).last().is_some_and(|words| words == "goodbye");
+        world.run_until("she hears it", secs(2), hears);
         let began = world.now;
         if agent_leaves {
             world.hang_up(ANNA, agent);

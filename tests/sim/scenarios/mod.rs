@@ -17,6 +17,7 @@ mod keys;
 mod leave;
 mod levers;
 mod line;
+mod lists;
 mod menus;
 mod missed;
 mod offer;

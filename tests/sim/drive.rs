@@ -174,6 +174,15 @@ impl World {
         self.stations[station].call_of(person).is_some()
     }
 
+    /// Something is said to a customer: the laws are told.
+    pub fn hears(&mut self, leg: LegRef, clips: &[Name]) {
+        let Some((TRUNK, call)) = self.who(leg) else { return };
+        let carrier = &self.stations[TRUNK];
+        if let Some(person) = carrier.owner(call) {
+            self.laws.on_said(&carrier.people[person].number, clips);
+        }
+    }
+
     /// The clips a leg was played, and after how many seconds since its first sound each run of them began.
     pub fn words(&self, leg: LegRef) -> Vec<(f64, String)> {
         let heard = || self.shard.heard.iter().filter(|(_, to, _)| *to == leg);
@@ -333,8 +342,9 @@ impl World {
         self.ladder.draw(&order)
     }
 
-    /// The end of the ladder, for failures.
+    /// The end of the ladder, for failures; `RINGBACK_STEPS=2000` shows more of it.
     pub fn last_steps(&self) -> String {
+        let most = std::env::var("RINGBACK_STEPS").ok().and_then(|text| text.parse().ok()).unwrap_or(90);
         let drawing = self.drawing();
         let (drawn, facts) = drawing.split_once("\n\n").unwrap_or((&drawing, ""));
         let tail = |text: &str, lines: usize| {
@@ -344,7 +354,7 @@ impl World {
         let agents = self.published.iter().filter(|(_, event)| format!("{event:?}").starts_with("Agent"));
         let agents: String = agents.map(|(at, event)| format!("{:>9} ms  {event:?}\n", at.as_millis())).collect();
         let title = drawn.lines().next().unwrap_or("");
-        format!("{title}\n{}\n\n{}\n\n{}", tail(drawn, 90), tail(facts, 45), tail(&agents, 30))
+        format!("{title}\n{}\n\n{}\n\n{}", tail(drawn, most), tail(facts, most / 2), tail(&agents, most / 3))
     }
 
     /// Compares the ladder so far with the reviewed one.
@@ -355,7 +365,8 @@ impl World {
     /// Everything has ended; nothing may be left (law 7).
     pub fn assert_rest(&mut self) {
         self.run_for(secs(40));
-        assert!(self.shard.legs.is_empty(), "law 7: media legs left: {:?}", self.shard.legs);
+        let state = self.state();
+        assert!(self.shard.legs.is_empty(), "law 7: media legs left: {:?}\n{state}", self.shard.legs);
         assert_eq!(self.shard.opened, self.shard.closed, "law 7: ports not returned");
         self.laws.at_rest(self.now, &self.disk);
         for station in &self.stations {

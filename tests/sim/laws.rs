@@ -5,7 +5,7 @@ use super::order::Order;
 use super::site::{CARRIER, PHONES, SPARE};
 use ringback::callback::task::{Attempt, AttemptKind, Outcome, Source, Task, TaskState};
 use ringback::demo::codec::{self, Message};
-use ringback::id::TaskId;
+use ringback::id::{Name, TaskId};
 use ringback::media::{Command, Play};
 use ringback::number::Party;
 use ringback::settings::{FirstParty, Settings};
@@ -36,7 +36,9 @@ pub struct Dialog {
     pub state: Stage,
     /// Of the newest INVITE: with credentials it is another one.
     cseq: u32,
-    /// The first copy of the INVITE, and whether anything ever came back.
+    /// The first INVITE, which may have been asked for credentials.
+    begun: Tick,
+    /// The first copy of the newest INVITE, and whether anything ever came back.
     pub invited: Tick,
     pub heard_of: bool,
     /// The answer to an INVITE of the peer is not acknowledged yet: until then no BYE leaves (RFC 3261 §15).
@@ -181,12 +183,15 @@ impl Laws {
             return; // The network was late with it: its call is over.
         }
         let from_extension = self.extensions.values().any(|extension| *extension == from);
+        // With credentials it is the same request once more (RFC 3261 §22.2).
+        let begun = self.dialogs.get(invite.call_id()).filter(|it| it.outgoing && !it.stale).map_or(now, |it| it.begun);
         let dialog = Dialog {
             peer: party.clone(),
             outgoing,
             dialled: to,
             state: Stage::Inviting,
             cseq: invite.cseq().0,
+            begun,
             invited: now,
             heard_of: false,
             changing: false,
@@ -198,7 +203,7 @@ impl Laws {
         };
         if outgoing && !known {
             match &party {
-                Peer::Customer(number) => self.before_customer(now, number, invite, disk),
+                Peer::Customer(number) => self.before_customer(now, begun, number, invite, disk),
                 Peer::Agent(extension) if !from_extension => {
                     self.before_agent(now, extension, &from, invite, disk);
                     let rings = self.live(now).filter(|(_, it)| it.outgoing && matches!(it.peer, Peer::Agent(_)));
@@ -223,11 +228,12 @@ impl Laws {
         }
     }
 
-    /// Laws 1, 2 and 3, at the instant an INVITE leaves for a customer.
-    fn before_customer(&self, now: Tick, number: &str, invite: &Message, disk: &Disk) {
-        let second = self
-            .live(now)
-            .find(|(id, it)| it.peer == Peer::Customer(number.to_owned()) && id.as_str() != invite.call_id());
+    /// Laws 1, 2 and 3, at the instant an INVITE leaves for a customer. Who has rung in since it `begun` has crossed it.
+    fn before_customer(&self, now: Tick, begun: Tick, number: &str, invite: &Message, disk: &Disk) {
+        let second = self.live(now).find(|(id, it)| {
+            let is_his = it.peer == Peer::Customer(number.to_owned()) && id.as_str() != invite.call_id();
+            is_his && (it.outgoing || it.invited < begun || begun == now)
+        });
         assert!(second.is_none(), "law 2: {number} is rung while another leg of his is live: {second:?}");
         let attempt = disk.attempts.values().find(|it| it.outcome.is_none() && same_number(&it.number, number));
         let by_hand = self.live(now).any(|(_, dialog)| {
@@ -371,6 +377,9 @@ impl Laws {
                         );
                     }
                     let granted = task.reschedules.client + task.reschedules.admin;
+                    if let Some(old) = before.get(&task.id).filter(|old| old.number != task.number) {
+                        self.order.on_renumbered(old.number.as_str(), task);
+                    }
                     let bound = task.attempts_used <= self.attempts_max + granted;
                     assert!(bound, "law 6: {} attempts of {}", task.attempts_used, self.attempts_max);
                     if task.source == Source::QueueRequest {
@@ -404,6 +413,11 @@ impl Laws {
             let kept = self.promised.len();
             assert!(self.spoken <= kept, "law 1: {} promises spoken, {kept} on the disk", self.spoken);
         }
+    }
+
+    /// Something is said to a caller.
+    pub fn on_said(&mut self, number: &str, clips: &[Name]) {
+        self.order.on_said(number, clips);
     }
 
     /// An agent has been joined with somebody: only after a talk there is a rest.

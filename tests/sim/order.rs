@@ -2,7 +2,7 @@
 //! begins to ring, with what the switch has said of who waits.
 
 use super::disk::Disk;
-use ringback::callback::task::CloseReason;
+use ringback::callback::task::{CloseReason, Task};
 use ringback::id::{CallRef, Name, TaskId};
 use ringback::settings::{DidPattern, ListKind, Queue, Settings};
 use ringback::switch::event::Event;
@@ -21,10 +21,13 @@ pub struct Order {
     /// The place of those who were promised a call, and keep it.
     promised: BTreeMap<String, Place>,
     tasks: BTreeMap<TaskId, String>,
+    /// Who is out of a line in this instant: his place there, if it turns out that he has dropped.
+    leaving: Option<(Tick, CallRef, Place)>,
     /// Since when those have waited who have dropped, and until when they may come back to their place.
     left: BTreeMap<(Name, String), (Tick, Tick)>,
-    /// When calls began, and since when those have waited who were missed and are to be called back.
-    arrived: BTreeMap<CallRef, Tick>,
+    /// Since when calls wait, or when they began, and since when those have waited who were missed and are to be called
+    /// back.
+    begun: BTreeMap<CallRef, Tick>,
     missed: BTreeMap<(Name, String), Tick>,
     /// Agents who have let this caller ring or declined: the next one is asked.
     refused: BTreeSet<(String, String)>,
@@ -78,9 +81,10 @@ impl Order {
         self.exclusive = exclusive.collect();
     }
 
-    /// Nobody waits any more; promises keep their places.
+    /// Nobody waits any more; promises keep their places, those who have dropped do not.
     pub fn on_crash(&mut self) {
         self.waiting.clear();
+        self.left.clear();
     }
 
     /// Somebody joins or leaves the line.
@@ -88,7 +92,7 @@ impl Order {
         match event {
             Event::CallArrived { call, from, .. } => {
                 self.callers.insert(*call, from.clone());
-                self.arrived.insert(*call, now);
+                self.begun.insert(*call, now);
             }
             Event::CallQueued { call, queue, priority, .. } => {
                 let weight = Reverse(self.queues.get(queue).map_or(0, |queue| queue.weight));
@@ -96,21 +100,17 @@ impl Order {
                 let at = (queue.clone(), number);
                 let left = self.left.remove(&at).filter(|(_, until)| now < *until).map(|(since, _)| since);
                 let since = [left, self.missed.remove(&at)].into_iter().flatten().fold(now, Tick::min);
+                self.begun.insert(*call, since);
                 self.waiting
                     .insert(*call, Place { class: *priority, weight, since, queue: queue.clone(), joined: now });
             }
-            Event::CallAbandoned { call, queue, .. } => {
-                let within = self.queues.get(queue).map_or(Duration::ZERO, |queue| queue.resume_within);
-                let number = self.callers.get(call).cloned().unwrap_or_default();
-                if let Some(place) = self.waiting.remove(call) {
-                    self.left.insert((queue.clone(), number), (place.since, now + within));
-                }
+            Event::CallAbandoned { call, .. } => {
+                self.leaving = self.waiting.remove(call).map(|place| (now, *call, place));
             }
             Event::MissedCallStored { call, task, queue, number } => {
-                let at = (queue.clone(), number.clone());
-                let waited = self.left.get(&at).map(|(since, _)| *since);
-                let since = waited.or(self.arrived.get(call).copied()).unwrap_or(now);
+                let since = self.begun.get(call).copied().unwrap_or(now);
                 self.tasks.insert(*task, number.clone());
+                let at = (queue.clone(), number.clone());
                 self.missed.entry(at).and_modify(|before| *before = since.min(*before)).or_insert(since);
             }
             Event::CallbackCancelled { task, reason } => {
@@ -121,14 +121,22 @@ impl Order {
                     self.missed.retain(|(_, of), _| of != number);
                 }
             }
-            Event::CallAnswered { call, .. } | Event::CallEnded { call, .. } => {
+            Event::CallAnswered { call, .. } => drop(self.waiting.remove(call)),
+            Event::CallEnded { call, cause } => {
                 self.waiting.remove(call);
+                // Whom we have sent on or away, or who has left by key, comes back to no place.
+                let leaving = self.leaving.take().filter(|(at, who, _)| (*at, who) == (now, call));
+                if let (Some((_, _, place)), "abandoned" | "signalling_lost") = (leaving, *cause) {
+                    let within = self.queues.get(&place.queue).map_or(Duration::ZERO, |queue| queue.resume_within);
+                    let number = self.callers.get(call).cloned().unwrap_or_default();
+                    self.left.insert((place.queue, number), (place.since, now + within));
+                }
             }
             Event::CallbackRequested { task, queue, number } => {
                 self.tasks.insert(*task, number.clone());
-                let asked = self.waiting.iter().find(|(call, _)| self.callers.get(call) == Some(number));
-                if let Some((call, place)) = asked.map(|(call, place)| (*call, place.clone())) {
-                    self.waiting.remove(&call);
+                // He may have named another number than his own.
+                let asked = disk.tasks.get(task).and_then(|task| task.origin_call);
+                if let Some(place) = asked.and_then(|call| self.waiting.remove(&call)) {
                     let class = disk.tasks.get(task).map_or(place.class, |task| task.priority);
                     // The profile may send him to another line.
                     let weight = Reverse(self.queues.get(queue).map_or(0, |queue| queue.weight));
@@ -152,6 +160,25 @@ impl Order {
         }
     }
 
+    /// Something is said to a caller. Who hears that his promise stands, with another number or as it was, has it instead
+    /// of a place.
+    pub fn on_said(&mut self, number: &str, clips: &[Name]) {
+        let has = |word: &str| clips.iter().any(|clip| clip.ends_with(word));
+        if has("pending_changed") || (has("pending_kept") && !has("back_to_hold")) {
+            let callers = &self.callers;
+            self.waiting.retain(|call, _| callers.get(call).is_none_or(|caller| caller != number));
+        }
+    }
+
+    /// A promise has got another number.
+    pub fn on_renumbered(&mut self, old: &str, task: &Task) {
+        let number = task.number.to_string();
+        if let Some(place) = self.promised.remove(old) {
+            self.promised.insert(number.clone(), place);
+        }
+        self.tasks.insert(task.id, number);
+    }
+
     /// An agent did not take this caller.
     pub fn on_refused(&mut self, extension: &str, number: &str) {
         self.refused.insert((extension.to_owned(), number.to_owned()));
@@ -164,12 +191,19 @@ impl Order {
         let is_theirs = live.peek().is_none() || self.may_have(extension, number);
         assert!(is_theirs, "{extension} rings for {number}, who is others' alone");
         let Some(mine) = live.chain(self.promised.get(number)).min() else { return };
-        let deciding: BTreeSet<CallRef> = changes(disk)
-            .filter_map(|change| match change {
-                Change::PutTask(task) => task.origin_call,
-                _ => None, // Only a task is a promise on its way.
-            })
-            .collect();
+        // A promise is on its way to the disk, or one that he has is written anew.
+        let tasks = changes(disk).filter_map(|change| match change {
+            Change::PutTask(task) => Some(task),
+            _ => None, // Nobody's promise.
+        });
+        let tasks: Vec<_> = tasks.collect();
+        let deciding = |call: &CallRef| {
+            let is_his = |task: &Task| match disk.tasks.get(&task.id) {
+                None => task.origin_call == Some(*call),
+                Some(before) => before.number.as_str() == of(call) && !before.state.is_final(),
+            };
+            tasks.iter().any(|task| is_his(task))
+        };
         let earlier = self.waiting.iter().find(|(call, place)| {
             let who = of(call);
             (place.class, place.weight, place.since) < (mine.class, mine.weight, mine.since)
@@ -178,7 +212,7 @@ impl Order {
                 && self.may_have(extension, who)
                 && who != number
                 && !rung.contains(who)
-                && !deciding.contains(call)
+                && !deciding(call)
                 && !self.refused.contains(&(extension.to_owned(), who.to_owned()))
         });
         let earlier = earlier.map(|(call, place)| (of(call), place));

@@ -347,6 +347,7 @@ impl World {
                     self.later(Duration::from_millis(20), Happening::Voice { leg: *leg });
                 }
             }
+            media::Command::Play { leg, what: Play::Clips { clips, .. }, .. } => self.hears(*leg, clips),
             media::Command::Update { leg, silence: Some(after), .. } => {
                 self.later(*after, Happening::Silence { leg: *leg, since: self.now });
             }

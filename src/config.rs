@@ -35,6 +35,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 pub use tables::find_table;
+pub(crate) use value::duration;
 
 pub use kept::{KEPT, fill_secrets};
 pub use stored::{SiteObject, Stored, is_secret, normal_fields, object_to_toml};

@@ -135,6 +135,11 @@ impl Policy {
         self.turns.get(self.turns.partition_point(|turn| *turn <= after)).copied()
     }
 
+    /// He may be called again: a person has lifted it.
+    pub fn call_again(&mut self, party: &Party) {
+        self.never.remove(party.as_str());
+    }
+
     /// The `[[number_policy]]` of this name; what holds for rules that name none.
     pub fn under(&self, name: Option<&str>) -> &NumberPolicy {
         name.and_then(|name| self.named.get(name)).unwrap_or(&self.usual)

@@ -163,7 +163,8 @@ fn everything_that_was_acknowledged_comes_back() {
         priority: 5,
     };
     let (waits, has_left) = (entry(7), entry(8));
-    let never = DoNotCall { number: task.number.clone(), at: task.created_at, task: task.id };
+    let never =
+        DoNotCall { number: task.number.clone(), at: task.created_at, task: Some(task.id), who: None, note: None };
 
     let answers = commit(
         &place,

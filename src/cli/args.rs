@@ -1,5 +1,11 @@
 //! The grammar of the command line.
 
+mod audio;
+mod promise;
+
+pub use audio::{PromptCommand, RecordingCommand, RenderPrompt};
+pub use promise::{AddCallback, CallbackCommand, DoNotCallCommand, ExportCallbacks, PostponeCallback};
+
 use clap::{Args, Parser, Subcommand};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -114,6 +120,9 @@ pub enum Command {
     /// Callbacks: promises made and kept
     #[command(subcommand, after_help = "Example:\n  ringback callback list --state due")]
     Callback(CallbackCommand),
+    /// Numbers that are never called
+    #[command(subcommand, after_help = "Example:\n  ringback do-not-call add +12025550123 --note \"wrote to us\"")]
+    DoNotCall(DoNotCallCommand),
     /// Queues and who waits in them
     #[command(subcommand, after_help = "Example:\n  ringback queue show support")]
     Queue(QueueCommand),
@@ -129,6 +138,9 @@ pub enum Command {
     /// Recordings
     #[command(subcommand, after_help = "Example:\n  ringback recording get 01JD0000000000000000000000 -o call.wav")]
     Recording(RecordingCommand),
+    /// Sounds of the site: hold music, announcements, notices
+    #[command(subcommand, after_help = "Example:\n  ringback prompt import greeting greeting.mp3")]
+    Prompt(PromptCommand),
     /// Dial again after the breaker has stopped automatic calls and a person has looked
     #[command(after_help = "Example:\n  ringback resume-dialling")]
     ResumeDialling,
@@ -214,99 +226,6 @@ pub struct Cert {
     /// Make a new server certificate where there is one already (the CA is kept)
     #[arg(long)]
     pub renew: bool,
-}
-
-/// `callback …`
-#[derive(Debug, Subcommand)]
-pub enum CallbackCommand {
-    /// List callbacks
-    #[command(after_help = "Example:\n  ringback callback list --state due --state waiting_retry --queue support")]
-    List {
-        /// Only in this state; repeatable
-        #[arg(long, value_name = "STATE", value_parser = STATES)]
-        state: Vec<String>,
-        /// Only of this queue
-        #[arg(long, value_name = "NAME")]
-        queue: Option<String>,
-        /// So many at most
-        #[arg(long, value_name = "N", default_value_t = 1000)]
-        limit: usize,
-    },
-    /// Show one with its attempts, and what holds it
-    #[command(after_help = "Example:\n  ringback callback show 01JD0000000000000000000000")]
-    Show {
-        /// Its id
-        id: String,
-    },
-    /// Promise one
-    #[command(after_help = "Example:\n  ringback callback add +12025550123 --queue support")]
-    Add(AddCallback),
-    /// Cancel callbacks
-    #[command(after_help = "Example:\n  ringback callback cancel 01JD0000000000000000000000")]
-    Cancel {
-        /// Their ids
-        #[arg(required = true)]
-        id: Vec<String>,
-    },
-    /// Keep callbacks that were left over at the end of a day: they wait again
-    #[command(after_help = "Example:\n  ringback callback keep 01JD0000000000000000000000")]
-    Keep {
-        /// Their ids
-        #[arg(required = true)]
-        id: Vec<String>,
-    },
-    /// Try callbacks now, ahead of their time; one whose attempts are used up gets one more
-    #[command(after_help = "Example:\n  ringback callback now 01JD0000000000000000000000")]
-    Now {
-        /// Their ids
-        #[arg(required = true)]
-        id: Vec<String>,
-    },
-}
-
-/// The states of a callback (interface.md).
-const STATES: [&str; 16] = [
-    "pending",
-    "due",
-    "reserving",
-    "agent_ringing",
-    "agent_ready",
-    "customer_ringing",
-    "talking",
-    "deferred",
-    "waiting_retry",
-    "blocked",
-    "client_offer",
-    "overflow",
-    "completed",
-    "failed",
-    "expired",
-    "cancelled",
-];
-
-/// Options of `callback add`.
-#[derive(Clone, Debug, Args)]
-pub struct AddCallback {
-    /// The customer's number, or an extension
-    pub number: String,
-    /// Whose line it joins; the only queue when omitted
-    #[arg(long, value_name = "NAME")]
-    pub queue: Option<String>,
-    /// Not before this instant, RFC 3339
-    #[arg(long, value_name = "INSTANT")]
-    pub not_before: Option<String>,
-    /// How; the queue's own when omitted
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// Only this agent
-    #[arg(long, value_name = "NAME")]
-    pub agent: Option<String>,
-    /// JSON that is handed back with the callback
-    #[arg(long, value_name = "JSON")]
-    pub attach: Option<String>,
-    /// The same key again makes no second callback
-    #[arg(long, value_name = "KEY")]
-    pub idempotency_key: Option<String>,
 }
 
 /// `queue …`
@@ -402,27 +321,6 @@ pub enum CallCommand {
     },
 }
 
-/// `recording …`
-#[derive(Debug, Subcommand)]
-pub enum RecordingCommand {
-    /// List recordings
-    #[command(after_help = "Example:\n  ringback recording list")]
-    List {
-        /// So many at most
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: usize,
-    },
-    /// Fetch the audio of one: WAV, agent left, customer right
-    #[command(after_help = "Example:\n  ringback recording get 01JD0000000000000000000000 -o call.wav")]
-    Get {
-        /// Its id
-        id: String,
-        /// Where to; `-` is standard output [default: ID.wav]
-        #[arg(short, long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -465,6 +363,12 @@ mod tests {
             &["serve", "--media-ports", "80-90"],
             &["callback", "list", "--state", "waiting"],
             &["callback", "cancel"],
+            &["callback", "postpone", "01A"],
+            &["callback", "postpone", "01A", "--by", "soon"],
+            &["callback", "postpone", "01A", "--by", "1h", "--until", "2026-12-01T09:00:00Z"],
+            &["callback", "export", "--state", "gone"],
+            &["callback", "export", "--remove"],
+            &["do-not-call", "lift", "+12025550123"],
             &["check"],
             &["cert", "--days", "0"],
             &["demo", "--speed", "0"],

@@ -1,11 +1,12 @@
 //! Commands that ask a running server.
 
-use super::args::{
-    AddCallback, AgentCommand, Apply, CallCommand, CallbackCommand, Check, Command, Global, QueueCommand,
-    RecordingCommand, TrunkCommand,
-};
+mod audio;
+mod promise;
+
+use super::args::{AgentCommand, Apply, CallCommand, Check, Command, Global, QueueCommand, TrunkCommand};
 use super::client::{Client, escape};
 use super::{Exit, Trouble, lists, print, print_json, stories};
+use hyper::Method;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, Write};
@@ -30,6 +31,7 @@ impl Asked {
     async fn run(&self, command: Command) -> Result<Exit, Trouble> {
         match command {
             Command::Callback(command) => self.callback(command).await,
+            Command::DoNotCall(command) => self.do_not_call(command).await,
             Command::Queue(QueueCommand::Show { name: None }) => {
                 self.show(&self.client.list("/queues", &[], usize::MAX).await?, lists::queues)
             }
@@ -42,6 +44,7 @@ impl Asked {
             }
             Command::Call(command) => self.call(command).await,
             Command::Recording(command) => self.recording(command).await,
+            Command::Prompt(command) => self.prompt(command).await,
             Command::ResumeDialling => {
                 let path = "/system/breaker/resume";
                 self.show(&self.client.post(path, None, None).await?, stories::resumed)
@@ -76,27 +79,6 @@ impl Asked {
                 }
                 Err(Trouble::new(Exit::Config, "the file is wrong: nothing has changed"))
             }
-        }
-    }
-
-    async fn callback(&self, command: CallbackCommand) -> Result<Exit, Trouble> {
-        match command {
-            CallbackCommand::List { state, queue, limit } => {
-                let mut query: Vec<(&str, String)> = state.into_iter().map(|state| ("state", state)).collect();
-                query.extend(queue.map(|queue| ("queue", queue)));
-                self.show(&self.client.list("/callbacks", &query, limit).await?, lists::callbacks)
-            }
-            CallbackCommand::Show { id } => {
-                self.show(&self.client.get(&format!("/callbacks/{}", escape(&id))).await?, stories::callback)
-            }
-            CallbackCommand::Add(add) => {
-                let key = add.idempotency_key.clone();
-                let made = self.client.post("/callbacks", Some(new_callback(add)?), key.as_deref()).await?;
-                self.show(&made, stories::callback)
-            }
-            CallbackCommand::Cancel { id } => self.each(&id, "callbacks", "cancel", "cancelled").await,
-            CallbackCommand::Keep { id } => self.each(&id, "callbacks", "keep", "is kept").await,
-            CallbackCommand::Now { id } => self.each(&id, "callbacks", "now", "is tried now").await,
         }
     }
 
@@ -138,15 +120,6 @@ impl Asked {
         }
     }
 
-    async fn recording(&self, command: RecordingCommand) -> Result<Exit, Trouble> {
-        match command {
-            RecordingCommand::List { limit } => {
-                self.show(&self.client.list("/recordings", &[], limit).await?, lists::recordings)
-            }
-            RecordingCommand::Get { id, out } => self.fetch(&id, out).await,
-        }
-    }
-
     fn show(&self, answer: &Value, people: fn(&Value) -> String) -> Result<Exit, Trouble> {
         if self.json {
             print_json(answer)?
@@ -156,12 +129,23 @@ impl Asked {
         Ok(Exit::Done)
     }
 
-    /// The same for several objects: what cannot be done for one is told, and the others are still done.
+    /// The same for several objects.
     async fn each(&self, ids: &[String], kind: &str, verb: &str, done: &str) -> Result<Exit, Trouble> {
+        self.each_at(Method::POST, ids, |id| format!("/{kind}/{id}/{verb}"), done).await
+    }
+
+    /// What cannot be done for one is told, and the others are still done.
+    async fn each_at(
+        &self,
+        method: Method,
+        ids: &[String],
+        path: impl Fn(&str) -> String,
+        done: &str,
+    ) -> Result<Exit, Trouble> {
         let mut answers = Vec::new();
         let mut troubles = 0;
         for id in ids {
-            match self.client.post(&format!("/{kind}/{}/{verb}", escape(id)), None, None).await {
+            match self.client.ask(method.clone(), &path(&escape(id)), None, None).await {
                 Ok(answer) if self.json => answers.push(answer),
                 Ok(_) => print(&format!("{} {done}\n", super::table::harmless(id)))?,
                 Err(trouble) if trouble.exit == Exit::Unreachable || ids.len() == 1 => return Err(trouble),
@@ -184,53 +168,24 @@ impl Asked {
         })
     }
 
-    async fn fetch(&self, id: &str, out: Option<PathBuf>) -> Result<Exit, Trouble> {
-        let path = format!("/recordings/{}/audio", escape(id));
-        if out.as_deref() == Some(Path::new("-")) {
-            self.client.download(&path, &mut io::stdout().lock()).await?;
-            return Ok(Exit::Done);
-        }
-        // The id came from the command line; as a file name it keeps only what a ULID is made of.
-        let plain = || id.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-        let out = out.unwrap_or_else(|| PathBuf::from(format!("{}.wav", plain())));
-        let mut part = out.clone().into_os_string();
+    /// An answer as a file: whole, or not there at all. Nothing is asked before the file can be written.
+    async fn save(&self, method: Method, path: &str, out: &Path) -> Result<u64, Trouble> {
+        let mut part = out.to_owned().into_os_string();
         part.push(".part");
         let part = PathBuf::from(part);
         let unwritable = |error: io::Error| {
             Trouble::failed(format!("{} cannot be written: {error}; choose another place with -o", out.display()))
         };
         let mut file = File::create(&part).map_err(unwritable)?;
-        let bytes = match self.client.download(&path, &mut file).await {
+        let bytes = match self.client.download(method, path, &mut file).await {
             Ok(bytes) => bytes,
             Err(trouble) => {
                 drop(file);
-                let _ = std::fs::remove_file(&part); // half a recording helps nobody; the trouble is told
+                let _ = std::fs::remove_file(&part); // half a file helps nobody; the trouble is told
                 return Err(trouble);
             }
         };
-        file.flush().and_then(|()| std::fs::rename(&part, &out)).map_err(unwritable)?;
-        if self.json {
-            print_json(&json!({ "id": id, "file": out, "bytes": bytes }))?;
-        } else {
-            print(&format!("{} ({bytes} bytes)\n", out.display()))?;
-        }
-        Ok(Exit::Done)
+        file.flush().and_then(|()| std::fs::rename(&part, out)).map_err(unwritable)?;
+        Ok(bytes)
     }
-}
-
-fn new_callback(add: AddCallback) -> Result<Value, Trouble> {
-    let mut body = serde_json::Map::new();
-    body.insert("number".into(), add.number.into());
-    let fields = [("queue", add.queue), ("not_before", add.not_before), ("profile", add.profile), ("agent", add.agent)];
-    for (name, value) in fields {
-        if let Some(value) = value {
-            body.insert(name.into(), value.into());
-        }
-    }
-    if let Some(attach) = add.attach {
-        let data: Value = serde_json::from_str(&attach)
-            .map_err(|error| Trouble::new(Exit::Usage, format!("--attach is no JSON: {error}")))?;
-        body.insert("data".into(), data);
-    }
-    Ok(Value::Object(body))
 }

@@ -57,7 +57,7 @@ impl Client {
     /// Asks for text.
     pub(super) async fn get_text(&self, path: &str) -> Result<String, Trouble> {
         let mut text = Vec::new();
-        self.download(path, &mut text).await?;
+        self.download(Method::GET, path, &mut text).await?;
         String::from_utf8(text).map_err(|_| Trouble::failed("the server answers, but not with text"))
     }
 
@@ -83,6 +83,12 @@ impl Client {
         self.ask(Method::POST, path, body, key).await
     }
 
+    /// Sends a file as it is.
+    pub(super) async fn upload(&self, path: &str, octets: Vec<u8>) -> Result<Value, Trouble> {
+        let body = Some(("application/octet-stream", Bytes::from(octets)));
+        self.told(self.send(Method::PUT, path, body, None).await?).await
+    }
+
     /// All pages of a list, as one, to at most `limit` items.
     pub(super) async fn list(&self, path: &str, query: &[(&str, String)], limit: usize) -> Result<Value, Trouble> {
         let mut items = Vec::new();
@@ -103,8 +109,8 @@ impl Client {
     }
 
     /// Streams a body into `sink`; how many octets it had.
-    pub(super) async fn download(&self, path: &str, sink: &mut dyn io::Write) -> Result<u64, Trouble> {
-        let mut response = self.send(Method::GET, path, None, None).await?;
+    pub(super) async fn download(&self, method: Method, path: &str, sink: &mut dyn io::Write) -> Result<u64, Trouble> {
+        let mut response = self.send(method, path, None, None).await?;
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
         }
@@ -120,9 +126,20 @@ impl Client {
         Ok(bytes)
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>, key: Option<&str>) -> Result<Value, Trouble> {
+    /// Asks in any way for JSON.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> Result<Value, Trouble> {
         let body = body.map(|body| ("application/json", Bytes::from(body.to_string())));
-        let response = self.send(method, path, body, key).await?;
+        self.told(self.send(method, path, body, key).await?).await
+    }
+
+    /// What an answer says.
+    async fn told(&self, response: Response<Incoming>) -> Result<Value, Trouble> {
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
         }
@@ -254,7 +271,7 @@ fn authority(server: &str) -> Result<String, Trouble> {
 }
 
 /// `?a=1&b=2`
-fn query_text(query: &[(&str, String)]) -> String {
+pub(super) fn query_text(query: &[(&str, String)]) -> String {
     let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }

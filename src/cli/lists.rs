@@ -175,6 +175,28 @@ pub(super) fn recordings(list: &Value) -> String {
     table.show("no recordings") + more(list)
 }
 
+pub(super) fn do_not_call(list: &Value) -> String {
+    let mut table = Table::new(&["number", "since", "said by", "why"]);
+    for entry in items(list) {
+        let who = if entry["who"].is_null() { "the customer".to_owned() } else { text(entry, "who") };
+        table.row([text(entry, "number"), local(entry, "at"), who, text(entry, "note")]);
+    }
+    table.show("every number may be called") + more(list)
+}
+
+pub(super) fn prompts(list: &Value) -> String {
+    let mut table = Table::new(&["name", "seconds", "from"]);
+    for prompt in items(list) {
+        let own = prompt.get("own").and_then(Value::as_bool) == Some(true);
+        table.row([
+            text(prompt, "name"),
+            text(prompt, "seconds"),
+            if own { "the site" } else { "ringback" }.to_owned(),
+        ]);
+    }
+    table.show("no prompts") + more(list)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -120,6 +120,14 @@ fn ladder(steps: &[Value]) -> String {
     if out.is_empty() { "no messages\n".to_owned() } else { out }
 }
 
+pub(super) fn never(entry: &Value) -> String {
+    format!("{} is never called again\n", harmless(&text(entry, "number")))
+}
+
+pub(super) fn prompt(prompt: &Value) -> String {
+    format!("{}: {} s\n", harmless(&text(prompt, "name")), text(prompt, "seconds"))
+}
+
 pub(super) fn resumed(_: &Value) -> String {
     "Automatic dialling goes on.\n".to_owned()
 }

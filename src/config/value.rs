@@ -127,7 +127,7 @@ fn secs_within(number: Option<u64>, written: &str, least: u64, most: u64) -> Res
 }
 
 /// `30`, `30s`, `15m`, `2h`, `1d`, and sums of them such as `1h30m`, in seconds.
-fn duration(text: &str) -> Option<u64> {
+pub(crate) fn duration(text: &str) -> Option<u64> {
     let mut rest = text.trim();
     if rest.is_empty() || rest.len() > 32 {
         return None;

@@ -17,6 +17,9 @@ fn patience(command: &Command) -> Duration {
         | Command::CancelCallback(_)
         | Command::CallbackNow(_)
         | Command::KeepCallback(_)
+        | Command::PostponeCallback(..)
+        | Command::AddDoNotCall(_)
+        | Command::LiftDoNotCall(_)
         | Command::Freeze
         | Command::Unfreeze
         | Command::ActivateRule(_)
@@ -30,6 +33,7 @@ fn patience(command: &Command) -> Duration {
         | Command::Note(_)
         | Command::ListAudit(_)
         | Command::ShowCallback(_)
+        | Command::ListDoNotCall(_)
         | Command::ListQueues
         | Command::ShowQueue(_)
         | Command::ListAgents

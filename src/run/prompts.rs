@@ -2,12 +2,12 @@
 //! change of the site's prompts reaches the shards while they run.
 
 use super::clips::{self, ClipError, Unusable};
-use super::speech::Voice;
+use super::speech::{Mute, Voice};
 use crate::audio::SAMPLE_RATE;
 use crate::audio::clip::Library;
 use crate::id::Name;
 use crate::media::Command;
-use crate::settings::PromptSource;
+use crate::settings::{PromptSource, Speech};
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -113,6 +113,11 @@ impl Prompts {
         forgiven: &dyn Fn(&str) -> bool,
     ) -> Result<Arc<Library>, ClipError> {
         clips::load(prompts, self.country.as_deref(), &self.voice, forgiven).map(Arc::new)
+    }
+
+    /// Has a text spoken and kept, so that the site can be read with it. Work of a blocking thread.
+    pub fn speak(&self, speech: &Speech) -> Result<(), Mute> {
+        self.voice.speak(speech).map(drop)
     }
 
     /// This is what can be played from now on.

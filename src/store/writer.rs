@@ -244,6 +244,7 @@ impl Disk {
             | Change::PutSystem(_)
             | Change::PutRecording(_)
             | Change::PutDoNotCall(_)
+            | Change::RemoveDoNotCall(_)
             | Change::PutEntry(_)
             | Change::RemoveEntry(_)
             | Change::PutObject(_)
@@ -310,6 +311,7 @@ fn apply(tx: &TransactionalTree, change: &Change) -> Write {
         Change::PutRecording(recording) => put(tx, keys::recording(recording.id), recording),
         Change::PutSystem(system) => put(tx, keys::SYSTEM.to_owned(), system),
         Change::PutDoNotCall(said) => put(tx, keys::do_not_call(&said.number), said),
+        Change::RemoveDoNotCall(number) => remove(tx, &keys::do_not_call(number)),
         Change::PutEntry(entry) => put(tx, keys::entry(entry.call), entry),
         Change::RemoveEntry(call) => remove(tx, &keys::entry(*call)),
         Change::PutObject(object) => put(tx, keys::object(&object.kind, &object.name), object),
@@ -328,6 +330,7 @@ fn ends_an_attempt(change: &Change) -> bool {
         | Change::PutSystem(_)
         | Change::PutRecording(_)
         | Change::PutDoNotCall(_)
+        | Change::RemoveDoNotCall(_)
         | Change::PutEntry(_)
         | Change::RemoveEntry(_)
         | Change::PutObject(_)

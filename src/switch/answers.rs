@@ -2,6 +2,8 @@
 
 mod views;
 
+pub(super) use views::paged;
+
 use super::command::{Command, NewCallback, Refused, Reply};
 use super::desk::Choice;
 use super::durable::Pending;
@@ -14,39 +16,51 @@ use crate::callback::rule;
 use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
 use crate::id::{Name, ReplyTo, TaskId};
 use crate::limits;
-use crate::time::Now;
+use crate::time::{DateTime, Now, Utc};
+use std::time::Duration;
+
+/// How far away a callback may be put off.
+const POSTPONED_MOST: Duration = Duration::from_secs(366 * 86_400);
 
 impl Switch {
     /// Carries out a command. Its reply may have to wait for the disk.
     pub(super) fn on_command(&mut self, now: Now, command: Command, to: ReplyTo) {
         self.refresh_desks(now);
-        let reply = match command {
-            Command::ListCallbacks { states, queue, page } => {
-                Ok(Reply::Callbacks(self.callbacks(now, &states, queue.as_deref(), &page)))
-            }
-            Command::ShowCallback(id) => self.show_callback(now, id),
-            Command::AddCallback(new) => match self.add_callback(now, *new, to) {
-                Ok(None) => return,
-                Ok(Some(reply)) => Ok(reply),
-                Err(refused) => Err(refused),
-            },
-            Command::CancelCallback(id) => match self.cancel_callback(now, id, to) {
-                Ok(()) => return,
-                Err(refused) => Err(refused),
-            },
-            Command::CallbackNow(id) => match self.callback_now(now, id, to) {
-                Ok(()) => return,
-                Err(refused) => Err(refused),
-            },
-            Command::KeepCallback(id) => match self.keep_callback(now, id, to) {
-                Ok(()) => return,
-                Err(refused) => Err(refused),
-            },
+        let begun = match command {
+            Command::CancelCallback(id) => self.cancel_callback(now, id, to),
+            Command::CallbackNow(id) => self.callback_now(now, id, to),
+            Command::KeepCallback(id) => self.keep_callback(now, id, to),
+            Command::PostponeCallback(id, until) => self.postpone_callback(now, id, until, to),
+            Command::AddDoNotCall(never) => self.add_do_not_call(now, *never, to),
+            Command::LiftDoNotCall(never) => self.lift_do_not_call(now, *never, to),
             Command::Freeze => return self.pull(Lever::Freeze, to),
             Command::Unfreeze => return self.pull(Lever::Unfreeze, to),
             Command::ActivateRule(rule) => return self.pull(Lever::Activate(rule.into()), to),
             Command::ResumeDialling => return self.pull(Lever::Resume(now.utc), to),
             Command::Configure(configure) => return self.configure(now, *configure, to),
+            Command::AddCallback(new) => match self.add_callback(now, *new, to) {
+                Ok(None) => Ok(()),
+                Ok(Some(reply)) => return self.out.push_back(Output::Reply(to, reply)),
+                Err(refused) => Err(refused),
+            },
+            at_once => {
+                let reply = self.answer(now, at_once).unwrap_or_else(Reply::Refused);
+                return self.out.push_back(Output::Reply(to, reply));
+            }
+        };
+        if let Err(refused) = begun {
+            self.out.push_back(Output::Reply(to, Reply::Refused(refused)));
+        }
+    }
+
+    /// Carries out a command that needs no disk.
+    fn answer(&mut self, now: Now, command: Command) -> Result<Reply, Refused> {
+        match command {
+            Command::ListCallbacks { states, queue, page } => {
+                Ok(Reply::Callbacks(self.callbacks(now, &states, queue.as_deref(), &page)))
+            }
+            Command::ShowCallback(id) => self.show_callback(now, id),
+            Command::ListDoNotCall(page) => Ok(Reply::DoNotCall(self.do_not_call_page(&page))),
             Command::Note(done) => {
                 self.note_done(now, vec![*done]);
                 Ok(Reply::Stored)
@@ -77,8 +91,19 @@ impl Switch {
                 Ok(Reply::Status(self.status()))
             }
             Command::Gauges => Ok(Reply::Gauges(Box::new(self.gauges(now)))),
-        };
-        self.out.push_back(Output::Reply(to, reply.unwrap_or_else(Reply::Refused)));
+            Command::CancelCallback(_)
+            | Command::CallbackNow(_)
+            | Command::KeepCallback(_)
+            | Command::PostponeCallback(..)
+            | Command::AddDoNotCall(_)
+            | Command::LiftDoNotCall(_)
+            | Command::ActivateRule(_)
+            | Command::Freeze
+            | Command::Unfreeze
+            | Command::ResumeDialling
+            | Command::Configure(_)
+            | Command::AddCallback(_) => unreachable!("these wait for the disk, and `on_command` keeps them from here"),
+        }
     }
 
     /// The disk has answered a command's commit.
@@ -190,6 +215,7 @@ impl Switch {
                 | Pending::Told
                 | Pending::Site { .. }
                 | Pending::System(_)
+                | Pending::Never(_)
                 | Pending::Promise(_)
                 | Pending::Missed(_)
                 | Pending::Attempt { .. }
@@ -236,19 +262,33 @@ impl Switch {
         Ok(())
     }
 
+    /// Somebody wants it tried later: the customer has asked for it, or a person knows better.
+    fn postpone_callback(&mut self, now: Now, id: TaskId, until: DateTime<Utc>, to: ReplyTo) -> Result<(), Refused> {
+        let settings = self.settings.clone();
+        if until <= now.utc || until > now.utc + POSTPONED_MOST {
+            let most = POSTPONED_MOST.as_secs() / 86_400;
+            return Err(invalid("not_before", format!("name an instant to come, within {most} days")));
+        }
+        if let Some(closed) = self.closed.get(&id) {
+            return Err(Refused::Conflict { detail: format!("the callback is {} already", closed.state.word()) });
+        }
+        if self.planner.get(id).is_none() {
+            return Err(not_found("callback", id));
+        }
+        let task = self.planner.postpone(now.utc, &settings, id, until).map_err(not_kept)?;
+        self.line_up(&task); // It may have been left over.
+        let change = Change::PutTask(Box::new(task.clone()));
+        self.commit(vec![change], Pending::Reply { to, task: Box::new(task), is_new: false, older: Vec::new() });
+        Ok(())
+    }
+
     /// A callback left over at the end of its day waits again (S4.B3).
     fn keep_callback(&mut self, now: Now, id: TaskId, to: ReplyTo) -> Result<(), Refused> {
         let settings = self.settings.clone();
         if self.planner.get(id).is_none() {
             return Err(not_found("callback", id));
         }
-        let task = self.planner.keep(now.utc, &settings, id).map_err(|why| {
-            let detail = match why {
-                NotKept::NotLeftOver => "the callback is not left over",
-                NotKept::UsedUp => "every attempt is used up; `now` grants one more",
-            };
-            Refused::Conflict { detail: detail.to_owned() }
-        })?;
+        let task = self.planner.keep(now.utc, &settings, id).map_err(not_kept)?;
         self.line_up(&task);
         self.serve_wanted = true;
         let change = Change::PutTask(Box::new(task.clone()));
@@ -303,6 +343,15 @@ impl Switch {
             .map(|call| Reply::Call(Box::new(call.view(false))))
             .ok_or_else(|| not_found("call", id))
     }
+}
+
+fn not_kept(why: NotKept) -> Refused {
+    let detail = match why {
+        NotKept::NotLeftOver => "the callback is not left over",
+        NotKept::UnderWay => "an attempt is under way",
+        NotKept::UsedUp => "every attempt is used up; `now` grants one more",
+    };
+    Refused::Conflict { detail: detail.to_owned() }
 }
 
 fn not_found(kind: &'static str, name: impl ToString) -> Refused {

@@ -28,6 +28,17 @@ pub struct NewCallback {
     pub idempotency_key: Option<String>,
 }
 
+/// A number goes onto the do-not-call list, or off it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeverCall {
+    /// As typed; read with the site's country.
+    pub number: String,
+    /// Why, for the audit log; needed to take it off.
+    pub note: Option<String>,
+    /// Who does it.
+    pub done: Done,
+}
+
 /// One page of a list: at most `limit`, after `after`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PageOf {
@@ -59,6 +70,14 @@ pub enum Command {
     CallbackNow(TaskId),
     /// `POST /callbacks/{id}/keep`: one that is left over waits again.
     KeepCallback(TaskId),
+    /// `POST /callbacks/{id}/postpone`: not before this instant, whatever was planned.
+    PostponeCallback(TaskId, DateTime<Utc>),
+    /// `GET /do-not-call`
+    ListDoNotCall(PageOf),
+    /// `POST /do-not-call`: this number is never called again.
+    AddDoNotCall(Box<NeverCall>),
+    /// `DELETE /do-not-call/{number}`: it may be called again.
+    LiftDoNotCall(Box<NeverCall>),
     /// `POST /system/freeze`: rules rest and nothing is dialled.
     Freeze,
     /// `POST /system/unfreeze`: dialling is possible again; the rules rest on.
@@ -171,6 +190,10 @@ pub enum Reply {
     Stored,
     /// A page of the audit log.
     Audit(view::Page<super::AuditRecord>),
+    /// A page of the do-not-call list.
+    DoNotCall(view::Page<super::DoNotCall>),
+    /// A number that is on it now.
+    Never(Box<super::DoNotCall>),
     /// All queues.
     Queues(view::Page<view::Queue>),
     /// One, with who waits.

@@ -2,6 +2,7 @@
 //! you dial: what follows a commit happens here, and nowhere else.
 
 use super::missed::Missed;
+use super::never::Edit;
 use super::promise::Promise;
 use super::{AuditRecord, Change, CommitRef, NotStored, Output, Switch, SystemRecord, Timer};
 use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, TransactionRef};
@@ -31,6 +32,8 @@ pub(super) enum Pending {
     Site { to: ReplyTo, settings: Arc<Settings>, audit: Vec<AuditRecord> },
     /// A lever has moved once this is stored.
     System(Box<SystemRecord>),
+    /// Whoever has put a number on the do-not-call list, or taken it off.
+    Never(Box<Edit>),
     /// The 200 of a REGISTER.
     Bindings { transaction: TransactionRef, status: u16, fields: Vec<Field>, changes: Vec<BindingChange> },
     /// The reply to a command that made or changed a task.
@@ -81,7 +84,9 @@ impl Owed {
             Change::PutDoNotCall(said) => Some(Owed::DoNotCall(said.number.clone())),
             // Whoever changes the site is told that it did not happen; what is done is done, whether it is noted or
             // not.
-            Change::PutObject(_) | Change::RemoveObject { .. } | Change::PutAudit(_) => None,
+            Change::PutObject(_) | Change::RemoveObject { .. } | Change::RemoveDoNotCall(_) | Change::PutAudit(_) => {
+                None
+            }
             // A phone whose binding is not stored was told 503; one that is not removed has expired.
             Change::PutBinding(_) | Change::RemoveBinding { .. } => None,
             Change::PutEntry(entry) => Some(Owed::Entry(entry.call)),
@@ -108,6 +113,7 @@ impl Switch {
             Pending::Told => {}
             Pending::Site { to, settings, audit } => self.site_committed(now, to, &settings, audit, stored),
             Pending::System(moved) => self.system_committed(now, *moved, stored),
+            Pending::Never(edit) => self.never_committed(now, *edit, stored),
             Pending::Promise(promise) => self.promise_committed(now, *promise, stored),
             Pending::Missed(missed) => self.missed_committed(now, *missed, stored),
             Pending::Attempt { call, task } => self.attempt_committed(now, call, task, stored.is_ok()),

@@ -33,6 +33,7 @@ mod legs;
 mod lever;
 mod menu;
 mod missed;
+mod never;
 mod offer;
 mod outcome;
 mod peers;

@@ -312,6 +312,7 @@ impl Switch {
             Pending::Told
             | Pending::Site { .. }
             | Pending::System(_)
+            | Pending::Never(_)
             | Pending::Missed(_)
             | Pending::Attempt { .. }
             | Pending::Dial { .. }

@@ -101,6 +101,8 @@ pub enum Change {
     PutRecording(Box<RecordingRecord>),
     /// A customer wants no more callbacks.
     PutDoNotCall(DoNotCall),
+    /// A person has lifted it.
+    RemoveDoNotCall(Party),
     /// What lies over the site's settings.
     PutSystem(SystemRecord),
     /// A caller waits in line.
@@ -183,15 +185,21 @@ pub struct AgentRecord {
     pub places: Places,
 }
 
-/// A customer has said that this number is never to be called again (S4.5, security.md T33).
+/// This number is never to be called again: its customer has said so (S4.5, security.md T33), or a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DoNotCall {
     /// Which number.
     pub number: Party,
-    /// When he said so.
+    /// When it was said.
     pub at: DateTime<Utc>,
-    /// In a call for this callback.
-    pub task: TaskId,
+    /// By the customer, in a call for this callback.
+    pub task: Option<TaskId>,
+    /// By this person or program: the name of an API key, or `admin`.
+    #[serde(default)]
+    pub who: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// A caller in line, stored on joining: one found at start was lost by us and is a missed call (S3.2).

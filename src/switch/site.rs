@@ -261,7 +261,7 @@ fn leads_somewhere(settings: &Settings, to: &Destination) -> bool {
 
 // --- Who has done what ---
 impl Switch {
-    fn entries(&mut self, now: Now, done: Vec<Done>) -> Vec<AuditRecord> {
+    pub(super) fn entries(&mut self, now: Now, done: Vec<Done>) -> Vec<AuditRecord> {
         let entry = |done: Done| AuditRecord {
             id: AuditId(self.entropy.ulid(now.utc)),
             at: now.utc,
@@ -282,7 +282,7 @@ impl Switch {
         self.commit(changes, Pending::Told);
     }
 
-    fn remember_done(&mut self, entries: Vec<AuditRecord>) {
+    pub(super) fn remember_done(&mut self, entries: Vec<AuditRecord>) {
         self.audit.extend(entries);
         while self.audit.len() > limits::REMEMBERED {
             self.audit.pop_front();

@@ -18,6 +18,11 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stranger(pub Option<IpAddr>);
 
+/// Where pages for people begin.
+const PAGES: [&str; 6] = ["/login", "/logout", "/style.css", "/config", "/do-not-call", "/overflow"];
+/// What notes itself, for people and for programs.
+const EDITS: [&str; 6] = ["/config", "/site", "/prompts", "/do-not-call", "/login", "/logout"];
+
 /// What is asked.
 struct Asked {
     method: Method,
@@ -41,7 +46,7 @@ impl Asked {
     }
 
     fn is_page(&self) -> bool {
-        self.path == "/" || ["/login", "/logout", "/style.css", "/config"].iter().any(|of| self.path.starts_with(of))
+        self.path == "/" || PAGES.iter().any(|of| self.path.starts_with(of))
     }
 
     fn reads(&self) -> bool {
@@ -52,10 +57,10 @@ impl Asked {
         self.path.ends_with("/audio")
     }
 
-    /// What edits the site notes itself in the same commit, and pages do nothing else, but sign in and out.
+    /// What edits the site notes itself, in the same commit; and so do signing in and out.
     fn notes_itself(&self) -> bool {
-        let edits = ["/api/v1/config", "/api/v1/site", "/api/v1/prompts"];
-        self.is_page() || edits.iter().any(|of| self.path.starts_with(of))
+        let path = self.path.strip_prefix("/api/v1").unwrap_or(&self.path);
+        EDITS.iter().any(|of| path.starts_with(of))
     }
 
     fn act(&self) -> String {
@@ -152,14 +157,16 @@ pub(super) fn wait_secs(wait: Duration) -> u64 {
 
 /// What has succeeded; and what nobody can tell of whether it has.
 async fn note_act(site: &Site, asked: &Asked, caller: &Caller, status: StatusCode) {
-    if !status.is_success() && !status.is_server_error() && status != StatusCode::REQUEST_TIMEOUT {
+    // A form that was taken sends its browser on.
+    let is_taken = status.is_success() || status.is_redirection();
+    if !is_taken && !status.is_server_error() && status != StatusCode::REQUEST_TIMEOUT {
         return;
     }
     let done = match asked.listens() {
         true => caller.done("listen", Some(asked.path.clone())),
         false => caller.done(&asked.act(), None),
     };
-    let detail = (!status.is_success()).then(|| format!("answered {}", status.as_u16()));
+    let detail = (!is_taken).then(|| format!("answered {}", status.as_u16()));
     site.note(Done { detail, ..done }).await;
 }
 

@@ -10,17 +10,29 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 /// Octets of an `Idempotency-Key`.
 const KEY_BYTES: usize = 128;
 
 pub(super) async fn list(State(site): Shared, mut query: Pairs) -> Result<Response, Problem> {
+    let (states, queue) = which(&mut query)?;
+    ask(&site, Command::ListCallbacks { states, queue, page: query.page()? }).await
+}
+
+/// Which callbacks a query without pages means.
+pub(super) fn filter(mut query: Pairs) -> Result<(Vec<TaskState>, Option<String>), Problem> {
+    let which = which(&mut query)?;
+    query.none_left()?;
+    Ok(which)
+}
+
+fn which(query: &mut Pairs) -> Result<(Vec<TaskState>, Option<String>), Problem> {
     // `state=due&state=talking` and `state=due,talking` mean the same.
     let words = query.take("state");
     let states = words.iter().flat_map(|words| words.split(',')).map(state).collect::<Result<_, _>>()?;
-    let queue = query.take_one("queue")?;
-    ask(&site, Command::ListCallbacks { states, queue, page: query.page()? }).await
+    Ok((states, query.take_one("queue")?))
 }
 
 fn state(word: &str) -> Result<TaskState, Problem> {
@@ -28,7 +40,7 @@ fn state(word: &str) -> Result<TaskState, Problem> {
     known.map_err(|_| Problem::bad("state", format!("{word:?} is not a state of a callback")))
 }
 
-fn id(text: &str) -> Result<TaskId, Problem> {
+pub(super) fn id(text: &str) -> Result<TaskId, Problem> {
     text.parse().map_err(|_| Problem::not_found("callback", text))
 }
 
@@ -68,6 +80,21 @@ pub(super) async fn cancel(State(site): Shared, Path(task): Path<String>) -> Res
 
 pub(super) async fn now(State(site): Shared, Path(task): Path<String>) -> Result<Response, Problem> {
     ask(&site, Command::CallbackNow(id(&task)?)).await
+}
+
+/// The body of `postpone`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Postpone {
+    not_before: DateTime<Utc>,
+}
+
+pub(super) async fn postpone(
+    State(site): Shared,
+    Path(task): Path<String>,
+    Body(Postpone { not_before }): Body<Postpone>,
+) -> Result<Response, Problem> {
+    ask(&site, Command::PostponeCallback(id(&task)?, not_before)).await
 }
 
 pub(super) async fn keep(State(site): Shared, Path(task): Path<String>) -> Result<Response, Problem> {

@@ -10,23 +10,27 @@ mod body;
 mod brake;
 mod callbacks;
 mod config;
+mod csv;
 mod forms;
 mod live;
+mod never;
+mod openapi;
+mod overflow;
 mod page;
 mod problem;
 mod prompts;
 mod query;
 mod roles;
+mod routes;
 mod session;
 pub mod token;
 
+pub use openapi::document;
 pub use problem::Problem;
 pub use roles::needed;
 pub use session::Sessions;
 
-use crate::limits::{
-    CONFIG_BYTES, HTTP_BODY_BYTES, HTTP_CONNECTION, HTTP_CONNECTIONS, HTTP_HEAD, HTTP_REQUEST, PROMPT_BYTES,
-};
+use crate::limits::{HTTP_BODY_BYTES, HTTP_CONNECTION, HTTP_CONNECTIONS, HTTP_HEAD, HTTP_REQUEST};
 use crate::run::prompts::Prompts;
 use crate::run::{Commands, Editor, NoAnswer};
 use crate::store::Health;
@@ -37,7 +41,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -119,55 +123,22 @@ async fn converse(stream: TcpStream, peer: SocketAddr, service: TowerToHyperServ
 /// All routes.
 pub fn router(site: Site) -> Router {
     let site = Arc::new(site);
-    let api = Router::new()
-        .route("/callbacks", get(callbacks::list).post(callbacks::add))
-        .route("/callbacks/{id}", get(callbacks::show))
-        .route("/callbacks/{id}/cancel", post(callbacks::cancel))
-        .route("/callbacks/{id}/now", post(callbacks::now))
-        .route("/queues", get(live::queues))
-        .route("/queues/{name}", get(live::queue))
-        .route("/agents", get(live::agents))
-        .route("/agents/{name}/pause", post(live::pause))
-        .route("/agents/{name}/resume", post(live::resume))
-        .route("/agents/{name}/logout", post(live::log_out))
-        .route("/agents/{name}/trust", post(live::trust))
-        .route("/trunks", get(live::trunks))
-        .route("/calls", get(live::calls))
-        .route("/calls/{id}", get(live::call))
-        .route("/calls/{id}/hangup", post(live::hang_up))
-        .route("/recordings", get(live::recordings))
-        .route("/recordings/{id}", get(live::recording).delete(live::delete_recording))
-        .route("/recordings/{id}/hold", post(live::hold_recording))
-        .route("/recordings/{id}/release", post(live::release_recording))
-        .route("/recordings/{id}/audio", get(audio::play))
-        .route("/callbacks/{id}/keep", post(callbacks::keep))
-        .route("/rules/{name}/activate", post(live::activate_rule))
-        .route("/system/freeze", post(live::freeze))
-        .route("/system/unfreeze", post(live::unfreeze))
-        .route("/config/{kind}", get(config::list).post(config::add))
-        .route("/config/{kind}/{name}", get(config::show).put(config::put).delete(config::delete))
-        .route("/site", get(config::export))
-        .route("/site/apply", post(config::apply).layer(DefaultBodyLimit::max(CONFIG_BYTES)))
-        .route("/prompts", get(prompts::list))
-        .route("/prompts/{name}", put(prompts::import).layer(DefaultBodyLimit::max(PROMPT_BYTES)))
-        .route("/prompts/{name}/audio", get(prompts::listen))
-        .route("/audit", get(config::audit))
-        .route("/system/drain", post(live::drain))
-        .route("/system/breaker/resume", post(live::resume_dialling));
     let pages = Router::new()
         .route("/", get(page::live))
         .route("/style.css", get(page::style))
         .route("/login", get(page::ask_token).post(page::sign_in))
         .route("/logout", post(page::sign_out))
+        .route("/do-not-call", get(never::show).post(never::add_typed))
+        .route("/do-not-call/{number}/lift", post(never::lift_typed))
+        .route("/overflow", get(overflow::show))
+        .route("/overflow.csv", get(overflow::export).post(overflow::export_and_remove))
+        .route("/overflow/{id}/keep", post(overflow::keep))
+        .route("/overflow/{id}/remove", post(overflow::remove))
         .route("/config", get(page::manage))
         .route("/config/{kind}", get(forms::list_or_new).post(forms::create))
         .route("/config/{kind}/{name}", get(forms::edit).post(forms::save))
         .route("/config/{kind}/{name}/delete", post(forms::delete));
-    Router::new()
-        .route("/healthz", get(live::healthy))
-        .route("/readyz", get(live::ready))
-        .route("/metrics", get(live::metrics))
-        .nest("/api/v1", api)
+    routes::router()
         .merge(pages)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -216,6 +187,8 @@ async fn ask(site: &Site, command: Command) -> Result<Response, Problem> {
         Reply::Callback(callback) => Json(callback).into_response(),
         Reply::Stored => StatusCode::NO_CONTENT.into_response(),
         Reply::Audit(page) => Json(page).into_response(),
+        Reply::DoNotCall(page) => Json(page).into_response(),
+        Reply::Never(entry) => Json(entry).into_response(),
         Reply::Queues(page) => Json(page).into_response(),
         Reply::Queue(queue) => Json(queue).into_response(),
         Reply::Agents(page) => Json(page).into_response(),

@@ -88,7 +88,8 @@ pub(super) fn page(caller: Option<&Caller>, name: &str, body: &str) -> Response 
     if let Some(caller) = caller {
         let _ = write!(
             out,
-            "<nav><a href=\"/\">Live</a><a href=\"/config\">Manage</a></nav><form method=\"post\" \
+            "<nav><a href=\"/\">Live</a><a href=\"/overflow\">Left over</a><a \
+             href=\"/do-not-call\">Do not call</a><a href=\"/config\">Manage</a></nav><form method=\"post\" \
              action=\"/logout\"><button class=\"quiet\">Sign out {}</button></form>",
             text(&caller.name)
         );

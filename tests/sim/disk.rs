@@ -86,6 +86,7 @@ impl Disk {
             Change::RemoveObject { kind, name } => drop(self.objects.remove(&(kind, name))),
             Change::PutAudit(entry) => self.audit.push(*entry),
             Change::PutDoNotCall(said) => drop(self.do_not_call.insert(said.number.clone(), said)),
+            Change::RemoveDoNotCall(number) => drop(self.do_not_call.remove(&number)),
             Change::PutEntry(entry) => drop(self.entries.insert(entry.call, *entry)),
             Change::RemoveEntry(call) => drop(self.entries.remove(&call)),
         }

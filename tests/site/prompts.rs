@@ -1,6 +1,6 @@
 //! The audio library over HTTP.
 
-use crate::World;
+use crate::{FILE, World, command};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -151,4 +151,60 @@ fn a_sound_that_is_broken_keeps_nobody_from_starting() {
     assert_eq!(world.sound("PUT", "/prompts/other", &clip("sorry")).0, 201, "and none to refuse another one");
     assert_eq!(world.sound("PUT", "/prompts/greeting", &clip("offer")).0, 200);
     assert_eq!(world.sound("GET", "/prompts/greeting/audio", b"").0, 200);
+}
+
+// S5.32, S5.26: sounds are listed, uploaded and spoken on the command line; what cannot be used changes nothing.
+#[test]
+fn the_command_line_keeps_the_library() {
+    let clip = format!("{}/media/prompts/en/offer.wav", env!("CARGO_MANIFEST_DIR"));
+    // An engine that says the same whatever it reads.
+    let engine = format!("speech_command = [\"cat\", \"{clip}\"]\nmedia_shards");
+    let mut world = World::asleep("library", &FILE.replace("media_shards", &engine));
+    world.start();
+    let text = world.data.join("no-sound.wav");
+    std::fs::write(&text, "<html>").unwrap();
+
+    let (code, told) = command(&world, &["prompt", "import", "greeting", &clip]);
+    assert!(code == 0 && told.starts_with("greeting: ") && told.ends_with(" s\n"), "{code} {told}");
+    let (code, told) = command(&world, &["prompt", "import", "noise", text.to_str().unwrap()]);
+    assert!(code == 1 && told.contains("is not a WAV, FLAC, MP3 or Ogg Vorbis file"), "{code} {told}");
+    let (code, told) = command(&world, &["prompt", "import", "noise", "/nowhere.wav"]);
+    assert!(code == 1 && told.starts_with("ringback: /nowhere.wav cannot be read"), "{code} {told}");
+    let (code, told) = command(&world, &["prompt", "render", "closed", "--text", "We are back at nine."]);
+    assert!(code == 0 && told.starts_with("closed: "), "{code} {told}");
+    assert_eq!(world.sound("GET", "/prompts/closed/audio", b"").0, 200);
+    assert_eq!(world.names("prompt"), ["closed", "greeting"]);
+    let (code, list) = command(&world, &["prompt", "list"]);
+    assert!(code == 0 && list.lines().any(|line| line.starts_with("closed ") && line.ends_with("the site")), "{list}");
+    assert!(list.lines().any(|line| line.starts_with("offer ") && line.ends_with("ringback")), "{list}");
+
+    // A text takes the place of a sound, and a sound that of a text.
+    let (code, told) = command(&world, &["prompt", "render", "greeting", "--text", "Welcome.", "--lang", "de"]);
+    assert_eq!(code, 0, "{told}");
+    let object = world.api("GET", "/config/prompt/greeting", Value::Null).json();
+    assert_eq!((&object["text"], &object["lang"], &object["file"]), (&json!("Welcome."), &json!("de"), &Value::Null));
+    assert_eq!(command(&world, &["prompt", "import", "greeting", &clip]).0, 0);
+    assert!(world.api("GET", "/config/prompt/greeting", Value::Null).json()["text"].is_null());
+    world.api("POST", "/prompts/closed/render", json!({ "lang": "en" })).is_problem(422, Some("text"));
+    world.api("POST", "/prompts/closed/render", json!({ "text": "" })).is_problem(422, Some("text"));
+}
+
+#[test]
+fn a_text_that_cannot_be_spoken_is_refused_with_its_reason() {
+    let engine = "speech_command = [\"false\"]\nmedia_shards";
+    let mut world = World::asleep("mute", &FILE.replace("media_shards", engine));
+    world.start();
+
+    let told = world.api("POST", "/prompts/closed/render", json!({ "text": "Hello." })).is_problem(422, Some("text"));
+    assert!(told.contains("false failed"), "{told}");
+    assert!(world.names("prompt").is_empty());
+}
+
+#[test]
+fn recordings_are_deleted_on_the_command_line() {
+    let world = World::new("recording-line");
+
+    let (code, told) = command(&world, &["recording", "delete", "01JD0000000000000000000000"]);
+
+    assert_eq!((code, told.as_str()), (1, "ringback: there is no recording \"01JD0000000000000000000000\"\n"));
 }

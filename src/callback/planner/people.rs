@@ -13,6 +13,8 @@ use crate::time::{DateTime, Utc};
 pub enum NotKept {
     /// It is not left over.
     NotLeftOver,
+    /// An attempt is being made.
+    UnderWay,
     /// Every attempt is used up, and the customer may not be asked: whoever wants one more says so (`hasten`).
     UsedUp,
 }
@@ -45,21 +47,48 @@ impl Planner {
     pub fn keep(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Result<Task, NotKept> {
         let left_over = self.get(id).filter(|task| task.state == TaskState::Overflow);
         let mut task = left_over.ok_or(NotKept::NotLeftOver)?.clone();
-        let used_up = settings.profile(&task.profile).filter(|profile| retry::is_used_up(profile, &task));
-        task.state = match used_up.map(|profile| retry::when_used_up(profile, &task, now)) {
-            None => TaskState::Pending,
-            Some(Next::ClientOffer(_)) => TaskState::ClientOffer,
-            Some(_) => return Err(NotKept::UsedUp), // Nobody may be asked.
-        };
+        task.state = waiting(now, settings, &task)?;
         task.not_before = now;
         begin_anew(now, settings, &mut task);
         self.put(now, settings, task.clone());
         Ok(task)
     }
+
+    /// A person wants it tried later: as if it had been promised for then, at the same place in line. Returns the task
+    /// as it is to be stored.
+    pub fn postpone(
+        &mut self,
+        now: DateTime<Utc>,
+        settings: &Settings,
+        id: TaskId,
+        until: DateTime<Utc>,
+    ) -> Result<Task, NotKept> {
+        let mut task = self.get(id).filter(|task| !task.state.is_live()).ok_or(NotKept::UnderWay)?.clone();
+        task.state = match task.state {
+            TaskState::ClientOffer => TaskState::ClientOffer,
+            TaskState::Overflow => waiting(now, settings, &task)?,
+            _ => TaskState::Pending, // Whatever else it waits for.
+        };
+        task.not_before = until;
+        task.due_since = None;
+        begin_anew(until, settings, &mut task);
+        self.put(now, settings, task.clone());
+        Ok(task)
+    }
 }
 
-fn begin_anew(now: DateTime<Utc>, settings: &Settings, task: &mut Task) {
+/// What a task that was left over waits for: an attempt, or the customer's own word.
+fn waiting(now: DateTime<Utc>, settings: &Settings, task: &Task) -> Result<TaskState, NotKept> {
+    let used_up = settings.profile(&task.profile).filter(|profile| retry::is_used_up(profile, task));
+    match used_up.map(|profile| retry::when_used_up(profile, task, now)) {
+        None => Ok(TaskState::Pending),
+        Some(Next::ClientOffer(_)) => Ok(TaskState::ClientOffer),
+        Some(_) => Err(NotKept::UsedUp), // Nobody may be asked.
+    }
+}
+
+fn begin_anew(at: DateTime<Utc>, settings: &Settings, task: &mut Task) {
     if let Some(profile) = settings.profile(&task.profile) {
-        task.expires_at = expires_at(settings, &Whom::of(profile, task), now);
+        task.expires_at = expires_at(settings, &Whom::of(profile, task), at);
     }
 }

@@ -302,7 +302,11 @@ impl Switch {
 }
 
 /// One page of objects in the order of their keys, and the cursor of the next.
-pub(super) fn paged<T>(all: impl Iterator<Item = T>, page: &PageOf, key: impl Fn(&T) -> String) -> view::Page<T> {
+pub(in crate::switch) fn paged<T>(
+    all: impl Iterator<Item = T>,
+    page: &PageOf,
+    key: impl Fn(&T) -> String,
+) -> view::Page<T> {
     let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     let after = page.after.as_deref().unwrap_or_default();
     let mut items: Vec<T> = all.filter(|object| key(object).as_str() > after).take(limit + 1).collect();

@@ -2,12 +2,11 @@
 //! customer says whether he wants it (security.md T33).
 
 use super::super::call::Story;
-use super::super::durable::Pending;
 use super::super::talk::{Purpose, Talk};
-use super::super::{CallTimer, Change, DoNotCall, Switch, Timer};
+use super::super::{CallTimer, Switch, Timer};
 use super::{Accept, Coming, DECLINED, Form, Said, Stage};
-use crate::callback::task::{CloseReason, Outcome, TaskState};
-use crate::id::{CallRef, LegRef, TaskId};
+use crate::callback::task::{CloseReason, Outcome};
+use crate::id::{CallRef, LegRef};
 use crate::settings::AgentAccept;
 use crate::time::Now;
 use std::time::Duration;
@@ -138,29 +137,5 @@ impl Switch {
             Stage::Telling { .. } => self.told_unless_waiting(now, id),
             Stage::Reserving | Stage::AgentRinging(_) | Stage::CustomerRinging { .. } => {}
         }
-    }
-
-    /// The customer wants no more callbacks: known from here on, and to every later life. Whatever else his number was
-    /// promised is closed with it; the attempt he says it in has its own end.
-    pub(super) fn never_again(&mut self, now: Now, task: TaskId) {
-        let Some(number) = self.open_attempt(task).map(|attempt| attempt.number.clone()) else { return };
-        let others = self.planner.of_number(&number).filter(|other| !other.state.is_live());
-        let others: Vec<TaskId> = others.map(|other| other.id).collect();
-        let said = DoNotCall { number, at: now.utc, task };
-        let mut changes = vec![Change::PutDoNotCall(said.clone())];
-        self.remember_never(said);
-        for other in others {
-            if let Some(closed) = self.planner.close(now.utc, other, TaskState::Cancelled, CloseReason::Dnc) {
-                changes.push(Change::PutTask(Box::new(closed.clone())));
-                self.task_closed(closed);
-            }
-        }
-        self.commit(changes, Pending::Told);
-    }
-
-    /// What a customer has said once holds.
-    pub(in crate::switch) fn remember_never(&mut self, said: DoNotCall) {
-        self.policy.never_again(&said.number);
-        self.do_not_call.insert(said.number.clone(), said);
     }
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod announce;
 mod attempt;
+mod by_hand;
 mod calls;
 mod client_offer;
 mod desk;

@@ -130,7 +130,8 @@ fn a_callback_of_a_listed_number_is_closed_by_the_next_life() {
     let mut world = World::new(1);
     world.promised("alice", super::ALICE);
     let task = world.tasks().remove(0);
-    let said = DoNotCall { number: task.number.clone(), at: world.clock().utc, task: task.id };
+    let said =
+        DoNotCall { number: task.number.clone(), at: world.clock().utc, task: Some(task.id), who: None, note: None };
     world.disk.do_not_call.insert(task.number, said);
     world.crash();
     world.start();

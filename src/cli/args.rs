@@ -100,7 +100,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  ringback serve --config ringback.toml --data /var/lib/ringback")]
     Serve(Serve),
     /// Validate a configuration file: every error with file:line:column
-    #[command(after_help = "Example:\n  ringback check ringback.toml")]
+    ///
+    /// With --data, also what was made by API or page and would not be in force with this file.
+    #[command(after_help = "Examples:\n  ringback check ringback.toml\n  ringback check new.toml --data ringback-data")]
     Check(Check),
     /// Every field of the configuration file with unit, default and limits, as Markdown
     #[command(after_help = "Examples:\n  ringback reference > reference.md\n  ringback reference callback_profile")]
@@ -108,13 +110,13 @@ pub enum Command {
     /// Give a running server another text of its file: all of it, or nothing when something is wrong
     ///
     /// Paths in the file are read from the directory of the server's own file. The server reads that one again at its
-    /// next start and at SIGHUP.
+    /// next start and at SIGHUP. An object that was made by API or page under a name of the file waits in the store.
     #[command(after_help = "Examples:\n  ringback apply ringback.toml\n  ringback apply ringback.toml --dry-run")]
     Apply(Apply),
     /// Tell what `apply` would change
     #[command(after_help = "Example:\n  ringback diff ringback.toml")]
     Diff(Check),
-    /// Print the site of a running server as TOML, without secrets
+    /// Print the site of a running server as TOML, without secrets; `apply` fills in what the server has in their place
     #[command(after_help = "Example:\n  ringback export > site.toml")]
     Export,
     /// Callbacks: promises made and kept

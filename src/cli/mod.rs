@@ -76,7 +76,7 @@ fn run(arguments: Arguments, data_is_named: bool) -> Result<Exit, Trouble> {
     let Arguments { global, serve, command } = arguments;
     match command.unwrap_or_else(|| Command::Serve(args::Serve::default())) {
         Command::Serve(args) => serve::serve(&global, &args.or(serve)),
-        Command::Check(args) => check::check(&global, &args),
+        Command::Check(args) => check::check(&global, &args, data_is_named),
         Command::Reference(args) => reference::reference(&global, &args),
         Command::Demo(args) => demo::demo(&global, &args, data_is_named),
         Command::Cert(args) => cert::cert(&global, &args),

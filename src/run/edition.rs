@@ -160,31 +160,36 @@ impl Edition {
     }
 
     pub(super) fn object(&self, kind: &str, name: &str) -> Option<Object> {
-        self.objects(kind).into_iter().find(|object| object.site.name == name)
+        self.sites(kind).find(|site| site.name == name).map(|site| self.sealed(site))
     }
 
     pub(super) fn objects(&self, kind: &str) -> Vec<Object> {
+        self.sites(kind).map(|site| self.sealed(site)).collect()
+    }
+
+    fn sealed(&self, site: SiteObject) -> Object {
+        Object { tag: self.seal.tag(&site), site }
+    }
+
+    fn sites(&self, kind: &str) -> impl Iterator<Item = SiteObject> {
         // Objects of tables without names are called by what the store calls them; they keep its order.
         let in_force = self.stored.keys().filter(|key| !self.aside.contains_key(*key));
-        let mut names = in_force.filter(|(of, _)| of == kind).map(|(_, name)| name);
-        let of_kind = self.config.objects.iter().filter(|object| object.kind == kind);
-        let named = of_kind.map(|object| {
+        let mut names = in_force.filter(move |(of, _)| of == kind).map(|(_, name)| name);
+        let of_kind = self.config.objects.iter().filter(move |object| object.kind == kind);
+        of_kind.map(move |object| {
             let mut site = object.clone();
             if !site.of_file
                 && let Some(name) = names.next()
             {
                 site.name.clone_from(name);
             }
-            let tag = self.seal.tag(&site);
-            Object { site, tag }
-        });
-        named.collect()
+            site
+        })
     }
 
     fn all(&self) -> BTreeMap<String, Fields> {
         let kinds: BTreeSet<&str> = self.config.objects.iter().map(|object| object.kind).collect();
-        let objects = kinds.into_iter().flat_map(|kind| self.objects(kind));
-        objects.map(|object| (place(&object.site), object.site.fields)).collect()
+        kinds.into_iter().flat_map(|kind| self.sites(kind)).map(|site| (place(&site), site.fields)).collect()
     }
 
     /// The whole as one file. Secrets are left out, and taken again from the site that the file is applied to.
@@ -236,11 +241,17 @@ impl Edition {
     fn warnings(&self, before: &Edition) -> Vec<String> {
         let mut told: Vec<String> = self.config.warnings.iter().map(ToString::to_string).collect();
         told.extend(self.set_aside());
-        if before.objects("server") != self.objects("server") {
+        if before.sites("server").ne(self.sites("server")) {
             told.push("[server] holds from the next start on".to_owned());
         }
         told
     }
+}
+
+/// What a switch that starts with this source and these objects would not have in force, each with the way out.
+pub fn set_aside(source: Source, stored: &[ObjectRecord]) -> Result<Vec<String>, Vec<Problem>> {
+    let seal = Seal::new([0; 32]); // Nobody sees a tag.
+    Edition::first(source, keyed(stored), seal).map(|edition| edition.set_aside())
 }
 
 fn is_taken(file: &Config, (kind, name): &Key) -> bool {

@@ -14,7 +14,7 @@ use crate::audio::clip::Library;
 use crate::config::schema::Table;
 use crate::config::{KEPT, Problem, Severity, SiteObject, find_table, is_secret};
 use crate::net::admission::Trusted;
-use crate::settings::{PromptSource, Settings, ShellSettings};
+use crate::settings::{ApiKey, PromptSource, Settings, ShellSettings};
 use crate::switch::ObjectRecord;
 use crate::switch::command::{Command, Configure, Done, Refused, Reply};
 use serde_json::{Map, Value};
@@ -138,6 +138,11 @@ impl Editor {
     /// What the shell takes from the edition in force.
     pub fn shell(&self) -> ShellSettings {
         self.edition().config.shell.clone()
+    }
+
+    /// Who may ask besides the administrator.
+    pub fn api_keys(&self) -> Vec<ApiKey> {
+        self.edition().config.shell.api_keys.clone()
     }
 
     /// What the switch takes from it.

@@ -18,6 +18,7 @@ pub mod speech;
 mod start_error;
 
 pub use commands::{Commands, NoAnswer};
+pub use edition::set_aside;
 pub use editor::{Editor, Source};
 pub use serve::{ServeError, serve};
 pub use start_error::StartError;

@@ -6,7 +6,7 @@ use super::roles::{Caller, Presented};
 use super::session::Way;
 use super::{Problem, Shared};
 use crate::config::tables::TABLES;
-use crate::run::NoAnswer;
+use crate::run::{Editor, NoAnswer};
 use crate::switch::command::{Command, PageOf, Reply};
 use axum::Form;
 use axum::extract::{Extension, State};
@@ -254,7 +254,11 @@ pub(super) async fn live(State(site): Shared, Extension(caller): Extension<Calle
 /// What may be managed.
 pub(super) async fn manage(State(site): Shared, Extension(caller): Extension<Caller>) -> Response {
     let editor = site.editor.as_ref();
-    let mut body = String::from("<ul class=\"kinds\">");
+    let mut body = String::new();
+    for told in editor.map(Editor::set_aside).unwrap_or_default() {
+        let _ = write!(body, "<p class=\"error\" role=\"alert\">{}</p>", text(&told));
+    }
+    body.push_str("<ul class=\"kinds\">");
     for table in TABLES.iter().filter(|table| table.many) {
         let count = editor.map_or(0, |editor| editor.objects(table.name).len());
         let _ = write!(

@@ -2,6 +2,7 @@
 //! has signed in with one of them. What is not named here is the administrator's (security.md §2: deny by default).
 
 use super::{Site, token};
+use crate::run::Editor;
 use crate::settings::Role;
 use axum::http::Method;
 use chrono::Utc;
@@ -43,7 +44,7 @@ impl Site {
     pub(super) fn whose_secret(&self, given: &str, from: Option<IpAddr>) -> Presented {
         let fits = |secret: &str| !secret.is_empty() && bool::from(given.as_bytes().ct_eq(secret.as_bytes()));
         let admin = fits(&self.token).then(|| Caller { name: "admin".to_owned(), role: Role::Admin, from });
-        let keys = self.editor.as_ref().map(|editor| editor.shell().api_keys).unwrap_or_default();
+        let keys = self.editor.as_ref().map(Editor::api_keys).unwrap_or_default();
         let now = Utc::now();
         let key = keys.into_iter().fold(None, |found, key| {
             let fits = fits(&key.secret);

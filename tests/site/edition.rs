@@ -34,6 +34,8 @@ fn a_start_is_never_refused_for_what_the_store_holds() {
     {
         assert!(line.starts_with(wanted.0) && line.contains(wanted.1) && line.contains("DELETE"), "{line}");
     }
+    let cookie = world.sign_in(&world.token).expect("signed in");
+    assert!(world.page(&cookie, "/config").body.contains("group/desk was made by API or page and is not in force"));
     let other = json!({ "name": "standing", "agents": ["zoe"] });
     assert_eq!(world.api("POST", "/config/group", other).status, 201, "the rest is edited as before");
 
@@ -164,4 +166,34 @@ fn a_dry_run_loads_the_sounds() {
         let told = world.apply(query, &text).is_problem(422, Some("file"));
         assert!(told.contains("\"greeting\"") && told.contains("is not a WAV"), "{told}");
     }
+}
+
+// S5.31: `check` tells before the start what the file would keep out of force; a store that is in use is asked of its
+// switch.
+#[test]
+fn a_check_looks_into_the_store_as_well() {
+    let mut world = World::new("check");
+    assert_eq!(world.api("POST", "/config/group", json!({ "name": "desk", "agents": ["anna"] })).status, 201);
+    let (file, data) = (world.data.join("next.toml"), world.data.join("data"));
+    std::fs::write(&file, FILE.replace("\"anna\"", "\"amy\"")).unwrap();
+    let check = |data: &std::path::Path| {
+        let ringback = std::process::Command::new(env!("CARGO_BIN_EXE_ringback"))
+            .args(["check".as_ref(), file.as_os_str(), "--data".as_ref(), data.as_os_str()])
+            .output()
+            .unwrap();
+        let told = [ringback.stdout, ringback.stderr].map(|told| String::from_utf8(told).unwrap()).concat();
+        (ringback.status.code(), told)
+    };
+
+    let (code, told) = check(&data);
+    assert!(code == Some(1) && told.contains("`ringback diff "), "{told}");
+    drop(world.running.take());
+    let (code, told) = check(&data);
+    assert!(code == Some(0) && told.contains("warning: group/desk was made by API or page"), "{told}");
+    assert!(told.contains("no agent is named \"anna\""), "{told}");
+    let (code, told) = check(&world.data);
+    assert!(code == Some(0) && !told.contains("group/desk"), "{told}");
+    assert!(!world.data.join("store").exists(), "nothing is made where nothing was");
+    world.start();
+    assert_eq!(world.names("group"), ["desk"], "a check takes nothing away");
 }

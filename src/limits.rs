@@ -151,6 +151,8 @@ pub const PROMPT_BYTES: usize = 32 * 1024 * 1024;
 /// Networks that are remembered for the phones of one agent, known ones and new ones each; beyond it the oldest known
 /// one is forgotten, and a new one is not told of.
 pub const AGENT_PLACES: usize = 32;
+/// Calls to the outside an hour from new places of all agents together; beyond it whoever makes one is blocked.
+pub const ELSEWHERE_HOURLY: usize = 10;
 /// Dials of the last day that caps are counted from; beyond it the oldest is forgotten.
 pub const LEDGER_DIALS: usize = 200_000;
 /// Callers and API keys that have named other people's numbers today; beyond it new ones are not counted.

@@ -4,6 +4,7 @@
 #![cfg(feature = "shell")]
 
 use chrono::{TimeZone, Utc};
+use ringback::agent::places::Places;
 use ringback::callback::task::{Attempt, AttemptKind, CloseReason, Outcome, Source, Task, TaskState};
 use ringback::entropy::Entropy;
 use ringback::id::{AttemptId, CommitRef, RecordingId, TaskId};
@@ -119,19 +120,26 @@ fn put_attempt(attempt: &Attempt) -> Change {
     Change::PutAttempt(Box::new(attempt.clone()))
 }
 
-#[test]
-fn everything_that_was_acknowledged_comes_back() {
-    let place = Place::new("round-trip");
-    let task = task(1);
-    let (first, second) = (attempt(&task, 1, Some(Outcome::Busy)), attempt(&task, 2, None));
-    let agent = AgentRecord {
+fn anna() -> AgentRecord {
+    let mut places = Places::default();
+    places.seen([198, 51, 100, 7].into());
+    places.seen([203, 0, 113, 66].into());
+    AgentRecord {
         agent: "anna".into(),
         logged_in: true,
         paused: Some("lunch".into()),
         not_in: vec!["sales".into()],
         not_ready_in: Vec::new(),
-        places: ringback::agent::places::Places::default(),
-    };
+        places,
+    }
+}
+
+#[test]
+fn everything_that_was_acknowledged_comes_back() {
+    let place = Place::new("round-trip");
+    let task = task(1);
+    let (first, second) = (attempt(&task, 1, Some(Outcome::Busy)), attempt(&task, 2, None));
+    let agent = anna();
     let recording = RecordingRecord {
         id: RecordingId(task.id.0),
         call: ringback::id::CallRef(task.id.0),

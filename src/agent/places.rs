@@ -57,8 +57,10 @@ pub struct Places {
 /// What is to be said of a call to the outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may be made.
+    /// It may be made, from a place that is known, or however many are made.
     Allowed,
+    /// It may be made, and is one of the few from new places.
+    Counted,
     /// It may not, and a person is asked now.
     Blocked,
     /// It may not, and a person has been asked.
@@ -80,18 +82,18 @@ impl Places {
     }
 
     /// A phone at this address calls the outside. From new places `most` such calls are allowed (`None`: as many as
-    /// they like), and none while another one `is_under_way`, which no single thief needs and every machine makes.
-    pub fn calls_out(&mut self, address: IpAddr, most: Option<u32>, is_under_way: bool) -> Verdict {
+    /// they like), and none that `is_suspicious` by itself.
+    pub fn calls_out(&mut self, address: IpAddr, most: Option<u32>, is_suspicious: bool) -> Verdict {
         let Some(most) = most.filter(|_| !self.knows(Network::of(address))) else { return Verdict::Allowed };
         if self.blocked {
             return Verdict::StillBlocked;
         }
-        if is_under_way || self.calls >= most {
+        if is_suspicious || self.calls >= most {
             self.blocked = true;
             return Verdict::Blocked;
         }
         self.calls += 1;
-        Verdict::Allowed
+        Verdict::Counted
     }
 
     /// A person says that the new places are the agent's own.

@@ -106,7 +106,7 @@ impl Switch {
             self.ua.refuse(now.tick, arrival.leg, 404, Vec::new());
             return;
         };
-        if !self.may_call_outside(agent, arrival.flow.remote.ip()) {
+        if !self.may_call_outside(now, agent, arrival.flow.remote.ip()) {
             self.ua.refuse(now.tick, arrival.leg, 403, Vec::new());
             return;
         }

@@ -170,6 +170,8 @@ pub struct Switch {
     plays: Counter,
     shard_turn: Counter,
 
+    /// Calls to the outside from new places within the last hour.
+    elsewhere: Vec<Tick>,
     /// What operators have pulled and the disk does not have yet, in order.
     levers: VecDeque<(Lever, ReplyTo)>,
 

@@ -71,6 +71,7 @@ impl Switch {
             ports: Ports::new(&settings.server.media_ports),
             plays: Counter::default(),
             shard_turn: Counter::default(),
+            elsewhere: Vec::new(),
             levers: VecDeque::new(),
             timers: Timers::default(),
             commits: BTreeMap::new(),

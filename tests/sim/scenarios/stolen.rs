@@ -6,6 +6,7 @@ use crate::world::{TRUNK, World};
 use ringback::demo::endpoint::Event as Heard;
 use ringback::demo::person::{Person, Reaction};
 use ringback::demo::station::Station;
+use ringback::settings::Agent;
 use ringback::switch::command::{Command, Reply};
 use ringback::switch::event::Event;
 use ringback::time::Tick;
@@ -36,6 +37,15 @@ fn phone_at(world: &mut World, local: SocketAddr) -> usize {
     let entropy = world.entropy.fork();
     world.stations.push(Station::phone(config, Person::new("thief", "1001"), entropy));
     world.stations.len() - 1
+}
+
+/// A phone of the `n`th of many other agents.
+fn phone_as(world: &mut World, n: u8, local: [u8; 4]) -> usize {
+    let phone = phone_at(world, at(local, 5060));
+    let config = &mut world.stations[phone].endpoint.config;
+    config.user = (2_000 + u16::from(n)).to_string();
+    config.credentials = Some((config.user.clone(), secret(&config.user)));
+    phone
 }
 
 /// Calls that number for a while; whether it was put through.
@@ -112,6 +122,39 @@ fn a_thief_has_no_two_calls_at_once_and_thieves_share_their_three() {
         }
     }
     assert_eq!(world.invites(TRUNK).len(), 3);
+}
+
+// T35: one owner lost 3,000 secrets at once: from new places all agents together make ten calls an hour.
+#[test]
+fn where_all_secrets_are_stolen_ten_calls_an_hour_go_out() {
+    let mut world = World::with(1, |site| {
+        let agents = (0..12).map(|n| {
+            let extension = (2_000 + n).to_string();
+            Agent::named(&format!("a{n}"), &extension, &secret(&extension))
+        });
+        site.agents.extend(agents);
+    });
+    for number in numbers() {
+        let answers = Reaction::Answer { after: secs(1), early: false };
+        world.customer(Person::new("earner", &number).reacting([answers]));
+    }
+    let phones: Vec<usize> = (0..12).map(|n| phone_as(&mut world, n, [10, 0, 2, n])).collect();
+    world.register(&phones);
+    let thieves: Vec<usize> = (0..12).map(|n| phone_as(&mut world, n, [203, 0, 113, n])).collect();
+    let steal = |world: &mut World| {
+        let calls = thieves.iter().zip(numbers()).filter(|(thief, number)| calls(world, **thief, number));
+        calls.count()
+    };
+
+    assert_eq!(steal(&mut world), 10);
+    assert_eq!(steal(&mut world), 0);
+    let blocked =
+        |world: &World| world.published.iter().filter(|(_, event)| matches!(event, Event::AgentBlocked { .. })).count();
+    assert_eq!(blocked(&world), 12, "a person is asked about each");
+    world.run_for(secs(3_700));
+    assert_eq!(steal(&mut world), 0, "and nobody is let go on by himself");
+    world.ask(Command::TrustAgent("a3".to_owned()));
+    assert_eq!(steal(&mut world), 1);
 }
 
 // T35: what has been used up stays used up over a restart; calls to colleagues go on; a person ends it.

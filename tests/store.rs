@@ -170,9 +170,8 @@ fn everything_that_was_acknowledged_comes_back() {
         virtual_start: task.created_at,
         priority: 5,
     };
-    let (waits, has_left) = (entry(7), entry(8));
-    let never =
-        DoNotCall { number: task.number.clone(), at: task.created_at, task: Some(task.id), who: None, note: None };
+    let (waits, has_left, number, at) = (entry(7), entry(8), task.number.clone(), task.created_at);
+    let never = DoNotCall { number, at, task: Some(task.id), who: None, note: None };
 
     let answers = commit(
         &place,

@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 pub(super) struct Stranger(pub Option<IpAddr>);
 
 /// Where pages for people begin.
-const PAGES: [&str; 6] = ["/login", "/logout", "/style.css", "/config", "/do-not-call", "/overflow"];
+const PAGES: [&str; 7] = ["/login", "/logout", "/style.css", "/config", "/do-not-call", "/overflow", "/sounds"];
 /// What notes itself, for people and for programs.
-const EDITS: [&str; 6] = ["/config", "/site", "/prompts", "/do-not-call", "/login", "/logout"];
+const EDITS: [&str; 7] = ["/config", "/site", "/prompts", "/sounds", "/do-not-call", "/login", "/logout"];
 
 /// What is asked.
 struct Asked {

@@ -236,6 +236,9 @@ fn form(
         out.push_str(&row(known, typed.get(known.name).map_or("", String::as_str), error, is_fixed));
     }
     out.push_str(if may_save { "<div class=\"actions\"><button>Save</button></div></form>" } else { "</form>" });
+    if may_save && kind.name == "prompt" {
+        out.push_str(&upload_form(object.map_or("", |object| &object.site.name), object.is_some()));
+    }
     if may_save && let Some(object) = object {
         let _ = write!(
             out,
@@ -245,6 +248,30 @@ fn form(
         );
     }
     page(Some(caller), name, &out)
+}
+
+/// A file instead of what the form says: it takes the place of the sound before.
+fn upload_form(name: &str, is_fixed: bool) -> String {
+    let (name, fixed) = (text(name), if is_fixed { " readonly" } else { "" });
+    let most = crate::limits::PROMPT_BYTES >> 20;
+    format!(
+        "<h2>Upload a sound</h2><form method=\"post\" action=\"/sounds\" enctype=\"multipart/form-data\" \
+         class=\"card\"><div class=\"field\"><label for=\"sound-name\">name</label><input id=\"sound-name\" \
+         name=\"name\" value=\"{name}\" required{fixed}></div><div class=\"field\"><label for=\"sound\">sound</label>\
+         <input id=\"sound\" name=\"sound\" type=\"file\" accept=\"audio/*\" required><p class=\"doc\">WAV, FLAC, MP3 \
+         or Ogg Vorbis; at most {most} MiB.</p></div><div class=\"actions\"><button>Upload</button></div></form>"
+    )
+}
+
+/// The page of an upload that was not taken.
+pub(super) fn uploading(caller: &Caller, name: &str, wrong: &Problem) -> Response {
+    let told = text(wrong.told().0);
+    let form = upload_form(name, false);
+    let body =
+        format!("<p><a href=\"/config/prompt\">Prompts</a></p><p class=\"error\" role=\"alert\">{told}</p>{form}");
+    let mut response = page(Some(caller), "Upload", &body);
+    *response.status_mut() = wrong.status();
+    response
 }
 
 /// One field: its label, its box, its sentence with limits, and what is wrong with it.

@@ -24,13 +24,14 @@ mod roles;
 mod routes;
 mod session;
 pub mod token;
+mod upload;
 
 pub use openapi::document;
 pub use problem::Problem;
 pub use roles::needed;
 pub use session::Sessions;
 
-use crate::limits::{HTTP_BODY_BYTES, HTTP_CONNECTION, HTTP_CONNECTIONS, HTTP_HEAD, HTTP_REQUEST};
+use crate::limits::{HTTP_BODY_BYTES, HTTP_CONNECTION, HTTP_CONNECTIONS, HTTP_HEAD, HTTP_REQUEST, PROMPT_BYTES};
 use crate::run::prompts::Prompts;
 use crate::run::{Commands, Editor, NoAnswer};
 use crate::store::Health;
@@ -135,6 +136,7 @@ pub fn router(site: Site) -> Router {
         .route("/overflow/{id}/keep", post(overflow::keep))
         .route("/overflow/{id}/remove", post(overflow::remove))
         .route("/config", get(page::manage))
+        .route("/sounds", post(upload::sound).layer(DefaultBodyLimit::max(PROMPT_BYTES + upload::BESIDE)))
         .route("/config/{kind}", get(forms::list_or_new).post(forms::create))
         .route("/config/{kind}/{name}", get(forms::edit).post(forms::save))
         .route("/config/{kind}/{name}/delete", post(forms::delete));

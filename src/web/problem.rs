@@ -46,6 +46,11 @@ impl Problem {
         self
     }
 
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     /// The sentence, and the field it is about.
     pub fn told(&self) -> (&str, Option<&str>) {
         (&self.detail, self.field.as_deref())
@@ -87,7 +92,7 @@ impl From<Refused> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let text = serde_json::to_string(&self).expect("a problem is text and numbers");
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], text).into_response();
         if status == StatusCode::UNAUTHORIZED {

@@ -123,7 +123,7 @@ fn told(site: &Site, name: &str, is_new: bool) -> Response {
     (status, Json(json!({ "name": name, "seconds": seconds }))).into_response()
 }
 
-fn not_taken(name: &str, why: NotTaken) -> Problem {
+pub(super) fn not_taken(name: &str, why: NotTaken) -> Problem {
     match why {
         NotTaken::Sound(why @ NotImported::Unusable(_)) => {
             Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why.to_string())

@@ -208,3 +208,59 @@ fn recordings_are_deleted_on_the_command_line() {
 
     assert_eq!((code, told.as_str()), (1, "ringback: there is no recording \"01JD0000000000000000000000\"\n"));
 }
+
+// S5.32: on the page of a prompt a file is chosen and uploaded, new or in place of the one before, by an administrator;
+// what is no sound, or too large, is told on the page and changes nothing.
+#[test]
+fn a_sound_is_uploaded_on_its_page() {
+    let world = World::new("upload");
+    let cookie = world.sign_in(&world.token).expect("signed in");
+    let upload = |cookie: &str, parts: &[(&str, &[u8])]| {
+        let mut body = Vec::new();
+        for (name, octets) in parts {
+            let file = if *name == "sound" { "; filename=\"../x.wav\"" } else { "" };
+            body.extend(format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").bytes());
+            body.extend_from_slice(octets);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--edge--\r\n");
+        let mut stream = TcpStream::connect(world.running().http).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST /sounds HTTP/1.1\r\nHost: pbx\r\nConnection: close\r\nOrigin: http://pbx\r\nCookie: {cookie}\r\n\
+             Content-Type: multipart/form-data; boundary=edge\r\nContent-Length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        drop(stream.write_all(&body)); // Refused before its end.
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer));
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let says = |answer: &str, status: &str, what: &str| {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(what), "{answer}");
+    };
+    let new = world.page(&cookie, "/config/prompt?new").body;
+    assert!(new.contains("enctype=\"multipart/form-data\"") && new.contains("type=\"file\""), "{new}");
+
+    let sent = upload(&cookie, &[("name", b"our greeting"), ("sound", &clip("offer"))]);
+    says(&sent, "303", "location: /config/prompt/our%20greeting");
+    assert_eq!(world.names("prompt"), ["our greeting"]);
+    assert_eq!(world.sound("GET", "/prompts/our%20greeting/audio", b"").1, clip("offer"));
+    assert_eq!(world.api("GET", "/audit", Value::Null).json()["items"][0]["what"], "import");
+    let opened = world.page(&cookie, "/config/prompt/our%20greeting").body;
+    assert!(opened.contains("name=\"name\" value=\"our greeting\" required readonly"), "{opened}");
+    says(&upload(&cookie, &[("name", b"our greeting"), ("sound", &clip("sorry"))]), "303", "");
+    assert_eq!(world.sound("GET", "/prompts/our%20greeting/audio", b"").1, clip("sorry"));
+
+    says(&upload(&cookie, &[("name", b"<b>"), ("sound", b"<html>")]), "415", "is not a WAV, FLAC, MP3 or Ogg Vorbis");
+    says(&upload(&cookie, &[("name", b"<b>"), ("sound", b"")]), "422", "value=\"&lt;b&gt;\"");
+    says(&upload(&cookie, &[("name", b" "), ("sound", &clip("offer"))]), "422", "say what the sound is called");
+    let large = vec![0; ringback::limits::PROMPT_BYTES + (64 << 10)];
+    let refused = upload(&cookie, &[("name", b"large"), ("sound", &large)]);
+    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 413 "), "{refused}"); // It may be reset on its way.
+    let boss = world.sign_in(crate::BOSS).expect("signed in");
+    says(&upload(&boss, &[("name", b"theirs"), ("sound", &clip("offer"))]), "403", "");
+    assert!(!world.page(&boss, "/config/prompt/our%20greeting").body.contains("type=\"file\""));
+    assert_eq!(world.names("prompt"), ["our greeting"]);
+}

@@ -322,9 +322,8 @@ impl World {
             return "no switch".to_owned();
         }
         let mut text = String::new();
-        for (name, ..) in PHONES {
-            let agent = self.agent(name);
-            text.push_str(&format!("{name}: {} {:?}\n", agent.state, agent.reason));
+        if let Reply::Agents(page) = self.ask(Command::ListAgents) {
+            page.items.iter().for_each(|it| text.push_str(&format!("{}: {} {:?}\n", it.name, it.state, it.reason)));
         }
         for it in self.callbacks() {
             let (number, state) = (&it.task.number, it.task.state);

@@ -228,7 +228,8 @@ impl Laws {
         }
     }
 
-    /// Laws 1, 2 and 3, at the instant an INVITE leaves for a customer. Who has rung in since it `begun` has crossed it.
+    /// Laws 1, 2 and 3, at the instant an INVITE leaves for a customer. Who has rung in since it has `begun` has
+    /// crossed it.
     fn before_customer(&self, now: Tick, begun: Tick, number: &str, invite: &Message, disk: &Disk) {
         let second = self.live(now).find(|(id, it)| {
             let is_his = it.peer == Peer::Customer(number.to_owned()) && id.as_str() != invite.call_id();

@@ -96,8 +96,7 @@ impl Order {
             }
             Event::CallQueued { call, queue, priority, .. } => {
                 let weight = Reverse(self.queues.get(queue).map_or(0, |queue| queue.weight));
-                let number = self.callers.get(call).cloned().unwrap_or_default();
-                let at = (queue.clone(), number);
+                let at = (queue.clone(), self.callers.get(call).cloned().unwrap_or_default());
                 let left = self.left.remove(&at).filter(|(_, until)| now < *until).map(|(since, _)| since);
                 let since = [left, self.missed.remove(&at)].into_iter().flatten().fold(now, Tick::min);
                 self.begun.insert(*call, since);
@@ -160,8 +159,8 @@ impl Order {
         }
     }
 
-    /// Something is said to a caller. Who hears that his promise stands, with another number or as it was, has it instead
-    /// of a place.
+    /// Something is said to a caller. Who hears that his promise stands, with another number or as it was, has it
+    /// instead of a place.
     pub fn on_said(&mut self, number: &str, clips: &[Name]) {
         let has = |word: &str| clips.iter().any(|clip| clip.ends_with(word));
         if has("pending_changed") || (has("pending_kept") && !has("back_to_hold")) {

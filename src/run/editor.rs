@@ -333,7 +333,9 @@ impl Editor {
             Ok(_) | Err(NoAnswer) => return Err(NotEdited::NoAnswer),
         }
         let before = self.edition();
-        let unused: Vec<PathBuf> = sounds(&before).difference(&sounds(&edition)).cloned().collect();
+        // Only what was uploaded: a file of the site may say a sound that this text of it does not.
+        let still = sounds(&edition);
+        let unused: Vec<PathBuf> = stored_sounds(&before.stored).filter(|file| !still.contains(file)).collect();
         *self.edition.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(edition);
         self.trusted.put(trusted);
         if let Some(library) = library {

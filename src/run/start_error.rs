@@ -18,7 +18,7 @@ pub enum StartError {
     Clip(ClipError),
     /// The store cannot be opened.
     Store(OpenError),
-    /// What the store holds of the site does not fit the file.
+    /// The file has become wrong while it was read.
     Site(Vec<Problem>),
     /// `admin.token` cannot be read or made.
     Token(PathBuf, io::Error),
@@ -49,7 +49,7 @@ impl std::fmt::Display for StartError {
             StartError::Store(error) => error.fmt(f),
             StartError::Site(problems) => {
                 let told: Vec<String> = problems.iter().map(|problem| problem.show("the file")).collect();
-                write!(f, "{}\nthe file and what was made by API or page do not fit: mend the file", told.join("\n"))
+                write!(f, "{}\nthe file has just become wrong: mend it and start again", told.join("\n"))
             }
             StartError::Token(data, error) => write!(
                 f,

@@ -161,7 +161,8 @@ async fn no_such_method(method: Method) -> Problem {
 
 /// Whoever sends a body by drops, whatever it is for, is not waited for.
 async fn in_time(request: Request, next: Next) -> Response {
-    let late = Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long");
+    let late =
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "it took too long, and may still be done: look before you ask again");
     tokio::time::timeout(HTTP_REQUEST, next.run(request)).await.unwrap_or_else(|_| late.into_response())
 }
 

@@ -101,7 +101,7 @@ async fn store(
     let editor = site.editor()?;
     let before = editor.object("prompt", name);
     let is_new = before.is_none();
-    let mut fields = before.map(|object| object.site.given).unwrap_or_default();
+    let (mut fields, tag) = before.map(|object| (object.site.given, object.tag)).unwrap_or_default();
     fields.insert("name".to_owned(), name.into());
     for (field, value) in said {
         match value {
@@ -110,7 +110,7 @@ async fn store(
         }
     }
     let table = editable("prompt").expect("prompts are objects of the site");
-    let seen = if is_new { Seen::Nothing } else { Seen::Anything };
+    let seen = if is_new { Seen::Nothing } else { Seen::Tag(&tag) };
     let done = caller.done(what, Some(format!("prompt/{name}")));
     editor.put(table, name, fields, seen, done).await.map_err(|why| problem(table, name, why))?;
     Ok(told(site, name, is_new))

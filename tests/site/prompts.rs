@@ -263,4 +263,21 @@ fn a_sound_is_uploaded_on_its_page() {
     says(&upload(&boss, &[("name", b"theirs"), ("sound", &clip("offer"))]), "403", "");
     assert!(!world.page(&boss, "/config/prompt/our%20greeting").body.contains("type=\"file\""));
     assert_eq!(world.names("prompt"), ["our greeting"]);
+
+// S5.32: a text of the file that does not say a sound for once does not lose it.
+#[test]
+fn a_sound_that_the_file_says_is_not_deleted() {
+    let world = World::new("said");
+    assert_eq!(world.sound("PUT", "/prompts/greeting", &clip("offer")).0, 201);
+    let export = world.api("GET", "/site", Value::Null).body;
+    assert_eq!(world.apply("", &export).status, 200);
+    assert_eq!(world.api("DELETE", "/config/prompt/greeting", Value::Null).status, 204, "the store's");
+    assert_eq!(kept(&world), 1, "the file's is the same sound");
+
+    assert_eq!(world.apply("", crate::FILE).status, 200);
+    assert_eq!(world.sound("GET", "/prompts/greeting/audio", b"").0, 404);
+
+    assert_eq!(kept(&world), 1);
+    assert_eq!(world.apply("", &export).status, 200);
+    assert_eq!(world.sound("GET", "/prompts/greeting/audio", b"").0, 200);
 }

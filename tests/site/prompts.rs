@@ -263,6 +263,7 @@ fn a_sound_is_uploaded_on_its_page() {
     says(&upload(&boss, &[("name", b"theirs"), ("sound", &clip("offer"))]), "403", "");
     assert!(!world.page(&boss, "/config/prompt/our%20greeting").body.contains("type=\"file\""));
     assert_eq!(world.names("prompt"), ["our greeting"]);
+}
 
 // S5.32: a text of the file that does not say a sound for once does not lose it.
 #[test]

@@ -20,7 +20,10 @@ use ringback::callback::task::TaskState;
 use ringback::demo::person::{Person, Reaction, Visit};
 use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;
+use ringback::id::Shard;
+use ringback::media::Event;
 use ringback::settings::{AgentAccept, Credentials, TrunkMode};
+use ringback::switch::Input;
 use ringback::switch::command::Command;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -277,6 +280,16 @@ fn hang_up_dead_calls(world: &mut World) {
     }
 }
 
+/// Who hung up while the carrier was dead was not heard; that nothing is spoken there any more is.
+fn notice_silence(world: &mut World) {
+    let legs: Vec<_> = world.shard.legs.keys().copied().collect();
+    for leg in legs {
+        if world.who(leg).is_none() {
+            world.handle(Input::Media(Shard(0), Event::Silent { leg }));
+        }
+    }
+}
+
 /// Everybody is kind: agents take every call, customers are at home, the network and the disk work.
 fn evening(world: &mut World, tally: &mut Tally) {
     world.net.weather = Weather { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0, duplicates: 0 };
@@ -307,6 +320,7 @@ fn evening(world: &mut World, tally: &mut Tally) {
     register(world);
     world.run_for(secs(150));
     hang_up_dead_calls(world);
+    notice_silence(world);
     world.run_for(secs(5));
     for (agent, _) in WORKERS {
         for code in ["*38", "*36", "*385000", "*365000"] {

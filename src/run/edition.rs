@@ -95,10 +95,9 @@ impl Edition {
     /// The next one, with another object of the store. What has been set aside is tried again; this one is either
     /// right or refused.
     pub(super) fn with(&self, stored: Kept, edited: &Key) -> Result<Edition, Vec<Problem>> {
-        let may_wait: BTreeSet<Key> = self.aside.keys().filter(|key| *key != edited).cloned().collect();
         let mut aside = in_the_way(&self.config, &stored);
-        aside.retain(|key, _| may_wait.contains(key));
-        Edition::settle(self.source.clone(), stored, aside, &may_wait, self.seal.clone())
+        aside.retain(|key, _| key != edited && self.aside.contains_key(key));
+        self.next(self.source.clone(), stored, aside, edited)
     }
 
     /// The next one, with another text. What the text takes from objects that are in force is a mistake of the text.
@@ -108,8 +107,25 @@ impl Edition {
         // A file is right by itself: the next start reads it before it knows the store.
         let file = parse(&source, &Kept::new(), &BTreeMap::new())?;
         let aside = in_the_way(&file, &self.stored);
-        let may_wait = self.aside.keys().cloned().collect();
-        Edition::settle(source, self.stored.clone(), aside, &may_wait, self.seal.clone())
+        self.next(source, self.stored.clone(), aside, &Key::default())
+    }
+
+    fn next(
+        &self,
+        source: Source,
+        stored: Kept,
+        mut aside: BTreeMap<Key, String>,
+        edited: &Key,
+    ) -> Result<Edition, Vec<Problem>> {
+        let still = self.aside.iter().filter(|(key, _)| *key != edited && stored.contains_key(*key));
+        let still: BTreeMap<Key, String> = still.map(|(key, why)| (key.clone(), why.clone())).collect();
+        let may_wait = still.keys().cloned().collect();
+        let tried = Edition::settle(source.clone(), stored.clone(), aside.clone(), &may_wait, self.seal.clone());
+        tried.or_else(|_| {
+            // They may be wrong in a way that names none of them. No edit is refused for what it did not bring.
+            aside.extend(still);
+            Edition::settle(source, stored, aside, &BTreeSet::new(), self.seal.clone())
+        })
     }
 
     fn settle(

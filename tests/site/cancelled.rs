@@ -6,6 +6,7 @@ use ringback::run::commands::Asked;
 use ringback::run::editor::{Seen, editable};
 use ringback::run::prompts::Prompts;
 use ringback::run::{Commands, Editor, Source};
+use ringback::switch::ObjectRecord;
 use ringback::switch::command::{Command, Done, Reply};
 use ringback::time::Tick;
 use serde_json::json;
@@ -22,6 +23,14 @@ fn editor_with(trusted: Trusted) -> (Editor, Receiver<Asked>) {
     let prompts = Prompts::new(Path::new("/nowhere/at/all"), None, None);
     let source = Source { text: FILE.to_owned(), file: None };
     (Editor::new(source, &[], [7; 32], (commands, prompts, trusted)).unwrap(), asked)
+}
+
+fn always_stored(mut asked: Receiver<Asked>) {
+    tokio::spawn(async move {
+        while let Some(asked) = asked.recv().await {
+            drop(asked.answer.send(Reply::Stored));
+        }
+    });
 }
 
 async fn put(editor: &Editor, name: &str) {
@@ -78,12 +87,8 @@ async fn a_change_that_the_switch_has_heard_of_is_seen_through() {
 #[tokio::test]
 async fn trunks_are_trusted_as_the_edition_in_force_has_them() {
     let trusted = Trusted::default();
-    let (editor, mut asked) = editor_with(trusted.clone());
-    tokio::spawn(async move {
-        while let Some(asked) = asked.recv().await {
-            drop(asked.answer.send(Reply::Stored));
-        }
-    });
+    let (editor, asked) = editor_with(trusted.clone());
+    always_stored(asked);
     let taken = || {
         let mut admission = Admission::new(trusted.clone(), Found::default());
         let from = "203.0.113.9".parse().unwrap();
@@ -98,4 +103,28 @@ async fn trunks_are_trusted_as_the_edition_in_force_has_them() {
     assert_eq!(taken(), 5_000);
     editor.delete("trunk", "carrier", Seen::Anything, Done::default()).await.unwrap();
     assert_eq!(taken(), burst);
+}
+
+// S5.31: what the store holds may be wrong in a way that names none of it, here by its size. The switch starts without
+// it, and goes on being edited.
+#[tokio::test]
+async fn what_fits_nowhere_keeps_nothing_else_out() {
+    let fields = json!({ "agents": ["anna"] }).as_object().cloned().unwrap();
+    let group = |n| ObjectRecord { kind: "group".into(), name: format!("group {n}"), fields: fields.clone() };
+    let stored: Vec<ObjectRecord> = (0..20).map(group).collect();
+    let room = "#".repeat(ringback::limits::CONFIG_BYTES - FILE.len() - 200);
+    let source = Source { text: format!("{FILE}{room}\n"), file: None };
+    let (commands, asked) = Commands::pair();
+    always_stored(asked);
+    let prompts = Prompts::new(Path::new("/nowhere/at/all"), None, None);
+
+    let editor = Editor::new(source, &stored, [7; 32], (commands, prompts, Trusted::default())).unwrap();
+
+    assert_eq!((editor.objects("group").len(), editor.set_aside().len()), (0, 20));
+    assert!(editor.set_aside()[0].contains("its limit is"), "{}", editor.set_aside()[0]);
+    put(&editor, "desk").await;
+    assert!(editor.object("group", "desk").is_some());
+    assert_eq!(editor.set_aside().len(), 20);
+    editor.apply(FILE.to_owned(), Some(Done::default())).await.unwrap();
+    assert_eq!((editor.objects("group").len(), editor.set_aside().len()), (21, 0));
 }

@@ -139,6 +139,10 @@ pub const HTTP_GUESSES: u32 = 5;
 pub const HTTP_GUESSERS: usize = 4_096;
 /// Refusals a minute that are noted one by one; beyond it they are counted.
 pub const REFUSALS_NOTED: u32 = 20;
+/// Events that are kept for those who listen over HTTP; older ones are forgotten.
+pub const EVENTS_KEPT: usize = 4_096;
+/// Who may listen at once, out of all connections; one more is told to come again.
+pub const EVENT_STREAMS: usize = 64;
 /// Octets of one HTTP request body.
 pub const HTTP_BODY_BYTES: usize = 256 * 1024;
 

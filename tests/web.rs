@@ -47,6 +47,7 @@ impl World {
             health: Health::default(),
             editor: None,
             sessions: Sessions::default(),
+            events: web::Events::default(),
             prompts: ringback::run::prompts::Prompts::new(&data, None, None),
         };
         runtime.spawn(web::serve(listener, site));

@@ -177,6 +177,7 @@ pub fn start_by(parts: Parts, clock: Clock) -> Result<Running, StartError> {
         editor: editor.clone(),
         prompts,
         sessions: web::Sessions::default(),
+        events: web::Events::of(&runtime, events.subscribe()),
     };
     runtime.spawn(web::serve(http, site));
     let sip_address = socket.bound();

@@ -11,6 +11,7 @@ mod brake;
 mod callbacks;
 mod config;
 mod csv;
+mod events;
 mod forms;
 mod live;
 mod never;
@@ -26,6 +27,7 @@ mod session;
 pub mod token;
 mod upload;
 
+pub use events::Events;
 pub use openapi::document;
 pub use problem::Problem;
 pub use roles::needed;
@@ -71,6 +73,8 @@ pub struct Site {
     pub prompts: Prompts,
     /// Who has signed in at the pages.
     pub sessions: Sessions,
+    /// What has happened lately.
+    pub events: Events,
 }
 
 /// After a connection that could not be accepted.

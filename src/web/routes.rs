@@ -1,7 +1,7 @@
 //! Every route of the API: what serves it and what is said of it stand side by side, so that `/openapi.json` cannot
 //! describe another API than the one that answers.
 
-use super::{Site, audio, callbacks, config, csv, live, never, openapi, prompts};
+use super::{Site, audio, callbacks, config, csv, events, live, never, openapi, prompts};
 use crate::limits::{CONFIG_BYTES, PROMPT_BYTES};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -245,6 +245,12 @@ fn system() -> Vec<Route> {
         act("/api/v1/system/breaker/resume", live::resume_dialling, "Dial again after the breaker has stopped it")
             .gives("Status"),
         act("/api/v1/system/drain", live::drain, "Take no new calls, and end with the last one").gives("Status"),
+        read("/api/v1/events", events::stream, "What happens, as server-sent events that each carry a CloudEvent")
+            .with(&[header(
+                "Last-Event-ID",
+                "The id of the last event that was heard: what came after it is told first.",
+            )])
+            .gives_media("text/event-stream"),
         read("/healthz", live::healthy, "Whether the switch answers").gives("Healthy"),
         read("/readyz", live::ready, "Whether calls and promises are taken; 503 when not").gives("Status"),
         read("/metrics", live::metrics, "Numbers for Prometheus").gives_media("text/plain"),

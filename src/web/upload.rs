@@ -64,8 +64,8 @@ fn boundary(kind: &str) -> Option<&str> {
     if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
-    let named = parameters.split(';').filter_map(|parameter| parameter.trim().split_once('='));
-    let (_, boundary) = named.filter(|(name, _)| name.eq_ignore_ascii_case("boundary")).last()?;
+    let mut named = parameters.split(';').filter_map(|parameter| parameter.trim().split_once('='));
+    let (_, boundary) = named.find(|(name, _)| name.eq_ignore_ascii_case("boundary"))?;
     let boundary = boundary.trim_matches('"');
     (1..=70).contains(&boundary.len()).then_some(boundary)
 }
@@ -95,8 +95,8 @@ fn read<'a>(boundary: &str, body: &'a [u8]) -> Option<Sent<'a>> {
 
 /// The name of a part's field. That of its file is not looked at: it is the sender's own (security.md T43).
 fn field(head: &str) -> Option<&str> {
-    let lines = head.split("\r\n").filter_map(|line| line.split_once(':'));
-    let (_, value) = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-disposition")).last()?;
+    let mut lines = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    let (_, value) = lines.find(|(name, _)| name.eq_ignore_ascii_case("content-disposition"))?;
     let (_, name) = value.split_once("; name=\"")?;
     name.split('"').next()
 }

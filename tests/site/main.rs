@@ -7,6 +7,7 @@ mod by_hand;
 mod cancelled;
 mod door;
 mod edition;
+mod events;
 mod guards;
 mod openapi;
 mod prompts;

@@ -146,6 +146,7 @@ const PROMISED: &[&str] = &[
     "GET /api/v1/site",
     "GET /api/v1/audit",
     "GET /api/v1/prompts",
+    "GET /api/v1/events",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",
@@ -171,7 +172,10 @@ fn what_is_described_is_served() {
         let real = real.replace("{name}", "nobody").replace("{number}", "1");
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
             if format!("{method} {path}") == "POST /api/v1/system/drain" {
-                continue; // Asked below: nothing is served after it.
+                continue; // Nothing is served after it.
+            }
+            if format!("{method} {path}") == "GET /api/v1/events" {
+                continue; // It has no end.
             }
             let bearer = format!("Bearer {}", world.token);
             let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];

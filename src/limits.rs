@@ -85,7 +85,8 @@ pub const IDENTITIES_PER_TRUNK: usize = 3;
 /// Closed tasks and ended calls that are kept in memory for the API.
 pub const REMEMBERED: usize = 10_000;
 
-/// Recordings that are kept in memory for the API, the newest ones; the files stay.
+/// Deleted recordings that are kept in memory for the API; beyond it the one that began first is forgotten. Those that
+/// have audio are all kept: the disk bounds them, and somebody must delete them in time.
 pub const RECORDINGS: usize = 100_000;
 
 // --- The shell ---

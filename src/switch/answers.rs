@@ -327,7 +327,7 @@ impl Switch {
     }
 
     fn show_recording(&self, id: crate::id::RecordingId) -> Result<Reply, Refused> {
-        let record = self.recordings.get(&id).ok_or_else(|| not_found("recording", id))?;
+        let record = self.tapes.get(id).ok_or_else(|| not_found("recording", id))?;
         Ok(Reply::Recording(Box::new(record.clone())))
     }
 

@@ -164,7 +164,7 @@ impl Switch {
                 let attempt = self.attempts.get(task)?.iter().find(|attempt| attempt.id == *id)?;
                 Some(Change::PutAttempt(Box::new(attempt.clone())))
             }
-            Owed::Recording(id) => Some(Change::PutRecording(Box::new(self.recordings.get(id)?.clone()))),
+            Owed::Recording(id) => Some(Change::PutRecording(Box::new(self.tapes.get(*id)?.clone()))),
             Owed::System => Some(Change::PutSystem(self.system.clone())),
             Owed::Entry(call) => Some(match self.entries.get(call) {
                 Some(entry) => Change::PutEntry(Box::new(entry.clone())),

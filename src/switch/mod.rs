@@ -48,6 +48,7 @@ mod serve;
 mod service;
 mod site;
 mod talk;
+mod tapes;
 mod timers;
 pub mod view;
 mod wait;
@@ -59,7 +60,7 @@ use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::task::{Attempt, Task};
 use crate::entropy::Entropy;
-use crate::id::{CallRef, CommitRef, Counter, LegRef, LookupRef, Name, RecordingId, ReplyTo, RequestRef, TaskId};
+use crate::id::{CallRef, CommitRef, Counter, LegRef, LookupRef, Name, ReplyTo, RequestRef, TaskId};
 use crate::media;
 use crate::number::Party;
 use crate::policy::Policy;
@@ -146,7 +147,7 @@ pub struct Switch {
     unstaffed: BTreeSet<Name>,
     closed: BTreeMap<TaskId, Task>,
     closed_order: VecDeque<TaskId>,
-    recordings: BTreeMap<RecordingId, RecordingRecord>,
+    tapes: tapes::Tapes,
     /// When the next recording is to be deleted.
     retention_at: Option<DateTime<Utc>>,
     /// Customers who want no more callbacks.

@@ -5,7 +5,6 @@ use super::command::{Refused, Reply};
 use super::durable::Pending;
 use super::{Change, Consent, Output, Pause, Recorded, RecordingFailed, RecordingRecord, Switch, event, media};
 use crate::id::{CallRef, LegRef, RecordingId};
-use crate::limits;
 use crate::time::Now;
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -29,9 +28,8 @@ impl Switch {
         call.recording = Some(recording);
         let (shard, agent, task) = (call.shard, call.agent.clone(), call.task);
         let number = call.customer.as_ref().map_or_else(|| call.from.clone(), ToString::to_string);
-        let profile =
-            task.and_then(|task| self.planner.get(task)).and_then(|task| self.settings.profile(&task.profile));
-        let kept = profile.map_or(RETENTION, |profile| profile.retention);
+        // An attempt keeps the settings that it was loaded with.
+        let kept = self.loaded(id).map_or(RETENTION, |profile| profile.retention);
         let record = RecordingRecord {
             id: recording,
             call: id,
@@ -51,9 +49,6 @@ impl Switch {
             bytes: 0,
         };
         self.keep_recording(record);
-        if self.recordings.len() > limits::RECORDINGS {
-            self.recordings.pop_first();
-        }
         self.media(shard, media::Command::Record { recording, left: tape.left, right: tape.right });
         self.plan_retention();
     }
@@ -61,7 +56,7 @@ impl Switch {
     /// Holds a record as it is now, and tells the disk: the next life finds the file and closes or deletes it.
     fn keep_recording(&mut self, record: RecordingRecord) {
         self.commit(vec![Change::PutRecording(Box::new(record.clone()))], Pending::Told);
-        self.recordings.insert(record.id, record);
+        self.tapes.put(record);
     }
 
     /// The agent pauses the tape, or lets it go on.
@@ -69,8 +64,7 @@ impl Switch {
         let Some((shard, recording)) = self.calls.get(&id).and_then(|call| Some((call.shard, call.recording?))) else {
             return;
         };
-        let Some(mut record) = self.recordings.get(&recording).filter(|record| record.ended_at.is_none()).cloned()
-        else {
+        let Some(mut record) = self.tapes.get(recording).filter(|record| record.ended_at.is_none()).cloned() else {
             return;
         };
         match (record.pauses.last_mut().filter(|pause| pause.until.is_none()), paused) {
@@ -93,7 +87,7 @@ impl Switch {
 
     /// The file is closed, or is not.
     pub(super) fn on_recorded(&mut self, now: Now, recorded: Recorded) {
-        let Some(record) = self.recordings.get_mut(&recorded.id) else { return };
+        let Some(mut record) = self.tapes.get(recorded.id).cloned() else { return };
         record.ended_at = Some(now.utc);
         let happened = match recorded.file {
             Ok(file) => {
@@ -104,23 +98,18 @@ impl Switch {
             }
             Err(RecordingFailed) => event::Event::RecordingFailed { recording: recorded.id },
         };
-        let record = Box::new(record.clone());
-        self.commit(vec![Change::PutRecording(record)], Pending::Told);
+        self.keep_recording(record);
         self.publish(happened);
     }
 
     /// The next recording whose time will be over.
     pub(super) fn plan_retention(&mut self) {
-        let due = |record: &RecordingRecord| record.retain_until.filter(|_| is_kept(record) && !record.legal_hold);
-        self.retention_at = self.recordings.values().filter_map(due).min();
+        self.retention_at = self.tapes.next_end();
     }
 
     /// Recordings whose time is over are deleted (S5.25, S1.B15).
     pub(super) fn retention_ends(&mut self, now: Now) {
-        let over = |record: &&RecordingRecord| {
-            is_kept(record) && !record.legal_hold && record.retain_until.is_some_and(|until| until <= now.utc)
-        };
-        let over: Vec<RecordingId> = self.recordings.values().filter(over).map(|record| record.id).collect();
+        let over = self.tapes.over(now.utc);
         for id in &over {
             self.out.push_back(Output::Erase(*id));
         }
@@ -134,7 +123,7 @@ impl Switch {
 
     /// The shell has deleted the files of a recording, or could not.
     pub(super) fn on_erased(&mut self, now: Now, id: RecordingId, erased: Result<(), RecordingFailed>) {
-        let Some(mut record) = self.recordings.get(&id).filter(|record| is_kept(record)).cloned() else { return };
+        let Some(mut record) = self.tapes.kept(id).cloned() else { return };
         match erased {
             Ok(()) => {
                 record.deleted_at = Some(now.utc);
@@ -173,12 +162,7 @@ impl Switch {
     }
 
     fn kept_recording(&self, id: RecordingId) -> Result<RecordingRecord, Refused> {
-        let record = self.recordings.get(&id).filter(|record| is_kept(record)).cloned();
+        let record = self.tapes.kept(id).cloned();
         record.ok_or_else(|| Refused::NotFound { kind: "recording", name: id.to_string() })
     }
-}
-
-/// Whether there is, or will be, audio.
-fn is_kept(record: &RecordingRecord) -> bool {
-    record.deleted_at.is_none()
 }

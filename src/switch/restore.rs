@@ -50,10 +50,7 @@ impl Switch {
             entries: BTreeMap::new(),
             closed: BTreeMap::new(),
             closed_order: VecDeque::new(),
-            recordings: std::mem::take(&mut restored.recordings)
-                .into_iter()
-                .map(|recording| (recording.id, recording))
-                .collect(),
+            tapes: super::tapes::Tapes::of(std::mem::take(&mut restored.recordings)),
             do_not_call: BTreeMap::new(),
             audit: std::mem::take(&mut restored.audit).into(),
             retention_at: None,

@@ -237,7 +237,7 @@ impl Switch {
     }
 
     pub(super) fn recording_views(&self, page: &PageOf) -> view::Page<RecordingRecord> {
-        let page = paged(self.recordings.values(), page, |record| record.id.to_string());
+        let page = paged(self.tapes.iter(), page, |record| record.id.to_string());
         view::Page { items: page.items.into_iter().cloned().collect(), next: page.next }
     }
 

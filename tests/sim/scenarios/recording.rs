@@ -135,6 +135,25 @@ fn a_recording_is_deleted_when_its_time_is_over_and_not_a_second_before() {
     assert_eq!(world.erased, [id], "once");
 }
 
+// S5.10, S5.25: the storage period is that of the settings the attempt was loaded with, not of an edit during it.
+#[test]
+fn an_edit_during_the_attempt_does_not_change_how_long_its_recording_is_kept() {
+    let mut world = World::with(1, |site| {
+        site.profiles[0].record = true;
+        site.profiles[0].retention = 2 * DAY;
+    });
+    let alice = world.promised("alice", super::ALICE);
+    world.register(&[ANNA]);
+    let (_, customer) = world.called_back(alice);
+    world.configure(|site| site.profiles[0].retention = 30 * DAY);
+
+    world.answer(TRUNK, customer);
+    world.run_for(secs(8));
+
+    let record = recordings(&mut world).remove(0);
+    assert_eq!(record.retain_until, Some(record.started_at + 2 * DAY));
+}
+
 // S5.25: nothing is forgotten because a disk stumbled.
 #[test]
 fn what_the_disk_cannot_delete_is_tried_again_each_hour() {

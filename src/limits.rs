@@ -68,7 +68,7 @@ pub const KEY_PRESS: Duration = Duration::from_secs(10);
 pub const KEYS_PER_SECOND: u32 = 10;
 
 // --- Queue and callbacks ---
-/// Entries of one queue, promises included; beyond it a caller gets 486 and a request is refused.
+/// Callers on the phone in one queue; beyond it a caller gets 486. Promises are not among them: `OPEN_TASKS`.
 pub const QUEUE_ENTRIES: usize = 10_000;
 /// Agents that ring at once for one caller (`ring_all`); beyond it those who have been idle longest.
 pub const RUNG_AT_ONCE: usize = 50;

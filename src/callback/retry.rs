@@ -240,7 +240,19 @@ impl Failure<'_> {
                 on.network.unwrap_or(OnOutcome { action: NoAnswerAction::Retry, interval: Some(NETWORK_PAUSE) })
             }
             // Answered but not reached, or a caller ID that another trunk may carry: by the intervals.
-            _ => said(NoAnswerAction::Retry),
+            Outcome::ShortTalk
+            | Outcome::NotConfirmed
+            | Outcome::CustomerLeftBeforeBridge
+            | Outcome::CallerIdRefused => said(NoAnswerAction::Retry),
+            // `judged` has decided on these already: no rule of the profile is about them.
+            Outcome::Success
+            | Outcome::AgentNoAnswer
+            | Outcome::AgentDeclined
+            | Outcome::AgentLeftEarly
+            | Outcome::AgentNoAccept
+            | Outcome::Blocked
+            | Outcome::SystemRestart
+            | Outcome::Superseded => said(NoAnswerAction::Retry),
         }
     }
 

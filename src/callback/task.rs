@@ -199,8 +199,9 @@ impl Outcome {
         }
     }
 
-    /// Whether this attempt counts against `attempts_max` (law 6).
-    pub const fn is_counted(self) -> bool {
+    /// Whether attempts that end so may count against `attempts_max` (law 6). Those that do not, never do; whether a
+    /// failure of the network does is `retry`'s to say, which forgives the first ones.
+    pub const fn may_count(self) -> bool {
         match self {
             Outcome::Success
             | Outcome::ShortTalk

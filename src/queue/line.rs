@@ -91,7 +91,7 @@ impl Entry {
     }
 }
 
-/// The line is as long as it may be.
+/// As many callers are in line as may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -125,11 +125,12 @@ impl Line {
         &self.queue
     }
 
-    /// Joins; tickets of all lines come from one counter, so that a ticket names one place of the site. A promise
-    /// beyond the limit is still taken: it was made, and must be kept (law 1).
+    /// Joins; tickets of all lines come from one counter, so that a ticket names one place of the site. The limit is for
+    /// callers, and callers alone count: a promise is always taken, for it was made and must be kept (law 1), and
+    /// however many there are, they refuse nobody the phone.
     pub fn join(&mut self, tickets: &mut Counter, joining: Joining) -> Result<Ticket, Full> {
         match joining.kind {
-            Kind::Live(_) if self.entries.len() >= self.limit => return Err(Full),
+            Kind::Live(_) if self.live >= self.limit => return Err(Full),
             Kind::Live(_) => {}
             Kind::Promise(task) => {
                 if let Some(ticket) = self.promises.get(&task) {

@@ -73,8 +73,13 @@ pub(super) fn expected_wait(expected: Duration, round: Duration) -> Vec<Name> {
     let minutes = (expected.as_secs().div_ceil(round) * round).div_ceil(60).max(1);
     let mut clips = vec![Name::from("expected_wait"), Name::from(PAUSE)];
     clips.extend(number(usize::try_from(minutes).unwrap_or(usize::MAX)));
-    clips.push(if minutes == 1 { "minute".into() } else { "minutes".into() });
+    clips.push(minutes_of(minutes));
     clips
+}
+
+/// The noun after a count of minutes.
+fn minutes_of(count: u64) -> Name {
+    if count == 1 { "minute".into() } else { "minutes".into() }
 }
 
 /// A cardinal as it is spoken, "two hundred forty five"; from 1000 on digit by digit.
@@ -182,7 +187,7 @@ pub(super) fn agent_prompt(now: Now, profile: &CallbackProfile, task: &Task) -> 
         if waited > 0 {
             clips.push("waited".into());
             clips.extend(number(usize::try_from(waited).unwrap_or(usize::MAX)));
-            clips.push("minutes".into());
+            clips.push(minutes_of(u64::try_from(waited).unwrap_or(u64::MAX)));
         }
     }
     if profile.agent_accept != AgentAccept::Auto {

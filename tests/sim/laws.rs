@@ -482,7 +482,7 @@ impl Laws {
             assert!(!task.state.is_live(), "law 7: at rest, and {} is {:?}", task.number, task.state);
             let tries = disk.attempts.values().filter(|it| it.task == task.id && it.kind == AttemptKind::Agent);
             let outcomes = tries.filter_map(|it| it.outcome);
-            let counted: Vec<Outcome> = outcomes.filter(|outcome| outcome.is_counted()).collect();
+            let counted: Vec<Outcome> = outcomes.filter(|outcome| outcome.may_count()).collect();
             // The first two failures of the network are forgiven (model.md, callback_profile `on`).
             let network = counted.iter().filter(|outcome| **outcome == Outcome::NetworkError).count();
             let (most, used) = (counted.len(), task.attempts_used as usize);

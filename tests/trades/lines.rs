@@ -225,6 +225,17 @@ fn a_full_line_refuses_callers_but_no_promise_and_a_promise_once() {
     assert_eq!(line.len(), QUEUE_ENTRIES + 1);
 }
 
+// Law 1, law 9
+#[test]
+fn promises_take_no_caller_his_place() {
+    let (mut line, mut counter) = (Line::new(name("support")), Counter::default());
+    for n in 0..QUEUE_ENTRIES {
+        line.join(&mut counter, joining(Kind::Promise(task_id(n as u128)), 5, 0)).expect("a promise is always taken");
+    }
+    let caller = line.join(&mut counter, joining(live(1), 5, 1));
+    assert!(caller.is_ok(), "nobody waits on the phone, and yet the line is full");
+}
+
 #[test]
 fn the_estimate_is_the_pace_of_the_last_services_and_silent_without_them() {
     let minute = |n: u64| Tick::from_millis(n * 60_000);

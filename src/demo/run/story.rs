@@ -502,7 +502,7 @@ impl Story {
             Outcome::VoicemailAgent => "has not been reached yet".to_owned(),
             other => format!("was not reached ({})", other.word().replace('_', " ")),
         };
-        let again = if outcome.is_counted() { format!("; again in {} s", self.retry.as_secs()) } else { String::new() };
+        let again = if outcome.may_count() { format!("; again in {} s", self.retry.as_secs()) } else { String::new() };
         self.of_customer(now, customer, what + &again);
     }
 

@@ -253,22 +253,25 @@ fn the_customer_may_be_dialled_while_the_agent_hears_the_prompt() {
 
 #[test]
 fn the_agent_sees_and_hears_which_attempt_it_is_and_how_long_the_customer_has_waited() {
-    let mut world = World::with(1, |site| site.profiles[0].intervals = vec![Duration::ZERO, secs(300)]);
-    let alice = world.promised("alice", super::ALICE);
-    world.stations[TRUNK].people[alice].reactions =
-        [Reaction::Refuse { after: secs(1), status: 486 }, Reaction::Ring { early: false }].into();
-    world.register(&[ANNA]);
-    taken(&mut world);
-    world.run_until("anna is free", secs(40), |world| !world.is_busy(ANNA, 0));
+    for (pause, minutes, spoken) in [(300, 5, "5 minutes"), (60, 1, "1 minute")] {
+        let mut world = World::with(1, |site| site.profiles[0].intervals = vec![Duration::ZERO, secs(pause)]);
+        let alice = world.promised("alice", super::ALICE);
+        world.stations[TRUNK].people[alice].reactions =
+            [Reaction::Refuse { after: secs(1), status: 486 }, Reaction::Ring { early: false }].into();
+        world.register(&[ANNA]);
+        taken(&mut world);
+        world.run_until("anna is free", secs(40), |world| !world.is_busy(ANNA, 0));
 
-    let agent = world.rings(ANNA, secs(320));
-    world.answer(ANNA, agent);
+        let agent = world.rings(ANNA, secs(320));
+        world.answer(ANNA, agent);
 
-    let shown: Vec<String> =
-        world.invites(ANNA).iter().map(|(_, invite)| invite.header("From").unwrap_or("").to_owned()).collect();
-    assert!(shown[0].contains("Callback 1/3 +12025550123 waited 0 min"), "{}", shown[0]);
-    assert!(shown[1].contains("Callback 2/3 +12025550123 waited 5 min"), "{}", shown[1]);
-    assert!(world.ladder.noted("agent_callback +12025550123 attempt 2 waited 5 minutes").is_some());
+        let shown: Vec<String> =
+            world.invites(ANNA).iter().map(|(_, invite)| invite.header("From").unwrap_or("").to_owned()).collect();
+        assert!(shown[0].contains("Callback 1/3 +12025550123 waited 0 min"), "{}", shown[0]);
+        assert!(shown[1].contains(&format!("Callback 2/3 +12025550123 waited {minutes} min")), "{}", shown[1]);
+        let said = format!("\"agent_callback +12025550123 attempt 2 waited {spoken}\"");
+        assert!(world.ladder.noted(&said).is_some(), "{said}");
+    }
 }
 
 // S1.13, S5.20: rung for the ring timeout, then cancelled; the agent hears that it failed.

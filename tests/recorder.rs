@@ -6,7 +6,7 @@ use chrono::{TimeZone, Utc};
 use ringback::entropy::Entropy;
 use ringback::id::RecordingId;
 use ringback::limits::TAPE_FRAMES;
-use ringback::run::recorder::{Recorder, TapeFeed, relative_path};
+use ringback::run::recorder::{Recorder, TapeFeed, erase, relative_path};
 use ringback::run::repair::repair;
 use ringback::switch::{Recorded, RecordingFailed};
 use std::path::PathBuf;
@@ -70,6 +70,48 @@ fn a_tape_becomes_a_file_with_the_agent_on_the_left_and_its_story_beside_it() {
     assert_eq!(story["samples"], 9_600);
     assert_eq!(story["started_at"], "2026-03-09T23:59:59.000Z");
     assert!(!place.0.join(format!("{}.part", file.path)).exists());
+}
+
+// S5.25, S1.B15: of a recording whose time is over nothing is left on the disk: no audio, no story, no unfinished tape;
+// another's are untouched, and what is gone already is no error.
+#[test]
+fn an_erased_recording_leaves_nothing_behind() {
+    let place = Place::new("erase");
+    let (recorder, mut feed, done) = start(&place);
+    for n in 1..=2 {
+        feed.frame(id(n), &[7; 160], &[8; 160]);
+        feed.end(id(n));
+        next(&done).file.unwrap();
+    }
+    feed.frame(id(3), &[7; 160], &[8; 160]);
+    drop(feed);
+    recorder.finish(); // The third tape has no end, as after a crash.
+    let files = || {
+        let day = place.0.join(relative_path(id(1))).parent().unwrap().to_owned();
+        let names = std::fs::read_dir(day).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<String>>()
+    };
+    let of = |n: u64, kinds: &[&str]| kinds.iter().map(|kind| format!("{}.{kind}", id(n))).collect::<Vec<_>>();
+    let expected = |parts: &[Vec<String>]| parts.concat().into_iter().collect::<std::collections::BTreeSet<String>>();
+    assert_eq!(files(), expected(&[of(1, &["wav", "json"]), of(2, &["wav", "json"]), of(3, &["wav.part"])]));
+
+    erase(&place.0, id(1)).unwrap();
+    assert_eq!(files(), expected(&[of(2, &["wav", "json"]), of(3, &["wav.part"])]));
+    erase(&place.0, id(3)).unwrap();
+    assert_eq!(files(), expected(&[of(2, &["wav", "json"])]));
+
+    erase(&place.0, id(1)).unwrap();
+    std::fs::remove_dir_all(place.0.join("recordings")).unwrap();
+    erase(&place.0, id(2)).unwrap();
+}
+
+// S5.25: a disk that does not delete says so, and is asked again by the switch.
+#[test]
+fn what_cannot_be_deleted_is_an_error() {
+    let place = Place::new("stubborn");
+    std::fs::create_dir_all(place.0.join(relative_path(id(1)))).unwrap(); // A directory where the file should be.
+
+    assert!(erase(&place.0, id(1)).is_err());
 }
 
 #[test]

@@ -248,7 +248,7 @@ fn finish(data: &Path, id: RecordingId, running: Running) -> io::Result<Recorded
 }
 
 /// Deletes what there is of a recording: audio, its JSON, a tape that was never finished. Gone already is gone.
-pub(super) fn erase(data: &Path, id: RecordingId) -> io::Result<()> {
+pub fn erase(data: &Path, id: RecordingId) -> io::Result<()> {
     let path = relative_path(id);
     let whole = data.join(&path);
     for file in [whole.clone(), whole.with_extension("json"), data.join(part_of(&path))] {

@@ -23,6 +23,9 @@ const CHUNK: usize = 64 * 1024;
 pub(super) async fn play(State(site): Shared, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     let id = recording_id(&id)?;
     match site.commands.ask(Command::ShowRecording(id)).await? {
+        Reply::Recording(recording) if recording.deleted_at.is_some() => {
+            return Err(Problem::new(StatusCode::GONE, "the audio of this recording has been deleted"));
+        }
         Reply::Recording(recording) if recording.path.is_some() => {}
         Reply::Recording(_) => {
             return Err(Problem::new(StatusCode::CONFLICT, "this recording has no file, or not yet"));

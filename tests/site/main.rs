@@ -11,6 +11,7 @@ mod events;
 mod guards;
 mod openapi;
 mod prompts;
+mod recordings;
 mod roles;
 
 use ringback::config;

@@ -263,3 +263,73 @@ fn secrets_come_from_the_file_or_from_the_data_directory() {
     assert_eq!((code(&unknown), code(&before)), (1, 1));
     assert!(err(&before).contains("start `ringback` once"), "{}", err(&before));
 }
+
+/// The line of a doctor's finding.
+fn finding<'a>(told: &'a str, what: &str) -> &'a str {
+    let mut lines = told.lines();
+    let found = lines.find(|line| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ").starts_with(what));
+    found.unwrap_or_else(|| panic!("nothing about {what}: {told}"))
+}
+
+#[test]
+fn the_doctor_says_what_is_well_what_is_wrong_and_how_it_is_mended() {
+    let data = Data::new("doctor");
+    let file = data.0.join("site.toml");
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let site = |http: &str, more: &str| {
+        let server =
+            "[server]\nsip_udp = \"127.0.0.1:0\"\nmedia_address = \"127.0.0.1\"\nmedia_ports = \"21110-21119\"\n";
+        std::fs::write(&file, format!("{server}http = \"{http}\"\npublic_address = \"192.0.2.10\"\n{more}")).unwrap();
+        ringback(&data.0, &["doctor", "--config", file.to_str().unwrap()])
+    };
+
+    let healthy = site("127.0.0.1:0", "");
+    assert_eq!(code(&healthy), 0, "{}", out(&healthy));
+    assert!(!out(&healthy).contains("wrong"), "{}", out(&healthy));
+    assert!(finding(&out(&healthy), "media").ends_with("10 of the 10 ports 127.0.0.1:21110-21119 are free"));
+
+    let trunk = "[[trunk]]\nname = \"carrier\"\nmode = \"peer\"\nhost = \"nowhere.invalid\"\n";
+    let taken = held.local_addr().unwrap().to_string();
+    let ill = site(&taken, trunk);
+    let told = out(&ill);
+    assert_eq!(code(&ill), 1, "{told}");
+    assert!(finding(&told, "sip").starts_with("ok "), "{told}");
+    let http = finding(&told, "http");
+    assert!(http.starts_with("wrong ") && http.contains(&taken) && http.contains("--http (server.http)"), "{http}");
+    assert!(finding(&told, "dns carrier").contains("nowhere.invalid is not found"), "{told}");
+    assert!(finding(&told, "numbers").ends_with("only extensions can be called: set system.default_country"), "{told}");
+    let open = out(&site("0.0.0.0:0", ""));
+    assert!(finding(&open, "tls").contains("in clear: keep server.http on loopback"), "{open}");
+
+    let json = ringback(&data.0, &["doctor", "--json", "--config", file.to_str().unwrap()]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["ok"], &json["findings"][0]["what"]), (&false.into(), &"site".into()));
+    let wrong = site("127.0.0.1:0", "realm = 1\n");
+    assert_eq!(code(&wrong), 3, "{}", err(&wrong));
+    assert!(err(&wrong).contains("site.toml:"), "{}", err(&wrong));
+}
+
+#[test]
+fn the_doctor_asks_the_switch_that_runs() {
+    let data = Data::new("doctor-running");
+    let trunks = r#"{"items":[{"name":"carrier","state":"down","reason":"no answer to OPTIONS"}],"next":null}"#;
+    let _heard = server(&data, &[(200, trunks)]);
+
+    let told = out(&ringback(&data.0, &["doctor"]));
+
+    assert!(finding(&told, "ports").contains("a switch runs"), "{told}");
+    let trunk = finding(&told, "trunk carrier");
+    assert!(trunk.starts_with("wrong ") && trunk.contains("down (no answer to OPTIONS): see"), "{trunk}");
+}
+
+#[test]
+fn the_doctor_notices_a_clock_that_was_set_back() {
+    let data = Data::new("doctor-clock");
+    let token = std::fs::File::open(data.0.join("admin.token")).unwrap();
+    token.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(3_600)).unwrap();
+
+    let told = out(&ringback(&data.0, &["doctor", "--sip-udp", "127.0.0.1:0", "--http", "127.0.0.1:0"]));
+
+    let clock = finding(&told, "clock");
+    assert!(clock.starts_with("wrong ") && clock.contains("s behind what was written last: set it"), "{clock}");
+}

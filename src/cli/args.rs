@@ -159,6 +159,9 @@ pub enum Command {
         #[arg(required = true)]
         rule: Vec<String>,
     },
+    /// Look at ports, addresses, trunks, DNS, clock and disk: each line is ok, or says what is wrong and how to mend it
+    #[command(after_help = "Example:\n  ringback doctor --config ringback.toml")]
+    Doctor(Serve),
     /// Take no new calls; the server ends when the running ones have ended
     #[command(after_help = "Example:\n  ringback drain")]
     Drain,

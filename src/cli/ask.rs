@@ -59,9 +59,12 @@ impl Asked {
                 Ok(Exit::Done)
             }
             Command::Drain => self.show(&self.client.post("/system/drain", None, None).await?, stories::drain),
-            Command::Serve(_) | Command::Check(_) | Command::Reference(_) | Command::Cert(_) | Command::Demo(_) => {
-                unreachable!("these need no server, and cli::run keeps them from here")
-            }
+            Command::Serve(_)
+            | Command::Check(_)
+            | Command::Reference(_)
+            | Command::Cert(_)
+            | Command::Doctor(_)
+            | Command::Demo(_) => unreachable!("these need no server, and cli::run keeps them from here"),
         }
     }
 

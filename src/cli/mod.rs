@@ -10,6 +10,7 @@ pub mod cert;
 mod check;
 mod client;
 mod demo;
+mod doctor;
 mod lists;
 mod reference;
 mod secret;
@@ -80,6 +81,7 @@ fn run(arguments: Arguments, data_is_named: bool) -> Result<Exit, Trouble> {
         Command::Reference(args) => reference::reference(&global, &args),
         Command::Demo(args) => demo::demo(&global, &args, data_is_named),
         Command::Cert(args) => cert::cert(&global, &args),
+        Command::Doctor(args) => doctor::doctor(&global, &args.or(serve)),
         Command::Agent(args::AgentCommand::Secret { name, config }) => secret::show(&global, &name, config.as_deref()),
         remote => ask::ask(&global, remote),
     }

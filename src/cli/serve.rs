@@ -47,7 +47,7 @@ pub(super) fn serve(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
 }
 
 /// The configuration: the file, or the embedded site with its secrets when they are new.
-fn site(global: &Global, args: &Serve) -> Result<(Config, Option<Secrets>), Trouble> {
+pub(super) fn site(global: &Global, args: &Serve) -> Result<(Config, Option<Secrets>), Trouble> {
     let Some(file) = &args.config else {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|_| Trouble::failed("the system gives no random numbers for secrets"))?;
@@ -76,7 +76,7 @@ fn source_text(global: &Global, args: &Serve, new: Option<&Secrets>) -> Result<S
 }
 
 /// The command line and its environment have the last word; what they say must fit the rest as a file must.
-fn overrule(config: &mut Config, args: &Serve) -> Result<(), String> {
+pub(super) fn overrule(config: &mut Config, args: &Serve) -> Result<(), String> {
     if let Some(address) = args.sip_udp {
         config.shell.sip_udp = address;
     }
@@ -107,7 +107,7 @@ fn overrule(config: &mut Config, args: &Serve) -> Result<(), String> {
 
 /// The address from which this machine would talk to others. Connecting a UDP socket sends nothing; the target is a
 /// documentation address (RFC 5737).
-fn reachable() -> Option<IpAddr> {
+pub(super) fn reachable() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_unspecified())

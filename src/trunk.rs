@@ -10,6 +10,7 @@
 
 mod down;
 mod identity;
+mod probe;
 mod registration;
 mod watch;
 

@@ -333,3 +333,22 @@ fn the_doctor_notices_a_clock_that_was_set_back() {
     let clock = finding(&told, "clock");
     assert!(clock.starts_with("wrong ") && clock.contains("s behind what was written last: set it"), "{clock}");
 }
+
+#[test]
+fn a_trunk_that_does_not_answer_ends_with_1() {
+    let data = Data::new("trunk-test");
+    let heard = server(
+        &data,
+        &[
+            (200, r#"{"name":"carrier","answered":true,"status":200,"told":"200 OK","took_ms":12}"#),
+            (200, r#"{"name":"carrier","answered":false,"status":null,"told":"no answer","took_ms":32000}"#),
+        ],
+    );
+
+    let there = ringback(&data.0, &["trunk", "test", "carrier"]);
+    let silent = ringback(&data.0, &["trunk", "test", "carrier"]);
+
+    assert_eq!(heard.recv().unwrap().0, "POST /api/v1/trunks/carrier/test HTTP/1.1");
+    assert_eq!((code(&there), out(&there)), (0, "carrier: 200 OK after 12 ms\n".to_owned()));
+    assert_eq!((code(&silent), out(&silent)), (1, "carrier: no answer after 32000 ms\n".to_owned()));
+}

@@ -296,6 +296,12 @@ pub enum TrunkCommand {
     /// List trunks and their state
     #[command(after_help = "Example:\n  ringback trunk list")]
     List,
+    /// Ask a trunk whether it is there; no answer within 32 s is told and ends with 1
+    #[command(after_help = "Example:\n  ringback trunk test carrier")]
+    Test {
+        /// Its name
+        name: String,
+    },
 }
 
 /// `call …`

@@ -42,6 +42,11 @@ impl Asked {
             Command::Trunk(TrunkCommand::List) => {
                 self.show(&self.client.list("/trunks", &[], usize::MAX).await?, lists::trunks)
             }
+            Command::Trunk(TrunkCommand::Test { name }) => {
+                let answer = self.client.post(&format!("/trunks/{}/test", escape(&name)), None, None).await?;
+                self.show(&answer, stories::tested)?;
+                Ok(if answer["answered"] == true { Exit::Done } else { Exit::Failed })
+            }
             Command::Call(command) => self.call(command).await,
             Command::Recording(command) => self.recording(command).await,
             Command::Prompt(command) => self.prompt(command).await,

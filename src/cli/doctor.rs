@@ -1,5 +1,5 @@
 //! `ringback doctor`: what a switch needs of this machine and of the network, looked at one by one. Each line says that
-//! it is well, or what is wrong and how it is mended. Nothing is changed, and a switch that runs is asked, not disturbed.
+//! it is well, or what is wrong and how it is mended. Nothing is changed; a switch that runs is asked, not disturbed.
 
 use super::args::{Global, Serve};
 use super::client::Client;

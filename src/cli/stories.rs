@@ -124,6 +124,11 @@ pub(super) fn never(entry: &Value) -> String {
     format!("{} is never called again\n", harmless(&text(entry, "number")))
 }
 
+pub(super) fn tested(test: &Value) -> String {
+    let [name, told, took] = ["name", "told", "took_ms"].map(|field| harmless(&text(test, field)));
+    format!("{name}: {told} after {took} ms\n")
+}
+
 pub(super) fn prompt(prompt: &Value) -> String {
     format!("{}: {} s\n", harmless(&text(prompt, "name")), text(prompt, "seconds"))
 }

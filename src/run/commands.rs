@@ -11,8 +11,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// happened would ask for it twice.
 const PATIENCE_WITH_DISK: Duration = Duration::from_secs(30);
 
+/// A peer that does not answer is waited for as long as its transaction is (RFC 3261 §17.1.2.2: Timer F, 32 s).
+const PATIENCE_WITH_PEER: Duration = Duration::from_secs(34);
+
 fn patience(command: &Command) -> Duration {
     match command {
+        Command::TestTrunk(_) => PATIENCE_WITH_PEER,
         Command::AddCallback(_)
         | Command::CancelCallback(_)
         | Command::CallbackNow(_)

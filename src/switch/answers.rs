@@ -37,6 +37,7 @@ impl Switch {
             Command::Unfreeze => return self.pull(Lever::Unfreeze, to),
             Command::ActivateRule(rule) => return self.pull(Lever::Activate(rule.into()), to),
             Command::ResumeDialling => return self.pull(Lever::Resume(now.utc), to),
+            Command::TestTrunk(trunk) => self.test_trunk(now, &trunk, to),
             Command::Configure(configure) => return self.configure(now, *configure, to),
             Command::AddCallback(new) => match self.add_callback(now, *new, to) {
                 Ok(None) => Ok(()),
@@ -101,8 +102,11 @@ impl Switch {
             | Command::Freeze
             | Command::Unfreeze
             | Command::ResumeDialling
+            | Command::TestTrunk(_)
             | Command::Configure(_)
-            | Command::AddCallback(_) => unreachable!("these wait for the disk, and `on_command` keeps them from here"),
+            | Command::AddCallback(_) => {
+                unreachable!("these wait for the disk or a peer, and `on_command` keeps them from here")
+            }
         }
     }
 

@@ -111,6 +111,8 @@ pub enum Command {
     TrustAgent(String),
     /// `GET /trunks`
     ListTrunks,
+    /// `POST /trunks/{name}/test`: is it there?
+    TestTrunk(String),
     /// `GET /calls`
     ListCalls(PageOf),
     /// `GET /calls/{id}`, with ladder.
@@ -204,6 +206,8 @@ pub enum Reply {
     Agent(Box<view::Agent>),
     /// All trunks.
     Trunks(view::Page<view::Trunk>),
+    /// How a trunk has answered.
+    TrunkTest(view::TrunkTest),
     /// A page of calls.
     Calls(view::Page<view::Call>),
     /// One, with ladder.

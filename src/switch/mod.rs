@@ -38,6 +38,7 @@ mod offer;
 mod outcome;
 mod peers;
 mod place;
+mod probe;
 mod promise;
 mod record;
 mod restore;
@@ -181,6 +182,8 @@ pub struct Switch {
     owed: BTreeSet<Owed>,
     commits_made: Counter,
     requests: BTreeMap<RequestRef, (Name, trunk::Kind)>,
+    /// Trunks that somebody wants to know of now.
+    probes: BTreeMap<RequestRef, probe::Probe>,
     lookups: BTreeMap<LookupRef, Name>,
     lookups_made: Counter,
 

@@ -75,6 +75,7 @@ impl Switch {
             owed: BTreeSet::new(),
             commits_made: Counter::default(),
             requests: BTreeMap::new(),
+            probes: BTreeMap::new(),
             lookups: BTreeMap::new(),
             lookups_made: Counter::default(),
             draining: false,

@@ -152,6 +152,21 @@ pub struct Trunk {
     pub next_at: Option<DateTime<Utc>>,
 }
 
+/// How a trunk has answered OPTIONS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TrunkTest {
+    /// Its name.
+    pub name: Name,
+    /// Whether anybody did: every status is a sign of life.
+    pub answered: bool,
+    /// The final status.
+    pub status: Option<u16>,
+    /// The same in words.
+    pub told: String,
+    /// How long it took.
+    pub took_ms: u64,
+}
+
 /// A call.
 #[derive(Clone, Debug, Serialize)]
 pub struct Call {

@@ -59,6 +59,10 @@ pub(super) async fn trunks(State(site): Shared, query: Pairs) -> Result<Response
     ask(&site, Command::ListTrunks).await
 }
 
+pub(super) async fn test_trunk(State(site): Shared, Path(trunk): Path<String>) -> Result<Response, Problem> {
+    ask(&site, Command::TestTrunk(trunk)).await
+}
+
 pub(super) async fn calls(State(site): Shared, query: Pairs) -> Result<Response, Problem> {
     ask(&site, Command::ListCalls(query.page()?)).await
 }

@@ -201,6 +201,7 @@ async fn ask(site: &Site, command: Command) -> Result<Response, Problem> {
         Reply::Agents(page) => Json(page).into_response(),
         Reply::Agent(agent) => Json(agent).into_response(),
         Reply::Trunks(page) => Json(page).into_response(),
+        Reply::TrunkTest(test) => Json(test).into_response(),
         Reply::Calls(page) => Json(page).into_response(),
         Reply::Call(call) => Json(call).into_response(),
         Reply::Recordings(page) => Json(page).into_response(),

@@ -176,6 +176,7 @@ fn floor() -> Vec<Route> {
         act("/api/v1/agents/{name}/trust", live::trust, "The new networks of an agent's phones are all right")
             .gives("Agent"),
         read("/api/v1/trunks", live::trunks, "List trunks and their state").paged().gives("TrunkPage"),
+        act("/api/v1/trunks/{name}/test", live::test_trunk, "Ask a trunk whether it is there").gives("TrunkTest"),
         read("/api/v1/calls", live::calls, "List live calls and the last ended ones").paged().gives("CallPage"),
         read("/api/v1/calls/{id}", live::call, "Show a call, with its ladder").gives("Call"),
         act("/api/v1/calls/{id}/hangup", live::hang_up, "End a call").gives("Call"),

@@ -133,6 +133,7 @@ const PROMISED: &[&str] = &[
     "GET /api/v1/calls/{id}",
     "POST /api/v1/calls/{id}/hangup",
     "GET /api/v1/trunks",
+    "POST /api/v1/trunks/{name}/test",
     "GET /api/v1/recordings",
     "GET /api/v1/recordings/{id}/audio",
     "GET /api/v1/config/{kind}",

@@ -199,6 +199,7 @@ const OBJECTS: &[(&str, &str, Fields)] = &[
     ("Agent", "An agent and the phones.", AGENT),
     ("Contact", "A phone's binding.", CONTACT),
     ("Trunk", "A trunk; `state` is registered, up or down.", TRUNK),
+    ("TrunkTest", "How a trunk has answered.", TRUNK_TEST),
     ("Call", "A call; `ladder` only when it is asked for by id.", CALL),
     ("Step", "One arrow of a ladder.", &[("at", "instant"), ("from", "text"), ("to", "text"), ("what", "text")]),
     ("Recording", "A recording; what is known of it outlives its audio.", RECORDING),
@@ -346,6 +347,9 @@ const TRUNK: Fields = &[
     ("calls", "count"),
     ("next_at", "instant|null"),
 ];
+
+const TRUNK_TEST: Fields =
+    &[("name", "text"), ("answered", "truth"), ("status", "count|null"), ("told", "text"), ("took_ms", "count")];
 
 const CALL: Fields = &[
     ("id", "ulid"),

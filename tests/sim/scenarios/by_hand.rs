@@ -181,3 +181,23 @@ fn a_callback_is_put_off_to_an_instant_to_come_within_a_year() {
     assert!(matches!(closed, Reply::Refused(Refused::Conflict { .. })), "{closed:?}");
     assert!(!world.is_busy(BEN, 0));
 }
+
+#[test]
+fn a_trunk_is_asked_whether_it_is_there() {
+    let mut world = World::new(1);
+    world.run_for(secs(1));
+    let before = world.trunk();
+
+    let answered = world.ask(Command::TestTrunk("carrier".to_owned()));
+    let Reply::TrunkTest(test) = answered else { panic!("{answered:?}") };
+    assert_eq!((test.answered, test.status, &*test.told), (true, Some(200), "200 OK"));
+    let unknown = world.ask(Command::TestTrunk("nobody".to_owned()));
+    assert!(matches!(unknown, Reply::Refused(Refused::NotFound { kind: "trunk", .. })), "{unknown:?}");
+
+    world.stations[TRUNK].endpoint.quirks.options_status = Some(503);
+    let answered = world.ask(Command::TestTrunk("carrier".to_owned()));
+    let Reply::TrunkTest(test) = answered else { panic!("{answered:?}") };
+    assert_eq!((test.answered, test.status), (true, Some(503)));
+    assert_eq!(world.trunk().state, before.state, "the trunk's own watch keeps its own count");
+    world.assert_rest();
+}

@@ -11,6 +11,7 @@ mod net;
 mod order;
 mod packets;
 mod people;
+mod products;
 mod scenarios;
 mod site;
 mod world;

@@ -2,6 +2,7 @@
 
 use crate::drive::ANNA;
 use crate::media::length_of;
+use crate::products::{mikopbx, portsip};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::demo::endpoint::CallId;
@@ -169,6 +170,7 @@ fn declined(world: &mut World) -> (CallId, LegRef) {
 }
 
 fn announcing(site: &mut Settings) {
+    mikopbx(site);
     site.queues[0].periodic_prompt = Sound::BuiltIn;
     site.queues[0].periodic_interval = secs(30);
     site.rules[0].triggers = vec![Trigger::Announced];
@@ -197,12 +199,12 @@ fn nothing_is_offered_while_an_agent_is_free() {
 #[test]
 fn the_offer_is_made_to_the_second() {
     let mut world = World::with(1, |site| {
+        portsip(site);
+        site.rules[0].triggers = vec![Trigger::AfterWait];
+        site.queues[0].announce_interval = secs(30);
         site.queues[0].announce_position = AnnouncePosition::Periodic;
         site.queues[0].periodic_prompt = Sound::BuiltIn;
         site.queues[0].periodic_interval = secs(59);
-        site.rules[0].triggers = vec![Trigger::AfterWait];
-        site.rules[0].request_digit = '3';
-        site.rules[0].offer_after = secs(600);
     });
     let (first, alice) = joins(&mut world, "alice", super::ALICE);
     let (second, _) = joins(&mut world, "bob", super::BOB);
@@ -226,8 +228,8 @@ fn the_offer_is_made_to_the_second() {
 #[test]
 fn after_the_offer_the_key_asks_for_the_number_and_before_it_does_nothing() {
     let mut world = World::with(1, |site| {
+        portsip(site);
         site.rules[0].triggers = vec![Trigger::AfterWait];
-        site.rules[0].request_digit = '3';
         site.rules[0].offer_after = secs(60);
     });
     let (call, alice) = joins(&mut world, "alice", super::ALICE);
@@ -250,7 +252,10 @@ fn after_the_offer_the_key_asks_for_the_number_and_before_it_does_nothing() {
 // S3.16: pressing the key while the phrase that invites to it is still being said works.
 #[test]
 fn the_key_works_during_the_phrase() {
-    let mut world = World::with(1, announcing);
+    let mut world = World::with(1, |site| {
+        announcing(site);
+        site.rules[0].number_capture = NumberCapture::ConfirmOrEnter;
+    });
     let (call, alice) = joins(&mut world, "alice", super::ALICE);
 
     until(&mut world, alice, 21);
@@ -265,6 +270,23 @@ fn the_key_works_during_the_phrase() {
     assert_eq!(said[2].1, "back_to_hold");
     assert!(said.iter().any(|(at, words)| *at == 80.0 && words == "offer"), "{said:?}");
     end(&mut world, &[call]);
+}
+
+// S3.16, S3.11: where one key is enough, it is in the middle of the phrase as well.
+#[test]
+fn one_key_during_the_phrase_is_enough() {
+    let mut world = World::with(1, announcing);
+    let (call, alice) = joins(&mut world, "alice", super::ALICE);
+
+    until(&mut world, alice, 21);
+    world.press(TRUNK, call, "1");
+
+    assert_eq!(world.words(alice)[0], (20.0, "offer".to_owned()));
+    assert_eq!(world.words(alice)[1].1, "accepted goodbye");
+    assert!(world.words(alice)[1].0 < 22.0, "it has cut the phrase short: {:?}", world.words(alice));
+    world.run_until("she is sent home", secs(10), |world| !world.is_up(TRUNK, call));
+    assert_eq!(world.tasks().len(), 1);
+    world.assert_rest();
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use crate::disk::Mood;
 use crate::drive::ANNA;
+use crate::products::fonolo;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{AttemptKind, CloseReason, Outcome, TaskState};
 use ringback::demo::person::Reaction;
-use ringback::settings::{ClientReschedule, Hours, NumberPolicy, Schedule, Settings, Weekly};
+use ringback::settings::{AgentAccept, ClientReschedule, Hours, NumberPolicy, Schedule, Settings, Weekly};
 use std::time::Duration;
 
 const BUSY: Reaction = Reaction::Refuse { after: Duration::from_secs(1), status: 486 };
@@ -104,7 +105,9 @@ fn a_customer_who_says_nothing_is_not_called_again() {
 #[test]
 fn customers_may_ask_for_another_try_as_often_as_they_like() {
     let (mut world, alice) = exhausted(|site| {
-        offering(None)(site);
+        fonolo(site);
+        site.profiles[0].agent_accept = AgentAccept::Auto;
+        site.profiles[0].attempts_max = 1;
         site.profiles[0].intervals = vec![Duration::ZERO, secs(1_200)];
     });
 

@@ -1,6 +1,7 @@
 //! How the customer is dialled: by which trunk, under which number, when, and what the agent hears and sees meanwhile.
 
 use crate::drive::{ANNA, BEN};
+use crate::products::mikopbx;
 use crate::site::{SPARE, secs};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{Outcome, TaskState};
@@ -216,7 +217,10 @@ fn the_prefix_is_dialled_before_the_number() {
 
 /// How long after the agent's answer the customer is dialled, with this prompt for the agent.
 fn dialled_after(change: impl FnOnce(&mut CallbackProfile)) -> (Duration, World) {
-    let mut world = World::with(1, |site| change(&mut site.profiles[0]));
+    let mut world = World::with(1, |site| {
+        mikopbx(site);
+        change(&mut site.profiles[0]);
+    });
     let alice = world.promised("alice", super::ALICE);
     world.register(&[ANNA]);
     let answered = taken(&mut world);

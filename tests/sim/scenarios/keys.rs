@@ -2,6 +2,7 @@
 //! whether he wants to be called at all.
 
 use crate::drive::{ANNA, BEN};
+use crate::products::fonolo;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{CloseReason, Outcome, Reschedules, Task, TaskState};
@@ -16,9 +17,20 @@ use std::time::Duration;
 const BUSY: Reaction = Reaction::Refuse { after: Duration::from_secs(1), status: 486 };
 const NINE: AgentReschedule = AgentReschedule { key: '9', after_fail: Duration::from_secs(8) };
 
-fn by_key(profile: &mut CallbackProfile) {
-    profile.agent_accept = AgentAccept::Key { key: '1', within: secs(10) };
-    profile.agent_prompt = Sound::Silent;
+/// Fonolo's keys, without words to anybody that are not about them.
+fn by_key(site: &mut Settings) {
+    fonolo(site);
+    (site.profiles[0].agent_prompt, site.profiles[0].customer_prompt) = (Sound::Silent, Sound::Silent);
+}
+
+/// anna takes the callback, and starts it with 1 where she has to.
+fn started(world: &mut World, alice: usize, limit: Duration) -> (CallId, CallId) {
+    let agent = world.rings(ANNA, limit);
+    world.answer(ANNA, agent);
+    if world.settings.profiles[0].agent_accept != AgentAccept::Auto {
+        world.press(ANNA, agent, "1");
+    }
+    (agent, world.rings_at(alice, secs(20)))
 }
 
 fn outcomes(world: &World) -> Vec<Outcome> {
@@ -35,7 +47,7 @@ fn reacts(world: &mut World, customer: usize, reaction: Reaction) {
 
 /// The customer has answered, and the two talk.
 fn talking(world: &mut World, alice: usize) -> (CallId, CallId) {
-    let (agent, call) = world.called_back(alice);
+    let (agent, call) = started(world, alice, secs(5));
     world.answer(TRUNK, call);
     world.run_for(secs(1));
     (agent, call)
@@ -45,7 +57,7 @@ fn talking(world: &mut World, alice: usize) -> (CallId, CallId) {
 #[test]
 fn the_agent_starts_the_callback_with_one_key_and_only_then_the_other_counts() {
     for nine_after in [false, true] {
-        let mut world = World::with(1, |site| by_key(&mut site.profiles[0]));
+        let mut world = World::with(1, by_key);
         let alice = world.promised("alice", super::ALICE);
         world.register(&[ANNA]);
 
@@ -78,7 +90,7 @@ fn the_agent_starts_the_callback_with_one_key_and_only_then_the_other_counts() {
 #[test]
 fn a_key_pressed_while_the_prompt_plays_ends_it() {
     let mut world = World::with(1, |site| {
-        by_key(&mut site.profiles[0]);
+        by_key(site);
         site.profiles[0].agent_prompt = Sound::BuiltIn;
     });
     let alice = world.promised("alice", super::ALICE);
@@ -94,7 +106,7 @@ fn a_key_pressed_while_the_prompt_plays_ends_it() {
 // S4.8: without the key the agent is let go after ten seconds, the next one rings, and nothing is burnt.
 #[test]
 fn an_agent_who_does_not_press_the_key_is_let_go_and_the_next_one_rings() {
-    let mut world = World::with(1, |site| by_key(&mut site.profiles[0]));
+    let mut world = World::with(1, by_key);
     let alice = world.promised("alice", super::ALICE);
     world.register(&[ANNA]);
 
@@ -121,7 +133,10 @@ fn an_agent_who_does_not_press_the_key_is_let_go_and_the_next_one_rings() {
 // S4.6, S4.15: 9 and hanging up: it was a machine, and another attempt is scheduled, however long they were joined.
 #[test]
 fn the_agent_says_that_it_was_a_machine_and_another_attempt_is_scheduled() {
-    let mut world = World::with(1, |site| site.profiles[0].intervals = vec![Duration::ZERO, secs(60)]);
+    let mut world = World::with(1, |site| {
+        by_key(site);
+        site.profiles[0].intervals = vec![Duration::ZERO, secs(60)];
+    });
     let alice = world.promised("alice", super::ALICE);
     world.register(&[ANNA]);
 
@@ -150,7 +165,10 @@ fn the_key_counts_when_the_leg_ends_once_and_only_where_it_is_on() {
         ("9", false, Outcome::Success, 0),
         ("8", true, Outcome::Success, 0),
     ] {
-        let mut world = World::with(1, |site| site.profiles[0].agent_reschedule = on.then_some(NINE));
+        let mut world = World::with(1, |site| {
+            by_key(site);
+            site.profiles[0].agent_reschedule = on.then_some(NINE);
+        });
         let alice = world.promised("alice", super::ALICE);
         world.register(&[ANNA]);
 
@@ -186,12 +204,17 @@ fn the_key_counts_while_the_customer_rings() {
 
 /// A busy customer; whether the agent presses 9 when she hears of it.
 fn busy(change: impl FnOnce(&mut CallbackProfile), nine: bool) -> World {
-    let mut world = World::with(1, |site| change(&mut site.profiles[0]));
+    let mut world = World::with(1, |site| {
+        by_key(site);
+        site.profiles[0].client_reschedule = None;
+        change(&mut site.profiles[0]);
+    });
     let alice = world.promised("alice", super::ALICE);
     reacts(&mut world, alice, BUSY);
     world.register(&[ANNA]);
     let agent = world.rings(ANNA, secs(5));
     world.answer(ANNA, agent);
+    world.press(ANNA, agent, "1");
     world.run_until("she hears of it", secs(30), |world| world.ladder.noted("agent_busy").is_some());
     world.run_for(secs(1));
     if nine {
@@ -257,16 +280,21 @@ fn three_ways_to_another_try_are_independent() {
 // S4.10: one by itself and one by the agent use up two reschedules together; the third is refused.
 #[test]
 fn automatic_and_agent_reschedules_are_limited_together() {
-    let mut world = World::with(1, |site| site.profiles[0].intervals = vec![Duration::ZERO, secs(30)]);
+    let mut world = World::with(1, |site| {
+        by_key(site);
+        site.profiles[0].intervals = vec![Duration::ZERO, secs(30)];
+        site.profiles[0].client_reschedule = None;
+    });
     let alice = world.promised("alice", super::ALICE);
     reacts(&mut world, alice, BUSY);
     world.register(&[ANNA]);
     let agent = world.rings(ANNA, secs(5));
     world.answer(ANNA, agent);
+    world.press(ANNA, agent, "1");
     world.run_until("it is known", secs(20), |world| outcomes(world) == [Outcome::Busy]);
     reacts(&mut world, alice, Reaction::Ring { early: false });
     world.run_until("anna is free", secs(20), |world| !world.is_busy(ANNA, 0));
-    let (agent, call) = world.called_back_after(alice, secs(60));
+    let (agent, call) = started(&mut world, alice, secs(60));
     world.answer(TRUNK, call);
     world.run_for(secs(1));
     world.press(ANNA, agent, "9");
@@ -274,7 +302,7 @@ fn automatic_and_agent_reschedules_are_limited_together() {
     world.run_for(secs(1));
     assert_eq!(task(&world).reschedules, Reschedules { auto: 1, agent: 1, client: 0, admin: 0 });
 
-    let (agent, call) = world.called_back_after(alice, secs(60));
+    let (agent, call) = started(&mut world, alice, secs(60));
     world.answer(TRUNK, call);
     world.run_for(secs(1));
     world.press(ANNA, agent, "9");

@@ -2,6 +2,7 @@
 
 use crate::disk::Mood;
 use crate::drive::{ANNA, BEN};
+use crate::products::mikopbx;
 use crate::site::{DID, secs};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{CloseReason, MissedBy, Source, Task, TaskState};
@@ -340,7 +341,10 @@ fn callers_in_line_when_the_process_dies_are_called_back_by_the_next_life() {
 #[test]
 fn an_old_missed_call_found_at_start_creates_nothing() {
     for (away, found) in [(290, 1), (301, 0)] {
-        let mut world = world(|site| site.rules[1].max_age = Some(secs(300)));
+        let mut world = World::with(1, |site| {
+            mikopbx(site);
+            covered(site);
+        });
         let alice = world.customer(Person::new("alice", super::ALICE));
         world.joins(alice);
         world.crash();
@@ -356,9 +360,9 @@ fn an_old_missed_call_found_at_start_creates_nothing() {
 // S3.10: a task of a missed call that is older than the lookback is expired and not dialled.
 #[test]
 fn an_old_task_of_a_missed_call_expires_instead_of_being_dialled() {
-    let mut world = world(|site| {
-        site.profiles[0].expires_after = Some(secs(300));
-        site.profiles[0].expiry_clock = ExpiryClock::Wall;
+    let mut world = World::with(1, |site| {
+        mikopbx(site);
+        covered(site);
     });
     gives_up_after(&mut world, secs(8));
     world.run_for(secs(1));

@@ -2,6 +2,7 @@
 
 use super::order::{DAVE, missed, queue, served, shown, vip};
 use crate::drive::{ANNA, BEN, CARL, DORA};
+use crate::products::voximplant;
 use crate::site::{DID, secs};
 use crate::world::{TRUNK, World};
 use chrono::TimeDelta;
@@ -45,7 +46,7 @@ fn a_callback_is_served_by_another_queue_or_by_one_employee() {
 // S5.6: one live caller, one missed call and one agent: the caller first; nobody in line: the missed one.
 #[test]
 fn a_missed_call_waits_until_no_live_caller_does() {
-    let mut world = World::new(1);
+    let mut world = World::with(1, voximplant);
     missed(&mut world, super::BOB, |task| task.virtual_start -= TimeDelta::minutes(5));
     let bob = world.customer(Person::new("bob", super::BOB));
     let alice = world.customer(Person::new("alice", super::ALICE));
@@ -65,7 +66,7 @@ fn a_missed_call_waits_until_no_live_caller_does() {
     let called = world.rings_at(bob, secs(20));
 
     world.answer(TRUNK, called);
-    world.run_for(secs(8));
+    world.run_for(secs(12)); // He hears first that the call is recorded.
     world.hang_up(ANNA, taken);
     world.run_for(secs(1));
     assert_eq!(world.tasks()[0].state, TaskState::Completed);

@@ -1,11 +1,54 @@
 //! The five presets at work: the small sites of `tests/fixtures`, as the file's reader makes them, in the simulator.
 
 use crate::drive::{ANNA, BEN};
-use crate::site::{preset, secs};
+use crate::products;
+use crate::site::{preset, secs, site};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{Outcome, Source, TaskState};
+use ringback::config;
 use ringback::demo::person::{Person, Reaction};
+use ringback::settings::Settings;
 use std::time::Duration;
+
+/// A site that says nothing but its preset, under the names that scenarios use.
+fn bare(preset: &str, source: &str) -> Settings {
+    let text = format!(
+        "[system]\ndefault_country = \"US\"\n\
+         [[caller_id]]\nlabel = \"Main Line\"\nnumber = \"+12025550100\"\n\
+         [[agent]]\nname = \"anna\"\nextension = \"1001\"\nsecret = \"x\"\n\
+         [[agent]]\nname = \"ben\"\nextension = \"1002\"\nsecret = \"x\"\n\
+         [[agent]]\nname = \"carl\"\nextension = \"1003\"\nsecret = \"x\"\n\
+         [[queue]]\nname = \"support\"\nnumber = \"5000\"\npreset = \"{preset}\"\n\
+         members = [{{ agent = \"anna\" }}, {{ agent = \"ben\" }}, {{ agent = \"carl\" }}]\n\
+         rules = [\"support-key\"]\n\
+         [[callback_profile]]\nname = \"standard\"\npreset = \"{preset}\"\ncaller_id = \"Main Line\"\n\
+         [[callback_rule]]\nname = \"support-key\"\npreset = \"{preset}\"\nsource = \"{source}\"\n\
+         profile = \"standard\"\nnumber_policy = \"customers\"\n\
+         [[number_policy]]\nname = \"customers\"\npreset = \"{preset}\"\n"
+    );
+    let config = config::parse(&text, &config::Disk::new(std::path::Path::new(".")));
+    config.unwrap_or_else(|problems| panic!("{problems:#?}")).settings
+}
+
+#[test]
+fn the_products_of_the_scenarios_are_what_the_reader_makes_of_their_presets() {
+    type Product = (&'static str, &'static str, fn(&mut Settings));
+    let all: [Product; 5] = [
+        ("ring2all", "queue_request", products::ring2all),
+        ("portsip", "queue_request", products::portsip),
+        ("mikopbx", "queue_request", products::mikopbx),
+        ("fonolo", "queue_request", products::fonolo),
+        ("voximplant", "missed_queue", products::voximplant),
+    ];
+    for (name, source, product) in all {
+        let (mut site, bare) = (site(), bare(name, source));
+        product(&mut site);
+        assert_eq!(format!("{:#?}", site.queues), format!("{:#?}", bare.queues), "{name}");
+        assert_eq!(format!("{:#?}", site.rules), format!("{:#?}", bare.rules), "{name}");
+        assert_eq!(format!("{:#?}", site.profiles), format!("{:#?}", bare.profiles), "{name}");
+        assert_eq!(format!("{:#?}", site.number_policies), format!("{:#?}", bare.number_policies), "{name}");
+    }
+}
 
 fn world(name: &str) -> World {
     World::with(1, |site| *site = preset(name))

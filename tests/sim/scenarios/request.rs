@@ -2,6 +2,7 @@
 
 use crate::disk::Mood;
 use crate::drive::ANNA;
+use crate::products::{mikopbx, portsip};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{CloseReason, Outcome, Source, TaskState};
@@ -18,14 +19,10 @@ fn joins(world: &mut World, name: &str, number: &str) -> (CallId, LegRef) {
     (call, world.leg_of(TRUNK, call).expect("a leg"))
 }
 
-/// PortSIP's dialogue: key 3, a number and `#`, or `#`, or `*`.
-fn portsip(site: &mut Settings) {
-    site.rules[0].request_digit = '3';
-}
-
-/// MikoPBX: one key and done.
-fn one_key(site: &mut Settings) {
-    site.rules[0].number_capture = NumberCapture::AniOnly;
+/// PortSIP's dialogue, and what was typed is said again: 1 confirms it.
+fn with_read_back(site: &mut Settings) {
+    portsip(site);
+    site.rules[0].read_back = true;
 }
 
 fn hears_music(world: &World, leg: LegRef) -> bool {
@@ -106,7 +103,7 @@ fn the_confirm_prompt_begins_at_once() {
 #[test]
 fn the_number_is_typed_or_the_callers_own() {
     for (keys, confirmed, number) in [("2025550199#", true, "+12025550199"), ("#", false, super::ALICE)] {
-        let mut world = World::with(1, portsip);
+        let mut world = World::with(1, with_read_back);
         let (call, alice) = joins(&mut world, "alice", super::ALICE);
 
         world.press(TRUNK, call, "3");
@@ -123,6 +120,27 @@ fn the_number_is_typed_or_the_callers_own() {
         let tasks = world.tasks();
         assert_eq!(tasks.iter().map(|task| task.number.to_string()).collect::<Vec<_>>(), [number]);
     }
+}
+
+// S2.8: PortSIP reads nothing back: digits and `#`, and that number is promised a call at once.
+#[test]
+fn a_number_that_is_not_read_back_is_stored_with_the_pound_key() {
+    let mut world = World::with(1, portsip);
+    let (call, alice) = joins(&mut world, "alice", super::ALICE);
+
+    world.press(TRUNK, call, "3202555019");
+    assert!(world.tasks().is_empty());
+    world.press(TRUNK, call, "9");
+    assert!(world.tasks().is_empty(), "not before the number is ended");
+    let ended = world.now;
+    world.press_one(TRUNK, call, '#');
+    world.run_until("it is stored", Duration::from_millis(300), |world| world.tasks().len() == 1);
+
+    assert_eq!(world.tasks()[0].number.to_string(), "+12025550199");
+    assert!(world.now.since(ended) < Duration::from_millis(100), "{:?}", world.now.since(ended));
+    sent_home(&mut world, call);
+    assert_eq!(world.spoken(alice), ["confirm_number", "accepted goodbye"]);
+    world.assert_rest();
 }
 
 // S2.10: `*` goes on holding: music resumes, position and join time unchanged, no task.
@@ -188,8 +206,6 @@ fn a_pause_among_the_digits_asks_again() {
     assert_eq!(world.spoken(alice), ["confirm_number", "confirm_number"], "five seconds after the last key");
     world.run_for(secs(1));
     world.press(TRUNK, call, "2025550199#");
-    world.run_for(secs(6));
-    world.press(TRUNK, call, "1");
     sent_home(&mut world, call);
     assert_eq!(world.tasks()[0].number.to_string(), "+12025550199");
 }
@@ -282,7 +298,7 @@ fn the_call_ends_by_itself_after_the_goodbye() {
 fn the_answer_alone_completes_the_callback() {
     let mut world = World::with(1, |site| {
         portsip(site);
-        site.profiles[0].success_min_talk = secs(0);
+        site.profiles[0].customer_prompt = Sound::Silent;
     });
     let alice = world.customer(Person::new("alice", super::ALICE));
     let call = world.joins(alice);
@@ -366,7 +382,7 @@ fn an_agent_who_frees_during_the_dialogue_is_not_lost() {
 // S3.11, S3.12: one key, the confirmation, then the system hangs up; the task's number is the caller's.
 #[test]
 fn one_key_is_enough() {
-    let mut world = World::with(1, one_key);
+    let mut world = World::with(1, mikopbx);
     let (call, alice) = joins(&mut world, "alice", super::ALICE);
     world.run_for(secs(5));
 
@@ -406,7 +422,7 @@ fn a_rule_holds_for_the_next_caller_once_it_is_attached() {
 #[test]
 fn without_a_rule_the_key_does_nothing() {
     let mut world = World::with(1, |site| {
-        one_key(site);
+        mikopbx(site);
         site.rules[0].triggers = vec![Trigger::Key, Trigger::Announced];
         site.rules[0].offer_after = secs(10);
         site.queues[0].rules = Vec::new();
@@ -442,7 +458,7 @@ fn without_a_rule_the_key_does_nothing() {
 #[test]
 fn a_key_that_comes_just_after_a_pause_belongs_to_what_was_before() {
     for (late, said) in [(100, "read_back"), (350, "invalid")] {
-        let mut world = World::with(1, portsip);
+        let mut world = World::with(1, with_read_back);
         let (call, alice) = joins(&mut world, "alice", super::ALICE);
         world.press(TRUNK, call, "3202555019");
         world.press_one(TRUNK, call, '9');

@@ -1,6 +1,7 @@
 //! What follows an attempt, and what the planner holds: intervals to the second, limits, the end of the day, a freeze.
 
 use crate::drive::{ANNA, BEN, CARL};
+use crate::products::{fonolo, mikopbx};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use chrono::{TimeZone, Weekday};
@@ -24,6 +25,13 @@ fn reacts(world: &mut World, customer: usize, reactions: impl IntoIterator<Item 
 fn works(world: &mut World, phone: usize) {
     world.stations[phone].people[0].reactions = [Reaction::Answer { after: secs(1), early: false }].into();
     world.register(&[phone]);
+}
+
+/// Fonolo's profile, but the agents' phones start the calls by themselves, and nobody asks the client.
+fn by_itself(site: &mut Settings) {
+    fonolo(site);
+    site.profiles[0].agent_accept = AgentAccept::Auto;
+    site.profiles[0].client_reschedule = None;
 }
 
 fn outcomes(world: &World) -> Vec<Outcome> {
@@ -198,17 +206,40 @@ fn without_auto_rescheduling_a_failure_is_the_end() {
 // S4.12: the callback enters the queue after the delay, not before, and at its old place.
 #[test]
 fn a_rescheduled_callback_returns_to_its_place_after_the_delay() {
-    let mut world = World::with(1, |site| site.profiles[0].intervals = vec![secs(0), secs(300)]);
+    let mut world = World::with(1, |site| {
+        by_itself(site);
+        site.profiles[0].intervals = vec![secs(0), secs(300)];
+    });
     let alice = world.promised("alice", super::ALICE);
     reacts(&mut world, alice, [BUSY, Reaction::Answer { after: secs(2), early: false }]);
     works(&mut world, ANNA);
     world.run_until("it has failed", secs(60), |world| !outcomes(world).is_empty());
     let failed = world.attempts()[0].ended_at.expect("it has ended");
 
-    let left = (failed + secs(280)).signed_duration_since(world.clock().utc).to_std().expect("it lies ahead");
-    world.run_for(left);
+    let until = |world: &mut World, at: Duration| {
+        world.run_for((failed + at).signed_duration_since(world.clock().utc).to_std().expect("it lies ahead"));
+    };
+    until(&mut world, Duration::from_millis(299_000));
     assert_eq!(invites(&world, "alice"), 1, "anna is idle, and it is not dialled before its time");
+    assert_eq!(only(&world).state, TaskState::WaitingRetry, "nor is it in the queue");
+    assert_eq!(world.callbacks()[0].next_at, Some(failed + secs(300)));
+    until(&mut world, Duration::from_millis(300_050));
+    assert_eq!(world.attempts().len(), 2, "anna is called for it at its instant");
+}
+
+// S4.12: when its time has come it has the place it had, before whoever has asked since.
+#[test]
+fn a_rescheduled_callback_returns_to_its_old_place() {
+    let mut world = World::with(1, |site| {
+        by_itself(site);
+        site.profiles[0].intervals = vec![secs(0), secs(300)];
+    });
+    let alice = world.promised("alice", super::ALICE);
+    reacts(&mut world, alice, [BUSY, Reaction::Answer { after: secs(2), early: false }]);
+    works(&mut world, ANNA);
+    world.run_until("it has failed", secs(60), |world| !outcomes(world).is_empty());
     world.ask(Command::PauseAgent { agent: "anna".to_owned(), reason: None });
+    world.run_for(secs(280));
     world.promised("bob", super::BOB);
     world.run_for(secs(30));
     let line: Vec<String> = world.line().into_iter().map(|it| it.number).collect();
@@ -224,9 +255,11 @@ fn a_rescheduled_callback_returns_to_its_place_after_the_delay() {
 fn no_reschedule_falls_too_close_to_the_end_of_the_day() {
     let after_late_failure = |action| {
         let mut world = World::starting(1, &new_york("2026-03-02T16:18:00").to_rfc3339(), |site| {
+            by_itself(site);
             office(site, 9, 17);
             let profile = &mut site.profiles[0];
-            (profile.cutoff, profile.after_cutoff) = (secs(1_800), action);
+            assert_eq!((profile.cutoff, profile.after_cutoff), (secs(1_800), AfterCutoff::NextOpen), "Fonolo's");
+            profile.after_cutoff = action;
             profile.intervals = vec![secs(0), secs(900)];
         });
         let alice = world.promised("alice", super::ALICE);
@@ -258,10 +291,7 @@ fn no_reschedule_falls_too_close_to_the_end_of_the_day() {
 // S3.10: N=300, wall clock: a task of 301 s is expired and not dialled. (At start-up: see the calls lost by us.)
 #[test]
 fn a_task_older_than_its_life_is_expired_and_not_dialled() {
-    let mut world = World::with(1, |site| {
-        site.profiles[0].expires_after = Some(secs(300));
-        site.profiles[0].expiry_clock = ExpiryClock::Wall;
-    });
+    let mut world = World::with(1, mikopbx);
     world.promised("alice", super::ALICE);
     let made = only(&world).created_at;
 

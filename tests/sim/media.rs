@@ -54,7 +54,7 @@ pub struct Shard {
 pub fn length_of(clip: &str) -> Duration {
     match clip {
         "pause" => Duration::from_millis(100),
-        "attempt" | "waited" | "minutes" => Duration::from_millis(400),
+        "attempt" | "waited" | "minute" | "minutes" => Duration::from_millis(400),
         _ if clip.starts_with("digit_") || clip == "plus" => Duration::from_millis(400),
         _ => Duration::from_secs(2),
     }

@@ -352,3 +352,25 @@ fn a_trunk_that_does_not_answer_ends_with_1() {
     assert_eq!((code(&there), out(&there)), (0, "carrier: 200 OK after 12 ms\n".to_owned()));
     assert_eq!((code(&silent), out(&silent)), (1, "carrier: no answer after 32000 ms\n".to_owned()));
 }
+
+#[test]
+fn an_agent_of_the_embedded_site_gets_a_new_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = Data::new("new-secret");
+    let before = ringback(&data.0, &["agent", "secret", "1001", "--new"]);
+    assert!(code(&before) == 1 && err(&before).contains("start `ringback` once"), "{}", err(&before));
+    let kept = data.0.join("default-secrets");
+    std::fs::write(&kept, "1001 abcdefghijkmnpqrstuv\n1002 vutsrqpnmkjihgfedcba\n").unwrap();
+
+    let renewed = ringback(&data.0, &["agent", "secret", "1001", "--new"]);
+    let unknown = ringback(&data.0, &["agent", "secret", "1003", "--new"]);
+    let mixed = ringback(&data.0, &["agent", "secret", "1001", "--new", "--config", "site.toml"]);
+
+    let secret = out(&renewed);
+    assert!(code(&renewed) == 0 && secret.len() == 21 && secret != "abcdefghijkmnpqrstuv\n", "{secret}");
+    assert_eq!(out(&ringback(&data.0, &["agent", "secret", "1001"])), secret);
+    assert_eq!(out(&ringback(&data.0, &["agent", "secret", "1002"])), "vutsrqpnmkjihgfedcba\n");
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!((code(&unknown), code(&mixed)), (1, 2));
+    assert!(err(&unknown).contains("there are: 1001, 1002"), "{}", err(&unknown));
+}

@@ -277,13 +277,16 @@ pub enum AgentCommand {
         /// Who
         name: String,
     },
-    /// Show the password of an agent's phone
+    /// Show the password of an agent's phone, or make a new one
     #[command(
         after_help = "Example:\n  ringback agent secret 1001\n  ringback agent secret anna --config ringback.toml"
     )]
     Secret {
         /// Name or extension
         name: String,
+        /// Make a new one; it holds from the next start of the switch
+        #[arg(long, conflicts_with = "config")]
+        new: bool,
         /// The configuration file; without one, the embedded default site of the data directory
         #[arg(long, value_name = "FILE", env = "RINGBACK_CONFIG")]
         config: Option<PathBuf>,

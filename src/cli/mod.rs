@@ -82,7 +82,10 @@ fn run(arguments: Arguments, data_is_named: bool) -> Result<Exit, Trouble> {
         Command::Demo(args) => demo::demo(&global, &args, data_is_named),
         Command::Cert(args) => cert::cert(&global, &args),
         Command::Doctor(args) => doctor::doctor(&global, &args.or(serve)),
-        Command::Agent(args::AgentCommand::Secret { name, config }) => secret::show(&global, &name, config.as_deref()),
+        Command::Agent(args::AgentCommand::Secret { name, new: true, .. }) => secret::renew(&global, &name),
+        Command::Agent(args::AgentCommand::Secret { name, new: false, config }) => {
+            secret::show(&global, &name, config.as_deref())
+        }
         remote => ask::ask(&global, remote),
     }
 }

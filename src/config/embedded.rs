@@ -55,6 +55,14 @@ impl Secrets {
         self.0.iter().find(|(name, _)| *name == agent).map(|(_, secret)| secret.as_str())
     }
 
+    /// The same with a new one for this agent; `None`: there is no such agent.
+    pub fn renewed(mut self, agent: &str, entropy: &mut Entropy) -> Option<Secrets> {
+        let fresh = Secrets::generate(entropy);
+        let (_, secret) = self.0.iter_mut().find(|(name, _)| *name == agent)?;
+        secret.clone_from(&fresh.0.iter().find(|(name, _)| *name == agent)?.1);
+        Some(self)
+    }
+
     /// Agents and secrets.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(agent, secret)| (*agent, secret.as_str()))

@@ -216,6 +216,11 @@ fn is_withheld(number: &str) -> bool {
         .any(|word| number.eq_ignore_ascii_case(word))
 }
 
+/// The country code that begins all numbers of a country (ISO 3166 alpha-2), which others may share.
+pub fn country_code(country: &str) -> Option<String> {
+    Some(format!("{}", PHONE_NUMBER_UTIL.get_country_code_for_region(region(country)?)?))
+}
+
 fn region(country: &str) -> Option<Region> {
     let region = Region::from_code(&country.to_ascii_uppercase()).ok()?;
     PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| region)

@@ -2,6 +2,7 @@
 //! recording without a word said, and features this version refuses.
 
 mod callback;
+mod menu;
 
 use super::Files;
 use super::kept::KEPT;
@@ -57,6 +58,7 @@ pub(super) fn check(objects: &Objects, base: usize, files: &dyn Files, report: &
         self::prompt(prompt, prompt.at < base, files, report);
     }
     callback::check(objects, report);
+    menu::check(objects, report);
 }
 
 type Names<'a> = BTreeMap<&'static str, Vec<&'a str>>;

@@ -6,8 +6,8 @@ use super::report::{Report, quote};
 use crate::callback::task::Source;
 use crate::callback::window::{Whom, Window};
 use crate::id::Name;
-use crate::number::Party;
-use crate::settings::{CallbackProfile, LegalWindowApplies, Schedule, Settings, TzMode, TzUnknown};
+use crate::number::{self, Party, zones};
+use crate::settings::{CallbackProfile, LegalWindowApplies, Schedule, Settings, Tz, TzMode, TzUnknown};
 use crate::time::{DateTime, Utc};
 
 /// Weekly hours repeat: any week of any year tells. This one is the beginning of 2026.
@@ -54,17 +54,34 @@ fn legal(at: usize, settings: &Settings, profile: &CallbackProfile, report: &mut
             let message = "callback_profile.tz_mode is \"default_only\" and there is no tz_default: whatever \
                            legal_window holds for is blocked";
             report.warn(at, message);
+        } else if let Some(country) = &settings.system.default_country {
+            let all = number::country_code(country).map(|code| zones::under(&code)).unwrap_or_default();
+            if !all.is_empty() && all.iter().all(|zone| never_lawful(settings, profile, *zone)) {
+                let message = format!(
+                    "callback_profile.schedule and legal_window have no time in common in any zone of numbers in {}",
+                    quote(country)
+                );
+                report.warn(at, message);
+            }
         }
         return;
     };
-    let nowhere = Party::Number("+".into()); // A number without a zone has the selected one.
-    let whom = Whom { profile, queue: "", number: &nowhere, source: Source::MissedQueue };
-    let business = Window::business(settings, profile, None);
-    let own = profile.schedule.as_deref().and_then(|name| settings.schedule(name));
-    if own.is_some_and(is_weekly) && !never(&business) && never(&Window::of(settings, &whom, any_week())) {
+    if never_lawful(settings, profile, zone) {
         let message = format!("callback_profile.schedule and legal_window in {zone} have no time in common");
         report.warn(at, message);
     }
+}
+
+/// Whether hours that repeat by the week never meet the legal window of customers in this zone.
+fn never_lawful(settings: &Settings, profile: &CallbackProfile, zone: Tz) -> bool {
+    let own = profile.schedule.as_deref().and_then(|name| settings.schedule(name));
+    if !own.is_some_and(is_weekly) || never(&Window::business(settings, profile, None)) {
+        return false;
+    }
+    let nowhere = Party::Number("+".into()); // A number without a zone has the selected one.
+    let there = CallbackProfile { tz_default: Some(zone), ..profile.clone() };
+    let whom = Whom { profile: &there, queue: "", number: &nowhere, source: Source::MissedQueue };
+    never(&Window::of(settings, &whom, any_week()))
 }
 
 fn has_hours(schedule: &Schedule) -> bool {

@@ -231,7 +231,13 @@ const QUEUE: &[Field] = &[
     field("wrap_up_secs", Secs(0, 3600), "10", "Rest of an agent after a call."),
     field("members", List(&Kind::Table(MEMBER), 0, 1000), "[]", "Who serves it, in order."),
     field("max_callers", Integer(0, 10_000), NONE, "Live callers at once."),
-    field("max_wait_secs", Secs(15, 65_535), "300", "How long a caller may wait.").or_none(),
+    field(
+        "max_wait_secs",
+        Secs(15, 65_535),
+        "300",
+        "How long a caller may wait: 300 when overflow_dest is set, else without limit.",
+    )
+    .or_none(),
     optional(
         "overflow_dest",
         Destination,

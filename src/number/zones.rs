@@ -19,6 +19,16 @@ pub fn of(party: &Party) -> &'static [Tz] {
     }
 }
 
+/// All zones of numbers that begin with these digits.
+pub fn under(digits: &str) -> Vec<Tz> {
+    let first = TABLE.prefixes.partition_point(|(prefix, _)| *prefix < digits);
+    let within = TABLE.prefixes[first..].iter().take_while(|(prefix, _)| prefix.starts_with(digits));
+    let mut zones: Vec<Tz> = within.filter_map(|(_, set)| TABLE.sets.get(*set)).flatten().copied().collect();
+    zones.sort_unstable_by_key(|zone| zone.name());
+    zones.dedup();
+    zones
+}
+
 struct Table {
     /// Sorted: each prefix and the set it has.
     prefixes: Vec<(&'static str, usize)>,
@@ -55,6 +65,14 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_country_has_the_zones_of_all_its_numbers() {
+        assert_eq!(under("49"), [Tz::Europe__Berlin]);
+        assert!(under("1").contains(&Tz::America__Los_Angeles) && !under("1").contains(&Tz::Europe__Moscow));
+        assert!(under("7").contains(&Tz::Asia__Vladivostok));
+        assert_eq!(under("999"), []);
+    }
 
     #[test]
     fn the_table_is_whole() {

@@ -144,3 +144,27 @@ tz_default = "Pacific/Honolulu"
         ]
     );
 }
+
+// model.md, legal_window: hours that no customer of the country may lawfully be called in, when no zone is selected.
+#[test]
+fn hours_that_are_lawful_nowhere_in_the_country_are_named() {
+    let told = |country: &str, hours: &str, more: &str| {
+        let site = format!(
+            "[system]\ndefault_country = \"{country}\"\n\
+             [[schedule]]\nname = \"office\"\ntz = \"America/New_York\"\nweekly = [{{ days = \"mon-fri\", {hours} }}]\n\
+             [[callback_profile]]\nname = \"standard\"\nschedule = \"office\"\n{more}"
+        );
+        let config = parse(&site).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+        shown(&config.warnings).lines().filter(|line| line.contains("in common")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (office, night) = ("start = \"09:00\", end = \"12:00\"", "start = \"00:30\", end = \"01:30\"");
+
+    let warning =
+        "warning: callback_profile.schedule and legal_window have no time in common in any zone of numbers in";
+    assert_eq!(told("NZ", office, ""), [format!("ringback.toml:7:1: {warning} \"NZ\"")]);
+    assert_eq!(told("DE", night, "legal_window_applies = \"all\"\n"), [format!("ringback.toml:7:1: {warning} \"DE\"")]);
+    assert_eq!(told("DE", office, ""), [""; 0], "nine in New York is three in Berlin");
+    assert_eq!(told("US", night, ""), [""; 0], "half past midnight is the evening before in Guam or Hawaii");
+    assert_eq!(told("NZ", office, "legal_window_applies = \"none\"\n"), [""; 0]);
+    assert_eq!(told("NZ", office, "tz_unknown = \"use_default\"\n"), [""; 0]);
+}

@@ -1,7 +1,7 @@
 //! The reference, and the examples that people copy.
 
 use super::{parse, shown};
-use ringback::config::schema::{Field, Kind};
+use ringback::config::schema::{Field, Honoured, Kind};
 use ringback::config::tables::TABLES;
 use ringback::config::{reference, reference_json, reference_of, unit};
 
@@ -77,4 +77,18 @@ fn the_examples_of_the_readme_are_right() {
         assert_eq!(told, "", "{example}");
     }
     assert!(readme.lines().count() <= 200, "a page to read, not a book");
+}
+
+#[test]
+fn the_readme_names_every_field_that_this_version_does_not_honour_and_no_other() {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("## What it does not do yet").expect("its heading");
+    let (section, _) = section.split_once("\n## ").expect("the next one");
+    let named = |name: &str| section.contains(&format!("`{name}`")) || section.contains(&format!("`{name} = "));
+    let refused = ["sip_tcp", "sip_tls", "transport", "srtp", "codecs"]; // Some values of them (src/config/check.rs).
+
+    for (path, field) in TABLES.iter().flat_map(|table| all(table.name, table.fields)) {
+        let is_honoured = matches!(field.honoured, Honoured::Yes) && !refused.contains(&field.name);
+        assert_eq!(named(field.name), !is_honoured, "{path}");
+    }
 }

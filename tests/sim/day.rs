@@ -8,6 +8,7 @@ mod customs;
 mod forms;
 mod habits;
 mod holds;
+mod levers;
 mod plans;
 mod tally;
 

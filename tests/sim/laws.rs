@@ -5,6 +5,7 @@ use super::order::Order;
 use super::site::{CARRIER, PHONES, SPARE};
 use ringback::callback::task::{Attempt, AttemptKind, Outcome, Source, Task, TaskState};
 use ringback::demo::codec::{self, Message};
+use ringback::demo::endpoint::Call;
 use ringback::id::{Name, TaskId};
 use ringback::media::{Command, Play};
 use ringback::number::Party;
@@ -43,12 +44,16 @@ pub struct Dialog {
     pub heard_of: bool,
     /// The answer to an INVITE of the peer is not acknowledged yet: until then no BYE leaves (RFC 3261 §15).
     changing: bool,
+    /// Since when it is, or was, and when that was acknowledged.
+    changed: (Tick, Tick),
     /// The first copy of its CANCEL.
     pub cancelled: Option<Tick>,
     /// It belongs to a life of the switch that is over.
     pub stale: bool,
     /// While it lasted its line went.
     unlined: bool,
+    /// It was joined with another: only after a talk there is a rest.
+    talked: bool,
     from_extension: bool,
     /// Whom it says it is from.
     pub shown: String,
@@ -72,7 +77,6 @@ pub struct Laws {
     finals: BTreeMap<(String, String), BTreeSet<u16>>,
     paused: BTreeSet<String>,
     registered: BTreeMap<String, BTreeSet<String>>,
-    talked: BTreeSet<String>,
     rest_until: BTreeMap<String, Tick>,
     wrap_up: Duration,
     attempts_max: u32,
@@ -99,7 +103,6 @@ impl Laws {
             finals: BTreeMap::new(),
             paused: BTreeSet::new(),
             registered: BTreeMap::new(),
-            talked: BTreeSet::new(),
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
             attempts_max: settings.profiles.first().map_or(0, |profile| profile.attempts_max),
@@ -122,9 +125,8 @@ impl Laws {
 
     /// The switch is gone; what it had begun is nobody's now.
     pub fn on_crash(&mut self) {
-        self.dialogs.values_mut().for_each(|dialog| dialog.stale = true);
+        self.dialogs.values_mut().for_each(|dialog| (dialog.stale, dialog.talked) = (true, false));
         self.rest_until.clear();
-        self.talked.clear();
         self.order.on_crash();
         self.orphans.clear();
         self.finals.clear();
@@ -137,8 +139,8 @@ impl Laws {
         }
         if let (None, false, Some(dialog)) = (message.status(), outgoing, self.dialogs.get_mut(message.call_id())) {
             match message.method() {
-                "INVITE" => dialog.changing = true,
-                "ACK" => dialog.changing = false,
+                "INVITE" if !dialog.changing => (dialog.changing, dialog.changed.0) = (true, now),
+                "ACK" if dialog.changing => (dialog.changing, dialog.changed.1) = (false, now),
                 _ => {} // Changes nothing.
             }
         }
@@ -195,9 +197,11 @@ impl Laws {
             invited: now,
             heard_of: false,
             changing: false,
+            changed: (Tick::ZERO, Tick::ZERO),
             cancelled: None,
             stale: false,
             unlined: false,
+            talked: false,
             from_extension,
             shown: from.clone(),
         };
@@ -334,10 +338,15 @@ impl Laws {
         let was_up = dialog.state == Stage::Up;
         dialog.state = Stage::Over;
         let Peer::Agent(extension) = &dialog.peer else { return };
-        let talked = !talks_on && self.talked.remove(extension) && was_up;
+        // Who is called back himself, at an extension of ours, has served nobody.
+        let is_customer =
+            |it: &Attempt| it.outcome.is_none() && it.customer_leg.is_some() && is_extension(it, extension);
+        let talked = dialog.talked && was_up && !disk.attempts.values().any(is_customer);
         if talked && dialog.outgoing && !dialog.from_extension && !dialog.unlined {
-            // The BYE itself starts the rest; it crosses the network, which is why a moment is taken off.
-            self.rest_until.insert(extension.clone(), now + self.wrap_up.saturating_sub(Duration::from_millis(100)));
+            // The BYE itself starts the rest; it crosses the network, which is why a moment is taken off. One that was
+            // held until the ACK of a change may have been wanted since the change.
+            let since = if dialog.changed.1 == now { dialog.changed.0 } else { now };
+            self.rest_until.insert(extension.clone(), since + self.wrap_up.saturating_sub(Duration::from_millis(100)));
         }
     }
 
@@ -357,7 +366,7 @@ impl Laws {
         let customers = theirs.filter_map(|attempt| attempt.customer_leg.as_ref()?.dialog.as_ref());
         let orphans: Vec<String> = customers.map(|dialog| dialog.call_id.clone()).collect();
         // Whoever has answered, and has not talked with him yet, hears that nobody comes, and is not left in silence.
-        let talked = self.talked.contains(extension) && !self.customer_first;
+        let talked = dialog.talked && !self.customer_first;
         let waits = |id: &String| self.dialogs.get(id).is_some_and(|dialog| dialog.state == Stage::Up);
         let moment = |id: &String| Duration::from_secs(if waits(id) && !talked { 4 } else { 1 });
         let orphans: Vec<(String, Tick)> = orphans.into_iter().map(|id| (id.clone(), now + moment(&id))).collect();
@@ -421,9 +430,11 @@ impl Laws {
         self.order.on_said(number, clips);
     }
 
-    /// An agent has been joined with somebody: only after a talk there is a rest.
-    pub fn on_talk(&mut self, extension: String) {
-        self.talked.insert(extension);
+    /// Somebody has been joined with another.
+    pub fn on_talk(&mut self, call: Option<&Call>) {
+        if let Some(dialog) = call.and_then(|call| self.dialogs.get_mut(&call.call_id)) {
+            dialog.talked = true;
+        }
     }
 
     /// The switch says what happened.
@@ -500,6 +511,10 @@ impl Laws {
 
 fn first_line(settings: &Settings) -> String {
     settings.queues.first().map_or_else(String::new, |queue| queue.name.to_string())
+}
+
+fn is_extension(attempt: &Attempt, extension: &str) -> bool {
+    matches!(&attempt.number, Party::Extension(number) if **number == *extension)
 }
 
 fn same_number(party: &Party, dialled: &str) -> bool {

@@ -142,8 +142,10 @@ impl Order {
                     let queue = queue.clone();
                     self.promised.entry(number.clone()).or_insert(Place { class, weight, queue, ..place });
                 } else {
-                    // A program has asked for it: his place begins now.
-                    self.missed.entry((queue.clone(), number.clone())).or_insert(now);
+                    // A program has asked for it: his place begins now, or when it says.
+                    let later = disk.tasks.get(task).map(|task| task.virtual_start - task.created_at);
+                    let since = now + later.and_then(|later| later.to_std().ok()).unwrap_or_default();
+                    self.missed.entry((queue.clone(), number.clone())).or_insert(since);
                 }
             }
             // A cancelled one may have given its place to a call of the same customer.
@@ -190,6 +192,9 @@ impl Order {
         let is_theirs = live.peek().is_none() || self.may_have(extension, number);
         assert!(is_theirs, "{extension} rings for {number}, who is others' alone");
         let Some(mine) = live.chain(self.promised.get(number)).min() else { return };
+        // A callback that his is now may stand in a better class than the one he had asked for.
+        let his = disk.tasks.values().filter(|task| task.state.is_live() && task.number.as_str() == number);
+        let class = his.map(|task| task.priority).fold(mine.class, u8::min);
         // A promise is on its way to the disk, or one that he has is written anew.
         let tasks = changes(disk).filter_map(|change| match change {
             Change::PutTask(task) => Some(task),
@@ -205,7 +210,7 @@ impl Order {
         };
         let earlier = self.waiting.iter().find(|(call, place)| {
             let who = of(call);
-            (place.class, place.weight, place.since) < (mine.class, mine.weight, mine.since)
+            (place.class, place.weight, place.since) < (class, mine.weight, mine.since)
                 && place.joined < decided // At the same instant he rang elsewhere already.
                 && self.serves(extension, &place.queue, disk)
                 && self.may_have(extension, who)

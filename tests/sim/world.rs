@@ -341,8 +341,8 @@ impl World {
         match &command {
             media::Command::Bridge { a, b } => {
                 for leg in [a, b] {
-                    if let Some((station, _)) = self.who(*leg).filter(|(station, _)| *station != TRUNK) {
-                        self.laws.on_talk(self.stations[station].endpoint.config.user.clone());
+                    if let Some((station, call)) = self.who(*leg) {
+                        self.laws.on_talk(self.stations[station].endpoint.call(call));
                     }
                     self.later(Duration::from_millis(20), Happening::Voice { leg: *leg });
                 }

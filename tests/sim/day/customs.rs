@@ -220,6 +220,7 @@ impl Draw {
     fn agents(&mut self, site: &mut Settings) {
         for agent in &mut site.agents {
             agent.skills = [("billing".into(), self.one(&[1, 5, 9]))].into();
+            agent.max_calls = self.one(&[1, 1, 1, 1, 1, 2]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What happens on a day, and when: calls, keys and choices of people, what people at screens ask for, and what the
 //! world does to the switch.
 
+use super::levers::{self, Lever};
 use super::tally::Tally;
 use super::{Dice, agents, forms, hang_up_dead_calls, presses};
 use crate::disk::Mood;
@@ -30,6 +31,7 @@ pub enum Plan {
     Hold(usize, Direction),
     Cancel(usize),
     Ask(Wish),
+    Pull(Lever),
     /// Whoever is on the phone may press something.
     Keys(u64),
     /// Another edition of the site, in the instant in which something happens.
@@ -111,6 +113,13 @@ pub fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -
     screens(dice, whole, customers, packets, &mut plans);
     plans.push((day, Plan::Ask(Wish::Resume)));
     weather(dice, day, &mut plans);
+    plans.extend(levers::levers(dice, whole, customers).into_iter().map(|(at, lever)| (at, Plan::Pull(lever))));
+    if !plans.iter().any(|(_, plan)| matches!(plan, Plan::Kill)) && dice.chance(10) {
+        // Stopped in order, and begun again.
+        let (at, rest) = (dice.millis(whole / 8, whole), dice.millis(1_000, 40_000));
+        plans.extend([(at, Plan::Pull(Lever::Drain)), (at + rest, Plan::Kill), (at + rest + secs(1), Plan::Restart)]);
+        plans.push((at + rest + secs(15), Plan::DeadAir));
+    }
     plans.sort_by_key(|(at, _)| *at);
     plans.into_iter().map(|(at, plan)| (Tick::ZERO + at, plan)).collect()
 }
@@ -184,8 +193,10 @@ fn weather(dice: &mut Dice, day: Duration, plans: &mut Vec<(Duration, Plan)>) {
 pub fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration, tally: &mut Tally) {
     for (at, plan) in plans {
         tally.deed(&plan);
-        if let Plan::Ask(wish) = plan {
-            tally.deed(&wish);
+        match plan {
+            Plan::Ask(wish) => tally.deed(&wish),
+            Plan::Pull(lever) => tally.deed(&lever),
+            _ => {} // It has a name of its own.
         }
         while world.step(at) {}
         let now = world.now;
@@ -214,6 +225,7 @@ pub fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration, tally
                 }
             }
             Plan::Ask(wish) => ask(world, wish),
+            Plan::Pull(lever) => levers::pull(world, lever),
             Plan::Keys(seed) => forms::press(world, &mut Entropy::from_seed(seed)),
             // The phone is in use.
             Plan::CallIn(_) | Plan::CallAgain(..) | Plan::Pause(_) | Plan::Code(..) | Plan::DialOut(..) => {}

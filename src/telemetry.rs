@@ -321,7 +321,7 @@ pub fn metrics(gauges: &Gauges) -> String {
 }
 
 fn write_gauges(out: &mut Exposition, gauges: &Gauges) {
-    out.head("ringback_queue_waiting", "gauge", "Callers and promises in line.");
+    out.head("ringback_queue_waiting", "gauge", "Callers, and promises that are due, in line.");
     for (queue, waiting, _) in &gauges.queues {
         out.row("ringback_queue_waiting", &[("queue", queue)], waiting);
     }

@@ -35,7 +35,8 @@ const MINUTE: TimeDelta = TimeDelta::minutes(1);
 /// What a look has changed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// The task is in another state now; nothing a restart could not find out again.
+    /// The task is in another state now, or is due still and has perhaps ceased to yield; nothing a restart could not
+    /// find out again.
     Moved(TaskId, TaskState),
     /// It has expired and is no longer held here: to be stored, and out of its line.
     Expired(Box<Task>),

@@ -2,8 +2,8 @@
 //!
 //! All lines are walked together in order of service: by priority class, then the heavier queue, then who came
 //! earlier. The first entry whose gates pass and for which a ready agent is left gets whom its queue's strategy picks.
-//! An entry that cannot be served now (not due, held, its agents busy) is passed over and keeps its place. The same
-//! lines, agents and gates give the same pick, always.
+//! An entry that cannot be served now (held, its number busy, its agents busy) is passed over and keeps its place. The
+//! same lines, agents and gates give the same pick, always.
 
 use super::line::{Entry, Key, Kind, Line, Standing};
 use super::strategy::{Idle, Turn};
@@ -23,6 +23,8 @@ pub struct Served<'a> {
     pub turn: Turn,
     /// `queue.weight`: within a priority class the heavier queue is served first.
     pub weight: u8,
+    /// Whether any promise may be served at all: what shuts them all is asked once, not of each.
+    pub promises: bool,
 }
 
 /// What only the switch knows.
@@ -61,7 +63,11 @@ pub fn next(lines: &[Served<'_>], now: Tick, gates: &impl Gates) -> Option<Pick>
         .map(|served| {
             let mut ready = served.ready.clone();
             served.turn.sort(&mut ready);
-            Walk { served, ready, entries: served.line.iter().peekable() }
+            let line = served.line;
+            // One of the two is empty.
+            let everybody = line.candidates().take(if served.promises { usize::MAX } else { 0 });
+            let callers = line.callers().take(if served.promises { 0 } else { usize::MAX });
+            Walk { served, ready, entries: everybody.chain(callers).peekable() }
         })
         .collect();
     while let Some((served, members, entry)) = first(&mut walks) {

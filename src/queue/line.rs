@@ -3,11 +3,16 @@
 //! The order is (priority, `virtual_start`, ticket): nobody overtakes within a priority (law 4). A caller who takes
 //! a callback leaves the phone, not the line: the entry turns from live into a promise under the same ticket and key,
 //! and may turn back when the customer rings in. Lines are restored from the open tasks at start.
+//!
+//! Every open promise stands here, so that it finds its old place when its time comes; but only those that are due
+//! are before anybody ("candidates" in model.md). Positions count callers and due promises, and who is served is
+//! looked for among them.
 
+use super::ranks::Ranks;
 use crate::id::{CallRef, Counter, Name, TaskId, Ticket};
 use crate::limits::QUEUE_ENTRIES;
 use crate::time::{DateTime, Tick, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +34,18 @@ pub enum Standing {
     Held,
     /// An agent is reserved for it or rings.
     Offered,
+}
+
+/// What an entry asks of the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing: a promise whose time has not come, or which is being kept this moment. Its place is kept, and nobody
+    /// waits for it.
+    Later,
+    /// To be served when nobody waits on the phone: a due promise that lets callers go first (S5.6).
+    Yields,
+    /// To be served: a caller, or a due promise.
+    Now,
 }
 
 /// What joining takes.
@@ -66,6 +83,8 @@ pub struct Entry {
     pub key: Key,
     /// Whether it may be served.
     pub standing: Standing,
+    /// Whether its turn may come.
+    pub claim: Claim,
     /// Only this agent.
     pub agent: Option<Name>,
     excluded: BTreeMap<Name, Option<Tick>>,
@@ -104,7 +123,11 @@ pub struct Line {
     entries: BTreeMap<Key, Box<Entry>>,
     tickets: BTreeMap<Ticket, Key>,
     promises: BTreeMap<TaskId, Ticket>,
-    live: usize,
+    callers: BTreeSet<Key>,
+    /// Callers, and due promises that yield to none.
+    firm: Ranks,
+    /// Due promises that yield.
+    yielding: Ranks,
 }
 
 impl Line {
@@ -116,7 +139,9 @@ impl Line {
             entries: BTreeMap::new(),
             tickets: BTreeMap::new(),
             promises: BTreeMap::new(),
-            live: 0,
+            callers: BTreeSet::new(),
+            firm: Ranks::default(),
+            yielding: Ranks::default(),
         }
     }
 
@@ -125,12 +150,12 @@ impl Line {
         &self.queue
     }
 
-    /// Joins; tickets of all lines come from one counter, so that a ticket names one place of the site. The limit is for
-    /// callers, and callers alone count: a promise is always taken, for it was made and must be kept (law 1), and
-    /// however many there are, they refuse nobody the phone.
+    /// Joins; tickets of all lines come from one counter, so that a ticket names one place of the site. The limit is
+    /// for callers, and callers alone count: a promise is always taken, for it was made and must be kept (law 1),
+    /// and however many there are, they refuse nobody the phone. It claims nothing yet: `set_claim`.
     pub fn join(&mut self, tickets: &mut Counter, joining: Joining) -> Result<Ticket, Full> {
         match joining.kind {
-            Kind::Live(_) if self.live >= self.limit => return Err(Full),
+            Kind::Live(_) if self.callers.len() >= self.limit => return Err(Full),
             Kind::Live(_) => {}
             Kind::Promise(task) => {
                 if let Some(ticket) = self.promises.get(&task) {
@@ -141,12 +166,13 @@ impl Line {
         let ticket = Ticket(tickets.take());
         let key = Key { priority: joining.priority, virtual_start: joining.virtual_start, ticket };
         self.tickets.insert(ticket, key);
-        self.count(joining.kind, ticket);
+        let claim = self.count(joining.kind, key);
         let entry = Entry {
             ticket,
             kind: joining.kind,
             key,
             standing: Standing::Open,
+            claim,
             agent: joining.agent,
             excluded: BTreeMap::new(),
             tries: BTreeMap::new(),
@@ -159,20 +185,40 @@ impl Line {
     pub fn leave(&mut self, ticket: Ticket) -> Option<Entry> {
         let key = self.tickets.remove(&ticket)?;
         let entry = self.entries.remove(&key).expect("every ticket names an entry");
-        self.uncount(entry.kind);
+        self.uncount(entry.kind, entry.claim, key);
         Some(*entry)
     }
 
     /// The caller hangs up on our promise (or rings in again): another kind of presence, the same place. What agents
-    /// declined was that call, so it is forgotten.
+    /// declined was that call, so it is forgotten. A promise claims nothing yet: `set_claim`.
     pub fn turn_into(&mut self, ticket: Ticket, kind: Kind) -> bool {
+        let Some(entry) = self.entry(ticket) else { return false };
+        let (key, before, claimed) = (entry.key, entry.kind, entry.claim);
+        self.uncount(before, claimed, key);
+        let claim = self.count(kind, key);
+        if let Some(entry) = self.entry_mut(ticket) {
+            entry.kind = kind;
+            entry.claim = claim;
+            entry.standing = Standing::Open;
+            entry.excluded.clear();
+            entry.tries.clear();
+        }
+        true
+    }
+
+    /// The time of a promise has come, or is another; callers claim their turn as long as they are here. False when it
+    /// is gone.
+    pub fn set_claim(&mut self, ticket: Ticket, claim: Claim) -> bool {
         let Some(entry) = self.entry_mut(ticket) else { return false };
-        let before = std::mem::replace(&mut entry.kind, kind);
-        entry.standing = Standing::Open;
-        entry.excluded.clear();
-        entry.tries.clear();
-        self.uncount(before);
-        self.count(kind, ticket);
+        if matches!(entry.kind, Kind::Promise(_)) && entry.claim != claim {
+            let (before, key) = (std::mem::replace(&mut entry.claim, claim), entry.key);
+            if let Some(ranks) = self.ranks_of(before) {
+                ranks.remove(&key);
+            }
+            if let Some(ranks) = self.ranks_of(claim) {
+                ranks.insert(key);
+            }
+        }
         true
     }
 
@@ -204,13 +250,55 @@ impl Line {
         self.promises.get(&task).copied()
     }
 
-    /// The place among everybody, from 1.
+    /// The place among those whose turn may come, from 1; none for a promise that claims nothing. One that yields
+    /// stands behind the last caller, until he is served.
     pub fn position(&self, ticket: Ticket) -> Option<usize> {
-        let key = self.tickets.get(&ticket)?;
-        Some(self.entries.range(..=*key).count())
+        let entry = self.entry(ticket)?;
+        let last = self.last_waiting();
+        match entry.claim {
+            Claim::Later => None,
+            Claim::Yields => {
+                let behind = last.map_or(entry.key, |last| last.max(entry.key));
+                Some(self.firm.up_to(&behind) + self.yielding.up_to(&entry.key))
+            }
+            Claim::Now if last.is_some_and(|last| entry.key <= last) => Some(self.firm.up_to(&entry.key)),
+            Claim::Now => Some(self.firm.up_to(&entry.key) + self.yielding.up_to(&entry.key)),
+        }
     }
 
-    /// Everybody, in order of service.
+    /// The last caller to whom somebody might yield: not one who has just asked to be called back.
+    fn last_waiting(&self) -> Option<Key> {
+        let keys = self.callers.iter().rev().copied();
+        keys.into_iter().find(|key| self.entries.get(key).is_some_and(|entry| entry.standing != Standing::Held))
+    }
+
+    /// Whether somebody waits on the phone who has not just asked to be called back.
+    pub fn has_waiting(&self) -> bool {
+        self.last_waiting().is_some()
+    }
+
+    /// Callers, in order of service.
+    pub fn callers(&self) -> impl Iterator<Item = &Entry> {
+        self.callers.iter().filter_map(|key| self.entries.get(key)).map(Box::as_ref)
+    }
+
+    /// Everybody whose turn may come, by age: callers, and promises that are due.
+    pub fn candidates(&self) -> impl Iterator<Item = &Entry> {
+        let (mut firm, mut yielding) = (self.firm.iter().peekable(), self.yielding.iter().peekable());
+        let keys = std::iter::from_fn(move || match (firm.peek(), yielding.peek()) {
+            (Some(one), Some(other)) if other < one => yielding.next(),
+            (None, _) => yielding.next(),
+            (Some(_), _) => firm.next(),
+        });
+        keys.filter_map(|key| self.entries.get(key)).map(Box::as_ref)
+    }
+
+    /// How many those are.
+    pub fn waiting(&self) -> usize {
+        self.firm.len() + self.yielding.len()
+    }
+
+    /// Everybody, in order of service; promises whose time has not come are among them.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values().map(Box::as_ref)
     }
@@ -227,7 +315,7 @@ impl Line {
 
     /// Callers on the phone.
     pub fn live(&self) -> usize {
-        self.live
+        self.callers.len()
     }
 
     /// When the first of the exclusions that end by themselves ends.
@@ -239,21 +327,40 @@ impl Line {
         self.entries.get_mut(self.tickets.get(&ticket)?).map(Box::as_mut)
     }
 
-    fn count(&mut self, kind: Kind, ticket: Ticket) {
+    /// Counts an entry in, by what it claims at first.
+    fn count(&mut self, kind: Kind, key: Key) -> Claim {
         match kind {
-            Kind::Live(_) => self.live += 1,
+            Kind::Live(_) => {
+                self.callers.insert(key);
+                self.firm.insert(key);
+                Claim::Now
+            }
             Kind::Promise(task) => {
-                self.promises.insert(task, ticket);
+                self.promises.insert(task, key.ticket);
+                Claim::Later
             }
         }
     }
 
-    fn uncount(&mut self, kind: Kind) {
+    fn uncount(&mut self, kind: Kind, claim: Claim, key: Key) {
+        if let Some(ranks) = self.ranks_of(claim) {
+            ranks.remove(&key);
+        }
         match kind {
-            Kind::Live(_) => self.live -= 1,
+            Kind::Live(_) => {
+                self.callers.remove(&key);
+            }
             Kind::Promise(task) => {
                 self.promises.remove(&task);
             }
+        }
+    }
+
+    fn ranks_of(&mut self, claim: Claim) -> Option<&mut Ranks> {
+        match claim {
+            Claim::Later => None,
+            Claim::Yields => Some(&mut self.yielding),
+            Claim::Now => Some(&mut self.firm),
         }
     }
 }

@@ -4,8 +4,9 @@
 pub mod distribute;
 pub mod estimate;
 pub mod line;
+mod ranks;
 pub mod strategy;
 
 pub use distribute::{Gates, Pick};
-pub use line::{Entry, Full, Joining, Kind, Line, Standing};
+pub use line::{Claim, Entry, Full, Joining, Kind, Line, Standing};
 pub use strategy::{Idle, Turn};

@@ -199,7 +199,7 @@ impl Switch {
         Crowd {
             agent_free: !self.ready_in(&queue, members, now).is_empty(),
             ahead: position - 1,
-            ewt: self.paces.get(&queue).and_then(|pace| pace.expected_wait(position, now.tick)),
+            ewt: self.expected_wait(&queue, position, now),
         }
     }
 
@@ -233,7 +233,8 @@ impl Switch {
         let Some(position) = self.lines.get(&queue.name).and_then(|line| line.position(waiting.ticket)) else {
             return Vec::new();
         };
-        let expected = self.paces.get(&queue.name).and_then(|pace| pace.expected_wait(position, now.tick));
+        // Who is next for an agent who is free does not wait any more.
+        let expected = self.expected_wait(&queue.name, position, now).filter(|wait| !wait.is_zero());
         let mut clips = Vec::new();
         if queue.announce_position != AnnouncePosition::Off {
             clips.extend(say::position(position));

@@ -149,7 +149,7 @@ impl Switch {
     }
 
     fn callers_in(&self, queue: &Name) -> impl Iterator<Item = CallRef> {
-        let entries = self.lines.get(queue).into_iter().flat_map(crate::queue::line::Line::iter);
+        let entries = self.lines.get(queue).into_iter().flat_map(crate::queue::line::Line::callers);
         entries.filter_map(|entry| match entry.kind {
             crate::queue::line::Kind::Live(call) => Some(call),
             crate::queue::line::Kind::Promise(_) => None,

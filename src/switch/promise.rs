@@ -13,7 +13,7 @@ use crate::id::{CallRef, Name, TaskId, Ticket};
 use crate::limits;
 use crate::number::Party;
 use crate::policy::Policy;
-use crate::queue::line::{Joining, Kind as EntryKind};
+use crate::queue::line::Kind as EntryKind;
 use crate::route;
 use crate::settings::{CallbackProfile, Dedupe, DedupeScope, ServedBy, Settings};
 use crate::time::{DateTime, Now, Utc};
@@ -390,31 +390,6 @@ impl Switch {
         self.serve_wanted = true;
     }
 
-    /// Takes a task out of its queue's line: it is closed, or waits for something that no agent can give.
-    pub(super) fn out_of_line(&mut self, task: &Task) {
-        if let Some(line) = self.lines.get_mut(&task.queue)
-            && let Some(ticket) = line.ticket_of(task.id)
-        {
-            line.leave(ticket);
-        }
-    }
-
-    /// Gives a task its place in its queue's line, if it has none yet.
-    pub(super) fn line_up(&mut self, task: &Task) {
-        if task.state.rests() {
-            return;
-        }
-        let Some(line) = self.lines.get_mut(&task.queue) else { return };
-        let joining = Joining {
-            kind: EntryKind::Promise(task.id),
-            priority: task.priority,
-            virtual_start: task.virtual_start,
-            agent: task.agent.clone(),
-        };
-        // A promise is always taken, whatever the line's length (law 1).
-        let _ = line.join(&mut self.tickets, joining);
-    }
-
     /// A task is closed: out of the line, into memory, onto the disk.
     pub(super) fn task_closed(&mut self, task: Task) {
         self.out_of_line(&task);
@@ -500,7 +475,10 @@ impl Switch {
 
     fn take_look(&mut self, step: Look) {
         match step {
-            Look::Moved(_, _) => self.serve_wanted = true,
+            Look::Moved(task, _) => {
+                self.claim_anew(task);
+                self.serve_wanted = true;
+            }
             Look::LeftOver(task) | Look::UsedUp(task) | Look::Expired(task) => {
                 self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
                 if task.state.is_final() {

@@ -11,7 +11,7 @@ use crate::id::{CallRef, Name};
 use crate::number::Party;
 use crate::policy;
 use crate::queue::distribute::{self, Gates, Served};
-use crate::queue::line::{Entry, Kind, Standing};
+use crate::queue::line::{Entry, Kind, Line};
 use crate::queue::{Idle, Turn};
 use crate::settings::{CallbackProfile, ListKind, Member, Pick, Queue, ServedBy};
 use crate::time::{DateTime, Now, Tick, Utc};
@@ -34,18 +34,7 @@ struct SwitchGates<'a> {
 
 impl<'a> SwitchGates<'a> {
     fn new(switch: &'a Switch, now: Now) -> SwitchGates<'a> {
-        let waits = |queue: &&Queue| {
-            let line = switch.lines.get(&queue.name).filter(|line| line.live() > 0);
-            line.is_some_and(|line| {
-                line.iter().any(|it| matches!(it.kind, Kind::Live(_)) && it.standing != Standing::Held)
-            })
-        };
-        let queues = switch.settings.queues.iter().filter(waits);
-        let wanted = queues.flat_map(|queue| {
-            let members = queue.members.iter().map(|member| &member.agent);
-            members.filter(|agent| switch.agents.get(*agent).is_some_and(|desk| desk.is_in(&queue.name)))
-        });
-        SwitchGates { switch, now, wanted: wanted.collect(), look: Cell::new(None) }
+        SwitchGates { switch, now, wanted: switch.wanted(), look: Cell::new(None) }
     }
 
     fn task(&self, entry: &Entry) -> Option<(&'a Task, &'a CallbackProfile)> {
@@ -87,8 +76,7 @@ impl Gates for SwitchGates<'_> {
             }
             Kind::Promise(task) => {
                 let settings = &self.switch.settings;
-                !self.switch.draining
-                    && self.switch.planner.may_begin(self.now.utc, settings, task).is_ok()
+                self.switch.planner.may_begin(self.now.utc, settings, task).is_ok()
                     && self.switch.planner.get(task).is_some_and(|task| self.switch.can_reach(task))
             }
         }
@@ -141,6 +129,17 @@ fn due_since(task: &Task) -> DateTime<Utc> {
 }
 
 impl Switch {
+    /// Agents for whom somebody waits on the phone, in a queue of theirs.
+    fn wanted(&self) -> BTreeSet<&Name> {
+        let waits = |queue: &&Queue| self.lines.get(&queue.name).is_some_and(Line::has_waiting);
+        let queues = self.settings.queues.iter().filter(waits);
+        let wanted = queues.flat_map(|queue| {
+            let members = queue.members.iter().map(|member| &member.agent);
+            members.filter(|agent| self.agents.get(*agent).is_some_and(|desk| desk.is_in(&queue.name)))
+        });
+        wanted.collect()
+    }
+
     /// Whether the customer can be dialled this moment: not on the line with us, and a way out that is up.
     pub(super) fn can_reach(&self, task: &Task) -> bool {
         if self.on_line.has(&task.number) {
@@ -188,13 +187,23 @@ impl Switch {
     pub(super) fn waits_for(&self, task: &Task, now: Now) -> Option<String> {
         let profile = self.settings.profile(&task.profile).filter(|_| task.state == TaskState::Due)?;
         let until = |wait: Duration| (due_since(task) + wait).to_rfc3339_opts(SecondsFormat::Secs, true);
-        let has_callers = self.lines.get(&task.queue).is_some_and(|line| line.live() > 0);
-        if has_callers && planner::yields_to_live(profile, task, now.utc) {
+        if planner::yields_to_live(profile, task, now.utc) && self.callers_come_first(task, now) {
             return Some(format!("callers on the phone come first until {}", until(profile.yield_max)));
         }
         let owners = self.missed_by(task, profile).filter(|_| now.utc < due_since(task) + profile.owner_wait)?;
         let names: Vec<&str> = owners.iter().map(|agent| &**agent).collect();
         Some(format!("kept for {} until {}", names.join(", "), until(profile.owner_wait)))
+    }
+
+    /// Whether each agent who could take this task now is wanted by somebody on the phone, in any queue of his; when
+    /// all are busy, whether each of them who is there is.
+    fn callers_come_first(&self, task: &Task, now: Now) -> bool {
+        let wanted = self.wanted();
+        let takes = |agent: &Name| self.agents.get(agent).is_some_and(|desk| desk.takes(&task.queue, now.tick));
+        let (free, others): (Vec<&Name>, Vec<&Name>) = self.servers_of(task, now).into_iter().partition(|it| takes(it));
+        let busy = others.into_iter().filter(|agent| self.is_there(agent, &task.queue));
+        let asked: Vec<&Name> = if free.is_empty() { busy.collect() } else { free };
+        !asked.is_empty() && asked.into_iter().all(|agent| wanted.contains(agent))
     }
 
     /// The agents who alone serve this number (S2.B7), if a list says so.
@@ -258,14 +267,16 @@ impl Switch {
     }
 
     fn served(&self, queue: &Queue, chance: u64, now: Now) -> Option<Served<'_>> {
-        let line = self.lines.get(&queue.name).filter(|line| !line.is_empty())?;
+        let line = self.lines.get(&queue.name).filter(|line| line.waiting() > 0)?;
         let last = self.service.offered.get(&queue.name);
         let turn = Turn {
             strategy: queue.strategy,
             last: last.and_then(|last| queue.members.iter().position(|member| member.agent == *last)),
             chance,
         };
-        Some(Served { line, ready: self.ready_in(&queue.name, &queue.members, now), turn, weight: queue.weight })
+        let ready = self.ready_in(&queue.name, &queue.members, now);
+        let is_shut = self.draining || self.planner.shut_for_all(now.utc, &self.settings, &queue.name).is_err();
+        Some(Served { line, ready, turn, weight: queue.weight, promises: !is_shut })
     }
 
     /// Drawn only where a queue leaves its choice to chance.

@@ -139,7 +139,7 @@ impl Switch {
     fn clear_removed_queues(&mut self, now: Now, old: &Settings) {
         let settings = self.settings.clone();
         for queue in old.queues.iter().filter(|queue| settings.queue(&queue.name).is_none()) {
-            let entries = self.lines.get(&queue.name).into_iter().flat_map(Line::iter);
+            let entries = self.lines.get(&queue.name).into_iter().flat_map(Line::callers);
             let callers: Vec<CallRef> = entries
                 .filter_map(|entry| match entry.kind {
                     EntryKind::Live(call) => Some(call),

@@ -39,7 +39,7 @@ pub struct Queue {
     pub name: Name,
     /// What phones dial.
     pub number: Name,
-    /// Callers and promises in line.
+    /// Callers, and promises that are due.
     pub waiting_count: usize,
     /// Live callers among them.
     pub live_count: usize,
@@ -76,7 +76,8 @@ pub struct Member {
     pub state: &'static str,
 }
 
-/// One in line.
+/// One in line: a caller, or a promise that is due. Promises whose time has not come, or which are being kept, are
+/// before nobody and not among these; their places show in no position until they are due (`GET /callbacks`).
 #[derive(Clone, Debug, Serialize)]
 pub struct Waiting {
     /// From 1.

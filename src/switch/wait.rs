@@ -72,7 +72,6 @@ impl Switch {
             self.find_full(now, id, caller, queue);
             return;
         };
-        let position = line.position(ticket).unwrap_or(1);
         let waiting = Waiting {
             caller,
             queue: queue.name.clone(),
@@ -104,6 +103,8 @@ impl Switch {
         if !self.ask_pending(now, id) {
             self.welcome(now, id);
         }
+        // Counted last: what he was promised before stood in front of him.
+        let position = self.lines.get(&queue.name).and_then(|line| line.position(ticket)).unwrap_or(1);
         self.publish(event::Event::CallQueued { call: id, queue: queue.name.clone(), position, priority });
         self.serve_wanted = true;
     }

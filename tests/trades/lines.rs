@@ -6,7 +6,7 @@ use ringback::id::{CallRef, Counter, Name, Ticket};
 use ringback::limits::QUEUE_ENTRIES;
 use ringback::queue::distribute::{Gates, Pick, Served, next};
 use ringback::queue::estimate::Pace;
-use ringback::queue::{Entry, Full, Idle, Joining, Kind, Line, Standing, Turn};
+use ringback::queue::{Claim, Entry, Full, Idle, Joining, Kind, Line, Standing, Turn};
 use ringback::settings;
 use ringback::time::Tick;
 use std::collections::BTreeSet;
@@ -53,7 +53,7 @@ fn idle(agents: &[(&str, u64)]) -> Vec<Idle> {
 }
 
 fn served<'a>(line: &'a Line, ready: &[(&str, u64)]) -> Served<'a> {
-    Served { line, ready: idle(ready), turn: Turn::of(settings::Pick::LongestIdle), weight: 0 }
+    Served { line, ready: idle(ready), turn: Turn::of(settings::Pick::LongestIdle), weight: 0, promises: true }
 }
 
 fn pick(line: &Line, ready: &[(&str, u64)], gates: &Shut) -> Option<(Ticket, String)> {
@@ -85,6 +85,8 @@ fn a_callback_keeps_the_callers_place() {
     assert!(line.turn_into(b, Kind::Promise(task_id(9))));
 
     assert_eq!(line.entry(b).expect("B stays in line").key, key);
+    assert_eq!((line.position(b), line.position(c), line.waiting()), (None, Some(2), 2), "it is not due yet");
+    assert!(line.set_claim(b, Claim::Now));
     assert_eq!((line.position(b), line.live(), line.len()), (Some(2), 2, 3));
     assert_eq!(line.ticket_of(task_id(9)), Some(b));
     let mut served = Vec::new();
@@ -105,6 +107,78 @@ fn a_customer_who_rings_in_takes_over_the_promise_place() {
     line.turn_into(b, live(7));
     assert_eq!((line.position(b), line.live()), (Some(2), 3));
     assert_eq!(line.ticket_of(task_id(9)), None);
+}
+
+// S5.6, S2.22: only candidates stand before anybody, and who yields stands behind the last caller.
+#[test]
+fn a_position_counts_callers_and_due_promises_only() {
+    let Abc { mut line, tickets: [a, b, c] } = abc();
+    let mut counter = Counter::default();
+    (0..90).for_each(|_| assert!(counter.take() < 90));
+    let mut promise = |n: u128, minute| line_up(&mut line, &mut counter, n, minute);
+    let (later, due, missed, old) = (promise(1, 0), promise(2, 0), promise(3, 0), promise(4, 9));
+    let places = |line: &Line| [a, b, c, later, due, missed, old].map(|ticket| line.position(ticket));
+    assert_eq!(places(&line), [Some(1), Some(2), Some(3), None, None, None, None]);
+
+    line.set_claim(due, Claim::Now);
+    line.set_claim(old, Claim::Now);
+    line.set_claim(missed, Claim::Yields);
+    assert_eq!(
+        places(&line),
+        [Some(2), Some(3), Some(4), None, Some(1), Some(5), Some(6)],
+        "it yields to C, not to old"
+    );
+    assert_eq!((line.waiting(), line.live(), line.len()), (6, 3, 7));
+
+    line.set_standing(c, Standing::Held);
+    assert_eq!(
+        places(&line),
+        [Some(2), Some(3), Some(5), None, Some(1), Some(4), Some(6)],
+        "C has asked for a callback"
+    );
+    line.set_claim(missed, Claim::Now);
+    assert_eq!(
+        places(&line),
+        [Some(3), Some(4), Some(5), None, Some(1), Some(2), Some(6)],
+        "it has yielded long enough"
+    );
+    assert!([a, b, c].into_iter().all(|ticket| line.leave(ticket).is_some()));
+    line.set_claim(due, Claim::Later);
+    line.set_claim(missed, Claim::Yields);
+    assert_eq!(places(&line)[3..], [None, None, Some(1), Some(2)], "nobody is on the phone");
+    let order: Vec<Ticket> = line.candidates().map(|entry| entry.ticket).collect();
+    assert_eq!(order, [missed, old]);
+}
+
+fn line_up(line: &mut Line, counter: &mut Counter, n: u128, minute: u32) -> Ticket {
+    line.join(counter, joining(Kind::Promise(task_id(n)), 5, minute)).expect("a promise is always taken")
+}
+
+// Law 9: what shuts all promises is asked once, and none of them is looked at.
+#[test]
+fn promises_that_cannot_be_served_are_not_walked() {
+    struct NoPromise;
+    impl Gates for NoPromise {
+        fn open(&self, _: &Name, entry: &Entry) -> bool {
+            assert!(matches!(entry.kind, Kind::Live(_)), "a promise is asked");
+            true
+        }
+        fn suits(&self, _: &Entry, _: &Name) -> bool {
+            true
+        }
+        fn owners(&self, _: &Name, _: &Entry) -> Option<Vec<Idle>> {
+            None
+        }
+        fn preferred(&self, _: &Name, _: &Entry) -> Option<Name> {
+            None
+        }
+    }
+    let Abc { mut line, tickets: [a, b, _] } = abc();
+    line.turn_into(a, Kind::Promise(task_id(9)));
+    line.set_claim(a, Claim::Now);
+
+    let lines = [Served { promises: false, ..served(&line, &[("anna", 0)]) }];
+    assert_eq!(next(&lines, NOW, &NoPromise).map(|pick| pick.ticket), Some(b));
 }
 
 #[test]
@@ -155,6 +229,7 @@ fn an_agent_who_declined_is_not_offered_the_same_call_again() {
 fn a_decline_of_a_promise_may_end() {
     let Abc { mut line, tickets: [a, b, _] } = abc();
     line.turn_into(a, Kind::Promise(task_id(9)));
+    line.set_claim(a, Claim::Now);
     line.exclude(a, &name("anna"), Some(NOW + Duration::from_secs(1)));
     assert_eq!(pick(&line, &[("anna", 0)], &Shut::default()), Some((b, "anna".into())));
     assert_eq!(line.next_admission(NOW), Some(NOW + Duration::from_secs(1)));
@@ -170,6 +245,7 @@ fn only_the_owner_serves_an_owned_entry_and_nobody_his_own_extension() {
     let Abc { mut line, tickets: [a, ..] } = abc();
     let owned = Joining { agent: Some(name("ben")), ..joining(Kind::Promise(task_id(8)), 1, 0) };
     let owned = line.join(&mut Counter::default(), owned).expect("there is room");
+    line.set_claim(owned, Claim::Now);
     assert_eq!(pick(&line, &[("anna", 0)], &Shut::default()), Some((a, "anna".into())));
     assert_eq!(pick(&line, &[("anna", 0), ("ben", 1)], &Shut::default()), Some((owned, "ben".into())));
 
@@ -291,6 +367,8 @@ proptest! {
                     if let Some(ticket) = chosen(at) {
                         let before = (line.position(ticket), line.len());
                         line.turn_into(ticket, Kind::Promise(task_id(n)));
+                        prop_assert_eq!(line.position(ticket), None);
+                        line.set_claim(ticket, Claim::Now);
                         prop_assert_eq!((line.position(ticket), line.len()), before);
                     }
                 }

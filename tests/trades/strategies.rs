@@ -55,7 +55,7 @@ fn line() -> Line {
 }
 
 fn rung(line: &Line, turn: Turn, ready: Vec<Idle>) -> Vec<String> {
-    let served = [Served { line, ready, turn, weight: 0 }];
+    let served = [Served { line, ready, turn, weight: 0, promises: true }];
     let pick = distribute::next(&served, NOW, &Everybody).expect("somebody is ready");
     pick.agents.iter().map(ToString::to_string).collect()
 }

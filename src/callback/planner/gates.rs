@@ -2,9 +2,11 @@
 
 use super::{Agents, Around, MINUTE, Planned, Planner, shut, window_of};
 use crate::callback::hold::{Hold, Undialable};
+use crate::callback::ledger::{Cap, Tripped};
 use crate::callback::retry;
 use crate::callback::task::{AttemptKind, Task, TaskState};
 use crate::callback::window::{Whom, Window};
+use crate::number::Party;
 use crate::settings::{CallbackProfile, Settings};
 use crate::time::{DateTime, Utc};
 
@@ -36,6 +38,32 @@ impl Planner {
         let quarantined = self.quarantine.get(&task.number).copied();
         let earliest = task.not_before.max(now).max(quarantined.unwrap_or(now));
         window_of(settings, task, now)?.opens(earliest)
+    }
+
+    /// What shuts every task of a queue alike, whichever it is: worth asking once before any of many is asked.
+    pub fn shut_for_all(&self, now: DateTime<Utc>, settings: &Settings, queue: &str) -> Result<(), Hold> {
+        self.site_caps(now, settings)?;
+        if settings.system.frozen {
+            return Err(Hold::Frozen);
+        }
+        // Extensions are ours: the breaker is not about them.
+        if self.ledger.tripped() == Some(Tripped::Surge) && !self.has_extensions() {
+            return Err(Hold::Capped(Cap::Breaker(Tripped::Surge)));
+        }
+        self.queue_cap(settings, queue)
+    }
+
+    fn has_extensions(&self) -> bool {
+        matches!(self.numbers.last(), Some((Party::Extension(_), _))) // They come last.
+    }
+
+    fn queue_cap(&self, settings: &Settings, queue: &str) -> Result<(), Hold> {
+        match settings.queue(queue).and_then(|queue| Some((queue, queue.max_callbacks?))) {
+            Some((queue, max)) if self.live_in.get(queue.name.as_ref()).copied().unwrap_or(0) >= max as usize => {
+                Err(Hold::QueueLines(queue.name.clone(), max))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(super) fn site_caps(&self, now: DateTime<Utc>, settings: &Settings) -> Result<(), Hold> {
@@ -95,12 +123,7 @@ impl Planner {
         }
         let policy = settings.policy_of_rule(task.rule.as_deref());
         self.ledger.allows(now, policy, task).map_err(Hold::Capped)?;
-        let queue = settings.queue(&task.queue);
-        if let Some(max) = queue.and_then(|queue| queue.max_callbacks)
-            && self.live_in.get(&task.queue).copied().unwrap_or(0) >= max as usize
-        {
-            return Err(Hold::QueueLines(task.queue.clone(), max));
-        }
+        self.queue_cap(settings, &task.queue)?;
         match profile.max_lines {
             Some(max) if self.live_of.get(&profile.name).copied().unwrap_or(0) >= max as usize => {
                 Err(Hold::ProfileLines(profile.name.clone(), max))
@@ -138,6 +161,14 @@ impl Planner {
 /// Whether a task waits until no live caller of its queue does (S5.6, C11): nobody asked for it, or its profile says
 /// so; and not for longer than `yield_max`.
 pub fn yields_to_live(profile: &CallbackProfile, task: &Task, now: DateTime<Utc>) -> bool {
-    let yields = profile.yield_to_live.unwrap_or(task.source.is_missed());
-    yields && task.due_since.is_none_or(|since| now < since + profile.yield_max)
+    yields(profile, task) && yields_until(profile, task).is_none_or(|until| now < until)
+}
+
+/// Until when a due task that yields does so.
+pub(super) fn yields_until(profile: &CallbackProfile, task: &Task) -> Option<DateTime<Utc>> {
+    task.due_since.filter(|_| yields(profile, task)).map(|since| since + profile.yield_max)
+}
+
+fn yields(profile: &CallbackProfile, task: &Task) -> bool {
+    profile.yield_to_live.unwrap_or(task.source.is_missed())
 }

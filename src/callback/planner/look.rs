@@ -1,5 +1,6 @@
 //! A look at one task: what has become of it, and when it deserves the next one.
 
+use super::gates::yields_until;
 use super::{Planned, Planner, Step, closed, shut, window_of};
 use crate::callback::hold::Undialable;
 use crate::callback::retry::{self, Next};
@@ -57,7 +58,7 @@ impl Planner {
         self.insert(now, settings, task, blocked);
         match left_over {
             Some(task) => Some(Step::LeftOver(task)),
-            None => (state != before).then_some(Step::Moved(id, state)),
+            None => (state != before || state == TaskState::Due).then_some(Step::Moved(id, state)),
         }
     }
 
@@ -108,7 +109,9 @@ impl Planner {
             TaskState::Due => {
                 let ends = window_of(settings, task, now)
                     .and_then(|window| if window.is_open(now) { window.closes(now) } else { Some(now) });
-                [ends, self.quarantine.get(&task.number).copied()].into_iter().flatten().min()
+                let yielded = settings.profile(&task.profile).and_then(|profile| yields_until(profile, task));
+                let yielded = yielded.filter(|until| *until > now);
+                [ends, yielded, self.quarantine.get(&task.number).copied()].into_iter().flatten().min()
             }
             // One that comes from the disk has lost the reason: found again at once.
             TaskState::Blocked => (!reason_known).then_some(now),

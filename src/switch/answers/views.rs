@@ -8,7 +8,7 @@ use crate::callback::planner::{Agents, Around};
 use crate::callback::task::{Task, TaskState};
 use crate::id::{Name, TaskId};
 use crate::number::{Party, zones};
-use crate::queue::line::Kind as EntryKind;
+use crate::queue::line::{Entry, Kind as EntryKind, Line};
 use crate::settings::Member;
 use crate::switch::call::Call;
 use crate::switch::command::{PageOf, Refused, Reply};
@@ -100,7 +100,7 @@ impl Switch {
         })
     }
 
-    pub(super) fn is_there(&self, agent: &Name, queue: &str) -> bool {
+    pub(in crate::switch) fn is_there(&self, agent: &Name, queue: &str) -> bool {
         self.agents.get(agent).is_some_and(|desk| desk.is_in(queue) && desk.facts().reachable)
     }
 
@@ -118,10 +118,32 @@ impl Switch {
     pub(super) fn queue_view(&self, now: Now, name: &str, with_waiting: bool) -> Option<view::Queue> {
         let queue = self.settings.queue(name)?;
         let line = self.lines.get(name)?;
-        let waiting: Vec<view::Waiting> = line
-            .iter()
-            .enumerate()
-            .map(|(ahead, entry)| {
+        let since = |entry: &Entry| {
+            u64::try_from(now.utc.signed_duration_since(entry.key.virtual_start).num_seconds()).unwrap_or(0)
+        };
+        Some(view::Queue {
+            name: queue.name.clone(),
+            number: queue.number.clone(),
+            waiting_count: line.waiting(),
+            live_count: line.live(),
+            longest_wait_secs: line.callers().map(since).max().unwrap_or(0),
+            service_level: self.service.level(queue),
+            agents: queue
+                .members
+                .iter()
+                .filter_map(|Member { agent, .. }| {
+                    Some(view::Member { name: agent.clone(), state: self.agents.get(agent)?.state().word() })
+                })
+                .collect(),
+            waiting: with_waiting.then(|| self.waiting_views(now, line)),
+        })
+    }
+
+    /// Who waits in a line, in order of service: callers, and promises that are due.
+    fn waiting_views(&self, now: Now, line: &Line) -> Vec<view::Waiting> {
+        let mut waiting: Vec<view::Waiting> = line
+            .candidates()
+            .filter_map(|entry| {
                 let wait = now.utc.signed_duration_since(entry.key.virtual_start).num_seconds();
                 let (number, kind, callback, call) = match entry.kind {
                     EntryKind::Live(call) => {
@@ -131,39 +153,20 @@ impl Switch {
                         (self.planner.get(task).map(|task| task.number.to_string()), "callback", Some(task), None)
                     }
                 };
-                let expected = self.expected_wait(&queue.name, ahead + 1, now);
-                view::Waiting {
-                    expected_wait_secs: expected.map(|wait| wait.as_secs()),
-                    position: ahead + 1,
+                let position = line.position(entry.ticket)?;
+                Some(view::Waiting {
+                    expected_wait_secs: self.expected_wait(line.queue(), position, now).map(|wait| wait.as_secs()),
+                    position,
                     number: number.unwrap_or_default(),
                     kind,
                     wait_secs: u64::try_from(wait).unwrap_or(0),
                     callback,
                     call,
-                }
+                })
             })
             .collect();
-        Some(view::Queue {
-            name: queue.name.clone(),
-            number: queue.number.clone(),
-            waiting_count: line.len(),
-            live_count: line.live(),
-            longest_wait_secs: waiting
-                .iter()
-                .filter(|waiting| waiting.kind == "live")
-                .map(|waiting| waiting.wait_secs)
-                .max()
-                .unwrap_or(0),
-            service_level: self.service.level(queue),
-            agents: queue
-                .members
-                .iter()
-                .filter_map(|Member { agent, .. }| {
-                    Some(view::Member { name: agent.clone(), state: self.agents.get(agent)?.state().word() })
-                })
-                .collect(),
-            waiting: with_waiting.then_some(waiting),
-        })
+        waiting.sort_by_key(|waiting| waiting.position);
+        waiting
     }
 
     pub(super) fn agent_views(&self) -> view::Page<view::Agent> {

@@ -40,6 +40,7 @@ impl Switch {
         if let Some(line) = self.lines.get_mut(queue) {
             line.set_standing(ticket, crate::queue::line::Standing::Offered);
         }
+        self.claim_anew(id);
         let form = match profile.first_party {
             FirstParty::Agent => Form::AgentFirst,
             FirstParty::Customer => Form::CustomerFirst,

@@ -5,6 +5,7 @@ mod announce;
 mod attempt;
 mod by_hand;
 mod calls;
+mod candidates;
 mod client_offer;
 mod desk;
 mod dialling;

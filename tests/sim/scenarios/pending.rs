@@ -301,6 +301,7 @@ fn a_crash_during_the_question_keeps_the_callback() {
     let (_, call, _) = rings_in(&mut world);
     world.crash();
     world.start();
+    world.run_for(std::time::Duration::from_millis(1));
     assert_eq!(line(&mut world), [(super::ALICE.to_owned(), "callback")]);
     world.hang_up(TRUNK, call);
     let bob = world.of(1);

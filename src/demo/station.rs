@@ -98,6 +98,14 @@ impl Station {
         call
     }
 
+    /// One of the people calls, and the carrier says more in the INVITE.
+    pub fn dial_saying(&mut self, now: Tick, person: usize, number: &str, more: &[(&str, String)]) -> CallId {
+        let from = format!("sip:{}@{}", self.people[person].number, self.endpoint.config.local.ip());
+        let call = self.endpoint.dial(now, number, Some(&from), more);
+        self.owns(person, call);
+        call
+    }
+
     /// Somebody calls who does not say who he is (RFC 3323 §4.1.1.3).
     pub fn dial_withheld(&mut self, now: Tick, person: usize, number: &str) -> CallId {
         let call =

@@ -259,6 +259,13 @@ impl Endpoint {
         }
         let with_session = request.method() == "INVITE" || offer_direction.is_some();
         let mut response = self.response(id, &request, 200);
+        let speaks_timers =
+            |call: &Call| call.extra.iter().any(|(name, value)| name == "Supported" && value == "timer");
+        if let Some(session) = request.header("Session-Expires")
+            && self.calls.get(&id).is_some_and(speaks_timers)
+        {
+            response.push("Session-Expires", session.to_owned()); // RFC 4028 §9: agreed as it was asked for.
+        }
         if let (true, Some(call)) = (with_session, self.calls.get(&id)) {
             response.push("Content-Type", "application/sdp");
             response.body = call.local.print(call.version);

@@ -105,6 +105,22 @@ impl Endpoint {
         self.send_invite(now, id, None);
     }
 
+    /// Refreshes the session without a new description (RFC 4028 §7.4); what the INVITE asked for is said again.
+    pub fn refresh(&mut self, now: Tick, id: CallId) {
+        let Some((mut update, to, branch)) = self.in_dialog(id, "UPDATE", None) else { return };
+        let fields = self.calls.get(&id).into_iter().flat_map(|call| call.extra.clone());
+        fields.for_each(|(name, value)| update.push(&name, value));
+        self.ask(now, update, to, branch, Purpose::InCall(id.0));
+    }
+
+    /// Sends a key as phones did before there were telephone events: in an INFO.
+    pub fn inform(&mut self, now: Tick, id: CallId, key: char) {
+        let Some((mut info, to, branch)) = self.in_dialog(id, "INFO", None) else { return };
+        info.push("Content-Type", "application/dtmf-relay");
+        info.body = format!("Signal={key}\r\nDuration=160\r\n").into_bytes();
+        self.ask(now, info, to, branch, Purpose::InCall(id.0));
+    }
+
     /// Asks OPTIONS of the server.
     pub fn ping(&mut self, now: Tick) {
         let (via, branch) = self.via();

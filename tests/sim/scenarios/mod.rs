@@ -26,6 +26,7 @@ mod offer;
 mod order;
 mod owners;
 mod pending;
+mod phones;
 #[cfg(feature = "shell")]
 mod presets;
 mod races;

@@ -1,7 +1,7 @@
 //! What follows an attempt, and what the planner holds: intervals to the second, limits, the end of the day, a freeze.
 
 use crate::drive::{ANNA, BEN, CARL};
-use crate::products::{fonolo, mikopbx};
+use crate::products::{fonolo, mikopbx, ring2all};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use chrono::{TimeZone, Weekday};
@@ -103,7 +103,10 @@ fn until(world: &mut World, local: &str) {
 // S1.10: delay 1 min and an idle agent: requested at t, the agent rings at t+60 s.
 #[test]
 fn the_first_attempt_waits_for_the_delay() {
-    let mut world = World::with(1, |site| site.profiles[0].intervals = vec![secs(60)]);
+    let mut world = World::with(1, |site| {
+        ring2all(site);
+        site.profiles[0].intervals = vec![secs(60)];
+    });
     world.promised("alice", super::ALICE);
     world.register(&[ANNA]);
 
@@ -116,7 +119,10 @@ fn the_first_attempt_waits_for_the_delay() {
 // S1.11, S3.9, S1.12, S3.8: 3 attempts and a customer who never answers: 3 customer INVITEs, 900 s apart, then failed.
 #[test]
 fn three_attempts_are_three_dials_with_the_interval_between() {
-    let mut world = World::with(1, |site| site.profiles[0].intervals = vec![Duration::ZERO, secs(900)]);
+    let mut world = World::with(1, |site| {
+        ring2all(site);
+        site.profiles[0].intervals = vec![Duration::ZERO, secs(900)];
+    });
     let alice = world.promised("alice", super::ALICE);
     reacts(&mut world, alice, [Reaction::Ring { early: false }]);
     works(&mut world, ANNA);

@@ -121,16 +121,7 @@ impl Order {
                 }
             }
             Event::CallAnswered { call, .. } => drop(self.waiting.remove(call)),
-            Event::CallEnded { call, cause } => {
-                self.waiting.remove(call);
-                // Whom we have sent on or away, or who has left by key, comes back to no place.
-                let leaving = self.leaving.take().filter(|(at, who, _)| (*at, who) == (now, call));
-                if let (Some((_, _, place)), "abandoned" | "signalling_lost") = (leaving, *cause) {
-                    let within = self.queues.get(&place.queue).map_or(Duration::ZERO, |queue| queue.resume_within);
-                    let number = self.callers.get(call).cloned().unwrap_or_default();
-                    self.left.insert((place.queue, number), (place.since, now + within));
-                }
-            }
+            Event::CallEnded { call, cause } => self.on_call_ended(now, call, cause),
             Event::CallbackRequested { task, queue, number } => {
                 self.tasks.insert(*task, number.clone());
                 // He may have named another number than his own.
@@ -158,6 +149,17 @@ impl Order {
                 }
             }
             _ => {} // Nothing to do with the line.
+        }
+    }
+
+    /// Whom we have sent on or away, or who has left by key, comes back to no place.
+    fn on_call_ended(&mut self, now: Tick, call: &CallRef, cause: &str) {
+        self.waiting.remove(call);
+        let leaving = self.leaving.take().filter(|(at, who, _)| (*at, who) == (now, call));
+        if let (Some((_, _, place)), "abandoned" | "signalling_lost") = (leaving, cause) {
+            let within = self.queues.get(&place.queue).map_or(Duration::ZERO, |queue| queue.resume_within);
+            let number = self.callers.get(call).cloned().unwrap_or_default();
+            self.left.insert((place.queue, number), (place.since, now + within));
         }
     }
 

@@ -8,8 +8,9 @@
 //! In reading order: `seam` (inputs and outputs), `arrive` and `go` (an INVITE finds its destination), `menu`, `wait`
 //! (in line), `announce` (what is heard there), `offer` and `dialogue` (asking for a callback), `place` (coming back),
 //! `leave`, `promise` (on disk), `claim` (in line), `missed` (a call was lost), `serve` (who is next), `attempt` (the
-//! promise kept), `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`, `durable`,
-//! and `answers` for people. `site` puts another edition of the settings in force, `lever` what operators switch beside it.
+//! promise kept), `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`,
+//! `durable`, and `answers` for people. `site` puts another edition of the settings in force, `lever` what operators
+//! switch beside it.
 
 mod announce;
 mod answers;

@@ -1,5 +1,5 @@
-//! Phones and carriers with ways of their own: keys in INFO, forwarding, sessions that want refreshing (model.md, interop
-//! traps).
+//! Phones and carriers with ways of their own: keys in INFO, forwarding, sessions that want refreshing (model.md,
+//! interop traps).
 
 use crate::drive::{ANNA, BEN};
 use crate::products::fonolo;
@@ -20,8 +20,8 @@ fn inform(world: &mut World, station: usize, call: CallId, key: char) {
     world.run_for(Duration::from_millis(500));
 }
 
-// Interop trap: DTMF in SIP INFO. Whoever waits asks for a callback by it, and the agent starts it, and asks for another
-// try (S2.9, S4.7, S4.6).
+// Interop trap: DTMF in SIP INFO. Whoever waits asks for a callback by it, and the agent starts it, and asks for
+// another try (S2.9, S4.7, S4.6).
 #[test]
 fn keys_in_info_are_keys() {
     let mut world = World::with(1, |site| {

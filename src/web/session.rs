@@ -148,7 +148,7 @@ mod tests {
         assert!(!session(late).holds(start + WHOLE));
     }
 
-    // S1.6: a cookie that was given over TLS never leaves it.
+    // A cookie that was given over TLS never leaves it.
     #[test]
     fn the_cookie_is_secure_where_the_way_is() {
         let headers = |name: &'static str, value: &'static str| {

@@ -54,7 +54,7 @@ async fn is_there(editor: &Editor, name: &str) -> bool {
     false
 }
 
-// S5.31: the switch has been told and whoever asked has hung up: editor and switch hold the same edition, and the next
+// The switch has been told and whoever asked has hung up: editor and switch hold the same edition, and the next
 // edit builds on it.
 #[tokio::test]
 async fn a_change_that_the_switch_has_heard_of_is_seen_through() {
@@ -83,7 +83,7 @@ async fn a_change_that_the_switch_has_heard_of_is_seen_through() {
     next.await.unwrap();
 }
 
-// S5.31: a new trunk may send as much as one of the start, and one that is gone no more than a stranger.
+// A new trunk may send as much as one of the start, and one that is gone no more than a stranger.
 #[tokio::test]
 async fn trunks_are_trusted_as_the_edition_in_force_has_them() {
     let trusted = Trusted::default();
@@ -105,7 +105,7 @@ async fn trunks_are_trusted_as_the_edition_in_force_has_them() {
     assert_eq!(taken(), burst);
 }
 
-// S5.31: what the store holds may be wrong in a way that names none of it, here by its size. The switch starts without
+// What the store holds may be wrong in a way that names none of it, here by its size. The switch starts without
 // it, and goes on being edited.
 #[tokio::test]
 async fn what_fits_nowhere_keeps_nothing_else_out() {

@@ -134,7 +134,7 @@ fn a_secret_that_can_be_guessed_is_refused() {
     assert!(!phone("a-long-word-of-ben").contains("can be guessed"));
 }
 
-// S1.6: whoever opens the API to the network is told that nothing of it is encrypted.
+// Whoever opens the API to the network is told that nothing of it is encrypted.
 #[test]
 fn an_open_listener_is_warned_about() {
     let warnings = |http: &str| {

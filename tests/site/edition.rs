@@ -9,7 +9,7 @@ fn set_aside(world: &World) -> Vec<String> {
     world.running().editor.as_ref().unwrap().set_aside()
 }
 
-// S5.31: an object of the store that the file has by now, or whose references the file has lost, keeps nobody from
+// An object of the store that the file has by now, or whose references the file has lost, keeps nobody from
 // starting: it is named, waits in the store, and is back once the file lets it.
 #[test]
 fn a_start_is_never_refused_for_what_the_store_holds() {
@@ -55,7 +55,7 @@ fn a_start_is_never_refused_for_what_the_store_holds() {
     assert_eq!(world.names("group"), ["desk"]);
 }
 
-// S5.31: what `apply` takes from objects that are in force is a mistake of the text; what it has itself is the text's.
+// What `apply` takes from objects that are in force is a mistake of the text; what it has itself is the text's.
 #[test]
 fn another_text_takes_over_names_but_breaks_nothing() {
     let world = World::new("takes-over");
@@ -77,7 +77,7 @@ fn another_text_takes_over_names_but_breaks_nothing() {
     assert_eq!(back["removed"], json!(["agent/amy"]));
 }
 
-// S5.31: an export is applied again as it is and changes nothing; edited it changes what was edited, and secrets are
+// An export is applied again as it is and changes nothing; edited it changes what was edited, and secrets are
 // shown to nobody and stay what they were.
 #[test]
 fn an_export_can_be_applied_again() {
@@ -119,7 +119,7 @@ fn an_export_can_be_applied_again() {
     world.api("POST", "/config/agent", made).is_problem(422, Some("secret"));
 }
 
-// S1.6: a tag says whether an object has changed, and nothing of the secret it was made of.
+// A tag says whether an object has changed, and nothing of the secret it was made of.
 #[test]
 fn a_tag_is_made_with_a_key_of_the_process() {
     let mut world = World::new("seal");
@@ -135,7 +135,7 @@ fn a_tag_is_made_with_a_key_of_the_process() {
     assert_ne!(first, tag(&world), "the same fields, and another key");
 }
 
-// S5.31: an object is in use when somebody refers to it; what is wrong for another reason is told as that.
+// An object is in use when somebody refers to it; what is wrong for another reason is told as that.
 #[test]
 fn a_deletion_is_refused_for_the_true_reason() {
     let world = World::new("reason");
@@ -155,7 +155,7 @@ fn a_deletion_is_refused_for_the_true_reason() {
     assert_eq!(world.names("group"), ["desk", "door"]);
 }
 
-// S5.31: a dry run finds a sound that cannot be played, as the run itself would.
+// A dry run finds a sound that cannot be played, as the run itself would.
 #[test]
 fn a_dry_run_loads_the_sounds() {
     let world = World::new("dry-sounds");
@@ -168,7 +168,7 @@ fn a_dry_run_loads_the_sounds() {
     }
 }
 
-// S5.31: `check` tells before the start what the file would keep out of force; a store that is in use is asked of its
+// `check` tells before the start what the file would keep out of force; a store that is in use is asked of its
 // switch.
 #[test]
 fn a_check_looks_into_the_store_as_well() {

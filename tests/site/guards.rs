@@ -2,7 +2,7 @@
 
 use super::World;
 
-// S1.6: a browser can sign in: the pages let it say where a form comes from, and what it says is believed.
+// A browser can sign in: the pages let it say where a form comes from, and what it says is believed.
 #[test]
 fn a_browser_signs_in_from_our_page_only() {
     let world = World::new("guards");

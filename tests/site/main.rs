@@ -310,7 +310,7 @@ fn what_was_made_outlives_the_process_and_secrets_are_not_shown() {
     }
 }
 
-// S1.6: two people who edit one object do not undo each other's work: the second is told to look again.
+// Two people who edit one object do not undo each other's work: the second is told to look again.
 #[test]
 fn an_edit_of_an_old_state_is_refused() {
     let world = World::new("tags");
@@ -435,7 +435,7 @@ fn command(world: &World, args: &[&str]) -> (i32, String) {
     (out.status.code().unwrap(), String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap())
 }
 
-// S5.31: `diff` tells, `apply` does, `export` shows; a file that is wrong is told with its lines, and changes nothing.
+// `diff` tells, `apply` does, `export` shows; a file that is wrong is told with its lines, and changes nothing.
 #[test]
 fn the_command_line_applies_a_file() {
     let world = World::new("commands");
@@ -464,7 +464,7 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-// S5.31: SIGHUP reads the file again; a wrong one leaves the site as it is.
+// SIGHUP reads the file again; a wrong one leaves the site as it is.
 #[test]
 fn a_signal_reads_the_file_again() {
     let mut world = World::new("signal");
@@ -502,7 +502,7 @@ fn a_signal_reads_the_file_again() {
     server.wait().unwrap();
 }
 
-// S1.6: pages are for those who have signed in, take forms of their own only, and run no script.
+// Pages are for those who have signed in, take forms of their own only, and run no script.
 #[test]
 fn pages_keep_strangers_out() {
     let world = World::new("pages");

@@ -136,7 +136,7 @@ fn sounds_are_uploaded_at_one_time() {
     assert!(kept(&world) <= 2);
 }
 
-// S5.31: a sound of the store that can no longer be decoded is one silent prompt, and no reason not to start.
+// A sound of the store that can no longer be decoded is one silent prompt, and no reason not to start.
 #[test]
 fn a_sound_that_is_broken_keeps_nobody_from_starting() {
     let mut world = World::new("broken");

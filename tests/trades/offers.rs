@@ -43,7 +43,7 @@ fn the_first_enabled_rule_answers_the_key() {
     assert_eq!(key_rule(&site, '1'), Some("second"));
 }
 
-// S2.6, S3.15: the gates of the announcement do not gate the key (interface.md, Settled 5).
+// S2.6: the gates of the announcement do not gate the key (interface.md, Settled 5).
 #[test]
 fn a_request_is_taken_at_any_second_of_the_wait() {
     let rule = with(|rule| rule.min_ahead = 9);

@@ -191,7 +191,7 @@ fn what_a_restart_finds_due_or_blocked_is_looked_at_again() {
     assert!(planner.iter().all(|task| task.state == TaskState::Deferred));
 }
 
-// S1.15, S5.9: model.md C15.
+// S1.15: model.md C15.
 #[test]
 fn a_disabled_profile_or_process_false_dials_nothing_and_says_so() {
     let mut site = site();
@@ -341,7 +341,7 @@ fn now_means_now_but_not_outside_hours() {
     assert_eq!(state(&planner, 1), TaskState::Deferred);
 }
 
-// S1.1, S1.25, S5.10
+// S5.10
 #[test]
 fn edited_settings_serve_the_next_attempt_of_every_task() {
     let mut site = with_hours();
@@ -355,7 +355,7 @@ fn edited_settings_serve_the_next_attempt_of_every_task() {
     assert_eq!(planner.iter().map(|task| task.state).collect::<Vec<_>>(), [TaskState::Due; 2]);
 }
 
-// S1.22, law 9
+// law 9
 #[test]
 fn many_tasks_that_come_due_together_are_moved_in_portions() {
     let site = site();

@@ -73,6 +73,20 @@ impl World {
         self.stations.len() - 1
     }
 
+    /// Phones of agents whom a scenario has added to the site: their stations.
+    pub fn more_phones(&mut self, agents: &[ringback::settings::Agent]) -> Vec<usize> {
+        for (agent, place) in agents.iter().zip(20..) {
+            let mut config = self.stations[ANNA].endpoint.config.clone();
+            config.local = at([10, 0, 1, place], 5060);
+            config.user = agent.extension.to_string();
+            config.credentials = Some((config.user.clone(), agent.secret.clone()));
+            let person = Person::new(&agent.name, &agent.extension);
+            let entropy = self.entropy.fork();
+            self.stations.push(Station::phone(config, person, entropy));
+        }
+        (self.stations.len() - agents.len()..self.stations.len()).collect()
+    }
+
     /// Another carrier, by which the same person is reached; its station.
     pub fn spare_carrier(&mut self, person: Person) -> usize {
         let mut config = self.stations[TRUNK].endpoint.config.clone();

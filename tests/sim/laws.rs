@@ -119,6 +119,7 @@ impl Laws {
             extensions: PHONES
                 .iter()
                 .map(|(name, extension, ..)| ((*name).to_owned(), (*extension).to_owned()))
+                .chain(settings.agents.iter().map(|agent| (agent.name.to_string(), agent.extension.to_string())))
                 .collect(),
         }
     }

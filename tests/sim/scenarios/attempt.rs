@@ -265,20 +265,17 @@ fn a_customer_who_calls_in_while_rung_is_served_once() {
     let call = world.call_in(alice);
     world.run_for(secs(4));
 
-    let ringing = world.ladder.first("ringback", "alice", "CANCEL").is_some();
-    assert!(ringing || world.is_up(TRUNK, call));
+    assert!(world.ladder.first("ringback", "alice", "CANCEL").is_some(), "we ring her no more");
+    assert!(world.is_up(TRUNK, call), "she is in line");
     world.run_for(secs(10));
-    if world.is_busy(ANNA, 0) {
-        let agent = world.at(ANNA);
-        world.answer(ANNA, agent);
-        world.run_for(secs(2));
-    }
+    let agent = world.at(ANNA);
+    world.answer(ANNA, agent);
+    world.run_for(secs(2));
+    let leg = world.leg_of(TRUNK, call).expect("her leg");
+    assert!(world.shard.legs[&leg].bridged.is_some(), "anna has her call");
     world.hang_up(TRUNK, call);
     world.run_for(secs(15));
-    if world.is_busy(ANNA, 0) {
-        let agent = world.at(ANNA);
-        world.hang_up(ANNA, agent);
-    }
+    assert!(!world.is_busy(ANNA, 0));
     assert_eq!(world.tasks()[0].close_reason, Some(CloseReason::CustomerCalled));
     world.assert_ladder("glare");
     world.assert_rest();

@@ -9,8 +9,8 @@ use ringback::demo::codec;
 use ringback::demo::endpoint::{EndedBy, Event};
 use ringback::demo::person::{Person, Reaction};
 use ringback::settings::{
-    AgentAccept, CallbackProfile, CallerId, CallerIdMode, ConfirmByKey, FirstParty, NumberPolicy, Settings, Sound,
-    Trunk,
+    AgentAccept, CallbackProfile, CallerId, CallerIdMode, ConfirmByKey, FirstParty, IdentityHeader, NumberPolicy,
+    Settings, Sound, Trunk,
 };
 use ringback::switch::command::{Command, NewCallback};
 use ringback::time::Tick;
@@ -186,6 +186,37 @@ fn the_customer_sees_the_number_he_called_or_the_selected_one() {
         assert_eq!(from(&invite), number);
         let asserted = invite.header("P-Asserted-Identity").expect("the trunk's rule says PAI");
         assert_eq!(codec::user(codec::address(asserted)), number);
+    }
+}
+
+// S1.8: From, and P-Asserted-Identity or Remote-Party-ID, carry the number as the trunk's rule says; where the number is to
+// be withheld, the trunk learns it and the customer does not.
+#[test]
+fn the_trunks_rule_says_which_header_carries_the_number() {
+    let number = crate::site::DID;
+    for (how, privacy) in [
+        (IdentityHeader::From, false),
+        (IdentityHeader::Pai, false),
+        (IdentityHeader::Rpid, false),
+        (IdentityHeader::From, true),
+        (IdentityHeader::Pai, true),
+        (IdentityHeader::Rpid, true),
+    ] {
+        let invite = shown(true, |site| {
+            (site.trunks[0].identity_header, site.trunks[0].privacy) = (how, privacy);
+        });
+
+        let said = |name: &str| invite.header(name).map(|value| codec::user(codec::address(value)).to_owned());
+        let carried = |is_it: bool| is_it.then(|| number.to_owned());
+        assert_eq!(said("P-Asserted-Identity"), carried(how == IdentityHeader::Pai), "{how:?} {privacy}");
+        assert_eq!(said("Remote-Party-ID"), carried(how == IdentityHeader::Rpid), "{how:?} {privacy}");
+        let is_hidden = privacy && how != IdentityHeader::From;
+        assert_eq!(from(&invite), if is_hidden { "anonymous" } else { number }, "{how:?} {privacy}");
+        assert_eq!(invite.header("From").expect("it has one").contains("Example Ltd"), !is_hidden);
+        assert_eq!(invite.header("Privacy"), privacy.then_some("id"), "{how:?}");
+        if let Some(party) = invite.header("Remote-Party-ID") {
+            assert!(party.contains(if privacy { ";privacy=full" } else { ";privacy=off" }), "{party}");
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::drive::{ANNA, BEN};
 use crate::products;
-use crate::site::{preset, secs, site};
+use crate::site::{SPARE, preset, secs, site};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{Outcome, Source, TaskState};
 use ringback::config;
+use ringback::demo::endpoint::number_of;
 use ringback::demo::person::{Person, Reaction};
-use ringback::settings::Settings;
+use ringback::settings::{CallerId, CallerIdMode, Settings, Trunk};
 use std::time::Duration;
 
 /// A site that says nothing but its preset, under the names that scenarios use.
@@ -197,7 +198,7 @@ fn voximplant_calls_back_who_was_lost_in_the_scenario_after_the_first_interval()
 }
 
 // S4.1: one profile governs the calls that come and those that go: too close to its closing nobody is promised a call,
-// and within its hours its cut-off, its keys and its attempts hold for the dialling.
+// and its keys, its attempts and its cut-off hold for the dialling.
 #[test]
 fn one_profile_governs_the_offer_and_the_calls() {
     // New York's 16:58:10, and its target hours end at 17:00: within `close_guard_secs`.
@@ -209,13 +210,110 @@ fn one_profile_governs_the_offer_and_the_calls() {
     late.run_for(secs(20));
     assert!(late.tasks().is_empty() && late.is_up(TRUNK, call), "she is told so and keeps her place");
 
-    let mut early = world("fonolo");
-    let alice = asks(&mut early, "1#");
-    early.register(&[ANNA]);
-    let agent = early.rings(ANNA, secs(5));
-    early.answer(ANNA, agent);
-    early.run_for(secs(4));
-    assert!(!early.is_busy(TRUNK, alice), "its accept key holds for the same callback");
-    early.press(ANNA, agent, "1");
-    early.rings_at(alice, secs(2));
+    // 16:10: the second attempt, a quarter of an hour later, is before the cut-off at 16:30, and the third is not.
+    let mut world = World::starting(1, "2026-03-02T21:10:00Z", |site| *site = preset("fonolo"));
+    let alice = asks(&mut world, "1#");
+    world.stations[TRUNK].people[alice].reactions = [Reaction::Refuse { after: secs(1), status: 486 }].into();
+    world.register(&[ANNA]);
+    for (limit, state) in
+        [(5, TaskState::WaitingRetry), (1_000, TaskState::WaitingRetry), (17 * 3_600, TaskState::ClientOffer)]
+    {
+        let agent = world.rings(ANNA, secs(limit));
+        world.answer(ANNA, agent);
+        world.run_for(secs(4));
+        assert!(!world.is_busy(TRUNK, alice), "nobody is dialled without its accept key");
+        world.press(ANNA, agent, "1");
+        world.run_until("the agent is let go", secs(40), |world| !world.is_busy(ANNA, 0));
+        assert_eq!(world.tasks()[0].state, state);
+        if limit > 1_000 {
+            break;
+        }
+        world.stations[ANNA].endpoint.register(world.now, 86_400); // Phones stay where they are overnight.
+    }
+
+    assert_eq!(outcomes(&world), [Outcome::Busy; 3]);
+    let begun: Vec<_> = world.attempts().iter().map(|attempt| attempt.loaded_at.timestamp()).collect();
+    assert_eq!(begun[1] - world.attempts()[0].ended_at.expect("an end").timestamp(), 900);
+    let opening: chrono::DateTime<chrono::Utc> = "2026-03-03T14:00:00Z".parse().expect("an instant");
+    assert_eq!(begun[2], opening.timestamp(), "nine o'clock of the next day");
+}
+
+/// Voximplant's site, whose two rules call back alice, lost in the menu, and bob, lost in the queue.
+fn lost(change: impl FnOnce(&mut Settings)) -> (World, usize, usize) {
+    let mut world = World::with(1, |site| {
+        *site = preset("voximplant");
+        site.caller_ids.push(CallerId { trunk: Some("carrier".into()), ..CallerId::named("Second Line", SECOND_LINE) });
+        for (profile, shown) in site.profiles.iter_mut().zip(["Main Line", "Second Line"]) {
+            (profile.caller_id_mode, profile.caller_id) = (CallerIdMode::Fixed, Some(shown.into()));
+        }
+        change(site);
+    });
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    world.run_for(secs(4));
+    world.hang_up(TRUNK, call);
+    let bob = world.customer(Person::new("bob", super::BOB));
+    let call = world.joins(bob);
+    world.press(TRUNK, call, "1");
+    world.run_for(secs(8));
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+    for phone in [ANNA, BEN] {
+        world.stations[phone].people[0].reactions = [Reaction::Answer { after: secs(1), early: false }].into();
+    }
+    (world, alice, bob)
+}
+
+const SECOND_LINE: &str = "+12025550101";
+
+// S5.21: the two rules have switches, intervals, caller IDs and waits of their own.
+#[test]
+fn the_rule_of_the_contact_center_is_independent_of_the_scenarios() {
+    let made = |off: Option<&str>| {
+        let (world, ..) = lost(|site| {
+            site.rules.iter_mut().filter(|rule| off == Some(&*rule.name)).for_each(|rule| rule.enabled = false);
+        });
+        world.tasks().iter().map(|task| (task.source, task.number.to_string())).collect::<Vec<_>>()
+    };
+    let (in_menu, in_queue) =
+        ((Source::MissedIvr, super::ALICE.to_owned()), (Source::MissedQueue, super::BOB.to_owned()));
+    assert_eq!(made(None), [in_menu.clone(), in_queue.clone()]);
+    assert_eq!(made(Some("missed in scenario")), [in_queue]);
+    assert_eq!(made(Some("missed in queue")), [in_menu]);
+
+    let (mut world, ..) = lost(|_| {});
+    world.register(&[ANNA]);
+    world.run_until("both have been tried", secs(400), |world| outcomes(world).len() == 2);
+    for (name, number, interval, rang) in [("alice", "+12025550100", 60, 30), ("bob", SECOND_LINE, 300, 45)] {
+        let task = world
+            .tasks()
+            .into_iter()
+            .find(|task| task.number.as_str() == if name == "alice" { super::ALICE } else { super::BOB });
+        let task = task.expect("the callback");
+        let attempt = world.attempts().into_iter().find(|attempt| attempt.task == task.id).expect("the attempt");
+        assert_eq!((attempt.loaded_at - task.created_at).num_seconds(), interval, "{name}");
+        let dialled = world.ladder.first("ringback", name, "INVITE").expect("it rang");
+        let cancelled = world.ladder.first("ringback", name, "CANCEL").expect("it stopped");
+        assert_eq!(cancelled.since(dialled), secs(rang), "{name}");
+        let invite = &world.invites(TRUNK)[usize::from(name == "bob")].1;
+        assert_eq!(number_of(invite.header("From").unwrap_or("")), number, "{name}");
+    }
+}
+
+// S5.15: the region is a trunk here: one choice, and the callbacks of both rules are dialled by it.
+#[test]
+fn the_callbacks_of_both_rules_leave_by_the_chosen_trunk() {
+    let (mut world, ..) = lost(|site| {
+        site.trunks.push(Trunk { name: "west".into(), host: SPARE.ip().to_string(), ..site.trunks[0].clone() });
+        site.profiles.iter_mut().for_each(|profile| profile.trunks = vec!["west".into()]);
+    });
+    let west = world.spare_carrier(Person::new("alice in the west", super::ALICE));
+    world.stations[west].people.push(Person::new("bob in the west", super::BOB));
+    world.register(&[ANNA]);
+    world.run_until("both have been tried", secs(400), |world| outcomes(world).len() == 2);
+
+    let dialled: Vec<String> =
+        world.invites(west).iter().map(|(_, invite)| ringback::demo::codec::user(invite.uri()).to_owned()).collect();
+    assert_eq!(dialled, [super::ALICE, super::BOB]);
+    assert!(world.invites(TRUNK).is_empty());
 }

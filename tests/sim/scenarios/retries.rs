@@ -397,17 +397,49 @@ fn a_queue_with_two_callbacks_at_once_makes_two() {
     assert!(world.heard(ANNA, |event| matches!(event, Heard::Incoming(..))).is_none());
 }
 
-// S5.13: no more lines than the site has, however many agents are free.
+// S5.13: twenty due and twenty agents: fifteen in flight, never more; the sixteenth begins when one has ended.
 #[test]
-fn no_more_callbacks_than_lines() {
-    let mut world = World::with(1, |site| site.system.max_callback_lines = 1);
-    world.promised("alice", super::ALICE);
-    world.promised("bob", super::BOB);
-    world.register(&[ANNA, BEN]);
-    world.run_for(secs(5));
+fn no_more_callbacks_than_fifteen_lines() {
+    let mut world = World::with(1, |site| {
+        let more = (2_001..=2_020).map(|extension: u32| {
+            let (name, extension) = (format!("agent {extension}"), extension.to_string());
+            Agent { max_no_answer: 0, ..Agent::named(&name, &extension, &crate::site::secret(&extension)) }
+        });
+        site.agents.extend(more);
+        site.queues[0].members = site.agents[4..].iter().map(|agent| Member::of(&agent.name)).collect();
+        (site.trunks[0].max_calls, site.trunks[0].max_cps) = (100, 100);
+    });
+    let answers = Reaction::Answer { after: secs(1), early: false };
+    for n in 0..20 {
+        // Of four blocks: ten numbers alike are as many as are dialled in an hour.
+        let number = format!("+1{}5550{}", ["202", "212", "312", "415"][n % 4], 130 + n);
+        let customer = world.promised(&format!("customer {n}"), &number);
+        let person = &mut world.stations[TRUNK].people[customer];
+        (person.reactions, person.talk) = ([answers.clone()].into(), Some(secs(if n == 0 { 120 } else { 600 })));
+    }
+    let agents = world.settings.agents[4..].to_vec();
+    let phones = world.more_phones(&agents);
+    for phone in &phones {
+        world.stations[*phone].people[0].reactions = [answers.clone()].into();
+    }
+    world.register(&phones);
+    let open = |world: &World| world.disk.attempts.values().filter(|attempt| attempt.outcome.is_none()).count();
 
-    assert_eq!(open_attempts(&world), 1);
-    let shown = world.callbacks().into_iter().find(|it| it.task.number.as_str() == super::BOB).expect("his");
-    let said = "all 1 callback lines are in use (system.max_callback_lines)";
-    assert_eq!(shown.held_by.as_deref(), Some(said));
+    let mut most = 0;
+    for _ in 0..600 {
+        world.run_for(Duration::from_millis(100));
+        most = most.max(open(&world));
+    }
+    assert_eq!((most, open(&world), world.attempts().len()), (15, 15, 15));
+    let busy = phones.iter().filter(|phone| world.is_busy(**phone, 0)).count();
+    assert_eq!(busy, 15, "five agents are free, and stay so");
+    let held = world.callbacks().into_iter().filter_map(|it| it.held_by);
+    let said = "all 15 callback lines are in use (system.max_callback_lines)";
+    assert_eq!(held.filter(|why| why == said).count(), 5);
+
+    world.run_until("the first has ended", secs(120), |world| {
+        world.disk.attempts.values().any(|attempt| attempt.outcome.is_some())
+    });
+    world.run_until("the next begins", secs(2), |world| world.disk.attempts.len() == 16);
+    assert_eq!(open(&world), 15);
 }

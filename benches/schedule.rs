@@ -1,4 +1,5 @@
-//! The planner with 100 000 open tasks: what one event costs (goal: at most 20 µs), and what a number costs.
+//! The planner and the whole switch with 100 000 open tasks: what one event costs (goal: at most 20 µs), and what a
+//! number costs.
 
 #![allow(missing_docs)] // criterion's macro makes a public function without one.
 
@@ -7,15 +8,21 @@ use ringback::callback::Planner;
 use ringback::callback::retry::{Next, Verdict};
 use ringback::callback::task::{CloseReason, Source, Task, TaskState};
 use ringback::callback::window::{Whom, Window};
-use ringback::id::Name;
+use ringback::entropy::Entropy;
+use ringback::id::{Name, ReplyTo};
 use ringback::number::{self, Party};
+use ringback::registrar::Binding;
 use ringback::settings::{
-    CallbackProfile, CallerIdMode, ExpiryClock, Hours, LegalWindowApplies, NoAnswerAction, Schedule, ServedBy, Server,
-    Settings, Sound, System, Weekly,
+    Agent, CallbackProfile, CallerId, CallerIdMode, ExpiryClock, Hours, LegalWindowApplies, Member, NoAnswerAction,
+    OutboundRoute, Queue, Schedule, ServedBy, Server, Settings, Sound, System, Trunk, Weekly,
 };
-use ringback::time::{DateTime, Utc};
+use ringback::sip::flow::{Flow, Transport};
+use ringback::switch::command::{Command, Reply};
+use ringback::switch::{Input, Output, Restored, Revision, Switch};
+use ringback::time::{DateTime, Now, Tick, Utc};
 use ringback::zone::Zones;
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 const TASKS: u32 = 100_000;
@@ -199,5 +206,120 @@ fn numbers(c: &mut Criterion) {
     c.bench_function("number/facts of a number", |b| b.iter(|| number::facts(black_box("+12025550123"))));
 }
 
-criterion_group!(benches, schedule, window, numbers);
+/// A switch in which 100 000 callbacks are due, anna is being rung for one, and ben is ready: whatever happens, he
+/// might be given somebody.
+struct Busy {
+    switch: Switch,
+    now: Now,
+}
+
+impl Busy {
+    /// With so many callback lines, and the line that ben is a member of.
+    fn new(lines: u32, bens: &str) -> Busy {
+        let queue = |name: &str, number| {
+            let members = ["anna", "ben"].into_iter().filter(|agent| *agent == "anna" || name == bens);
+            Queue { members: members.map(Member::of).collect(), ..Queue::named(name, number) }
+        };
+        let mut site = Settings {
+            trunks: vec![Trunk::peer("carrier", "203.0.113.5")],
+            agents: ["anna", "ben"].map(|agent| Agent::named(agent, extension(agent), "secret")).to_vec(),
+            queues: vec![queue("support", "5000"), queue("sales", "5001")],
+            caller_ids: vec![CallerId::named("Main Line", "+12025550100")],
+            outbound_routes: vec![OutboundRoute {
+                prefix: "+".to_owned(),
+                strip: 0,
+                prepend: String::new(),
+                trunks: vec!["carrier".into()],
+            }],
+            ..site()
+        };
+        site.system.max_callback_lines = lines;
+        let due = |n| Task { queue: "support".into(), not_before: noon(), rule: None, ..task(n) };
+        let bindings = ["anna", "ben"].map(binding).to_vec();
+        let restored = Restored { tasks: (0..TASKS).map(due).collect(), bindings, ..Restored::default() };
+        let now = Now { tick: Tick::from_millis(1_000), utc: noon() };
+        let mut busy = Busy { switch: Switch::new(now, site, restored, Entropy::from_seed(1)), now };
+        busy.drain();
+        // A bounded number of tasks is looked at each time.
+        (0..TASKS / 100).for_each(|_| busy.take(Input::Timeout));
+        busy
+    }
+
+    /// One input, and whatever the disk says to it.
+    fn take(&mut self, input: Input) {
+        self.switch.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Commit(commit, _) => self.switch.handle(self.now, Input::Committed(commit, Ok(Revision(1)))),
+                Output::Locate(lookup, wanted) => {
+                    let remote = SocketAddr::new(wanted.host.parse().expect("an address"), wanted.port);
+                    self.switch.handle(self.now, Input::Located(lookup, vec![flow_to(remote)]));
+                }
+                _ => {} // Nobody is there to hear it.
+            }
+        }
+    }
+
+    /// Ben is ready, and says so: nothing is stored, and somebody is looked for.
+    fn ask_for_work(&mut self) {
+        self.take(Input::Command(Command::ResumeAgent("ben".to_owned()), ReplyTo(1)));
+    }
+
+    fn agent_state(&mut self) -> String {
+        self.switch.handle(self.now, Input::Command(Command::ResumeAgent("ben".to_owned()), ReplyTo(1)));
+        match self.switch.poll_output() {
+            Some(Output::Reply(_, Reply::Agent(ben))) => ben.state.to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn waiting(&mut self) -> usize {
+        self.switch.handle(self.now, Input::Command(Command::ListQueues, ReplyTo(2)));
+        match self.switch.poll_output() {
+            Some(Output::Reply(_, Reply::Queues(page))) => page.items[0].waiting_count,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn extension(agent: &str) -> &'static str {
+    if agent == "anna" { "1001" } else { "1002" }
+}
+
+fn flow_to(remote: SocketAddr) -> Flow {
+    Flow { transport: Transport::Udp, local: SocketAddr::from(([198, 51, 100, 1], 5060)), remote }
+}
+
+fn binding(agent: &str) -> Binding {
+    let remote = SocketAddr::from(([192, 0, 2, if agent == "anna" { 1 } else { 2 }], 5060));
+    Binding {
+        extension: extension(agent).into(),
+        contact: format!("sip:{}@{remote}", extension(agent)),
+        flow: flow_to(remote),
+        call_id: agent.to_owned(),
+        cseq: 1,
+        q: 1_000,
+        instance: None,
+        user_agent: None,
+        expires_at: noon() + Duration::from_secs(86_400),
+    }
+}
+
+fn service(c: &mut Criterion) {
+    for (what, lines, bens) in [
+        ("the only callback line in use, an agent ready", 1, "support"),
+        ("their agent busy, one of another queue ready", 1_000, "sales"),
+    ] {
+        let mut busy = Busy::new(lines, bens);
+        assert_eq!(busy.waiting() + 1, TASKS as usize, "one is being kept, and everybody else is due");
+        assert_eq!(busy.agent_state(), "ready");
+        c.bench_function(&format!("switch/an event, 100 000 due, {what}"), |b| b.iter(|| busy.ask_for_work()));
+    }
+}
+
+criterion_group!(benches, schedule, window, numbers, service);
 criterion_main!(benches);

@@ -128,6 +128,8 @@ pub struct Line {
     firm: Ranks,
     /// Due promises that yield.
     yielding: Ranks,
+    /// Entries that one agent alone may serve.
+    owned: usize,
 }
 
 impl Line {
@@ -142,6 +144,7 @@ impl Line {
             callers: BTreeSet::new(),
             firm: Ranks::default(),
             yielding: Ranks::default(),
+            owned: 0,
         }
     }
 
@@ -167,6 +170,7 @@ impl Line {
         let key = Key { priority: joining.priority, virtual_start: joining.virtual_start, ticket };
         self.tickets.insert(ticket, key);
         let claim = self.count(joining.kind, key);
+        self.owned += usize::from(joining.agent.is_some());
         let entry = Entry {
             ticket,
             kind: joining.kind,
@@ -186,6 +190,7 @@ impl Line {
         let key = self.tickets.remove(&ticket)?;
         let entry = self.entries.remove(&key).expect("every ticket names an entry");
         self.uncount(entry.kind, entry.claim, key);
+        self.owned -= usize::from(entry.agent.is_some());
         Some(*entry)
     }
 
@@ -311,6 +316,11 @@ impl Line {
     /// Nobody waits and nothing is promised.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Whether an entry waits for one agent alone, who need not be of this queue.
+    pub fn has_owned(&self) -> bool {
+        self.owned > 0
     }
 
     /// Callers on the phone.

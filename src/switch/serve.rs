@@ -275,8 +275,20 @@ impl Switch {
             chance,
         };
         let ready = self.ready_in(&queue.name, &queue.members, now);
+        // Nobody in this line can be served by somebody who is not there.
+        if ready.is_empty() && !line.has_owned() && !self.serves_elsewhere() {
+            return None;
+        }
         let is_shut = self.draining || self.planner.shut_for_all(now.utc, &self.settings, &queue.name).is_err();
         Some(Served { line, ready, turn, weight: queue.weight, promises: !is_shut })
+    }
+
+    /// Whether agents may serve lines that they are not members of: those who missed a call, and those who alone serve
+    /// some numbers.
+    fn serves_elsewhere(&self) -> bool {
+        let by_who_missed = |profile: &CallbackProfile| profile.destination == ServedBy::MissedBy;
+        self.settings.profiles.iter().any(by_who_missed)
+            || self.settings.number_lists.iter().any(|entry| matches!(entry.kind, ListKind::Exclusive(_)))
     }
 
     /// Drawn only where a queue leaves its choice to chance.

@@ -106,6 +106,16 @@ pub const TAPE_FRAMES: usize = 8_192;
 pub const TAPES_ENDED: usize = 1_024;
 /// Samples of one decoded clip: 30 minutes at 8 kHz.
 pub const CLIP_SAMPLES: usize = 30 * 60 * 8_000;
+/// Octets of one commit in the journal: an edition of a very large site.
+pub const JOURNAL_BODY: usize = 64 * 1024 * 1024;
+/// Octets of a segment of the journal; a larger commit gets one of its own.
+pub const JOURNAL_SEGMENT: u64 = 16 * 1024 * 1024;
+/// Commits after which the whole state is written down anew.
+pub const CHECKPOINT_COMMITS: u64 = 10_000;
+/// Segments after which it is, however few commits they hold.
+pub const CHECKPOINT_SEGMENTS: usize = 8;
+/// Checkpoints that are kept, with the journal since the oldest of them.
+pub const CHECKPOINTS: usize = 3;
 /// Commits waiting for the disk; beyond it a commit is refused at once.
 pub const COMMITS: usize = 4_096;
 /// Questions of people and programs waiting for the switch.

@@ -19,6 +19,8 @@ pub const BINDING: &str = "binding/";
 pub const AGENT: &str = "agent/";
 /// Prefix of `RecordingRecord`s.
 pub const RECORDING: &str = "recording/";
+/// Prefix of the only `SystemRecord`.
+pub const SYSTEMS: &str = "system/";
 /// The only `SystemRecord`.
 pub const SYSTEM: &str = "system/site";
 /// Prefix of `DoNotCall`s.
@@ -29,7 +31,11 @@ pub const ENTRY: &str = "entry/";
 pub const OBJECT: &str = "object/";
 /// Prefix of `AuditRecord`s.
 pub const AUDIT: &str = "audit/";
-/// The number of the last commit.
+/// Prefix of what the view says of itself.
+pub const META: &str = "meta/";
+/// Up to where the view has followed the journal.
+pub const APPLIED: &str = "meta/applied";
+/// The number of the last commit, in a store of the time before the journal.
 pub const REVISION: &str = "meta/revision";
 
 /// Who is calling this number right now (law 2).

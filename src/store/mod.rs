@@ -1,24 +1,32 @@
-//! The store: what must outlive the process, on sled 0.34.7 made safe (durability.md §1, §2.4, §2.12).
+//! The store: what must outlive the process (durability.md).
 //!
-//! One thread writes. A commit is one transaction; then comes sled's flush, then our own `fdatasync` of its file
-//! (sled's flush is not an fsync on Linux), and only then the answer. Commits that wait are synced together.
-//! The first write or sync that fails poisons the store: nothing is ever acknowledged again until a restart has read
-//! the disk back, while calls go on. Opening takes the directory's lock, clears away the half-written files that a
-//! kill leaves behind, and runs sled in a thread of its own, because damage makes it panic.
+//! The journal is the truth (`journal`): every commit is one frame of an append-only file, written and synced before it
+//! is answered; commits that wait are synced together. Sled 0.34.7 is a view of it (`view`), which follows, and is made
+//! anew from the newest checkpoint (`checkpoint`) and the journal whenever there is doubt about it: sled's flush is no
+//! fsync, and damage makes it panic or, worse, forget.
+//!
+//! A write or sync that fails poisons its segment. Nothing is acknowledged then until everything acknowledged has been
+//! read back and a new segment is begun, while calls go on.
 //!
 //! Every value carries schema, checksum and its own key (`record`). One that does not hold is copied into
 //! `quarantine.jsonl`, reported, and left out.
 
+pub mod checkpoint;
+pub mod journal;
 pub mod keys;
 pub mod lock;
 mod open;
 pub mod record;
+mod restore;
+pub mod state;
+mod view;
 mod writer;
 
 pub use lock::Lock;
-pub use open::{OpenError, Opened, Quarantined, Report};
+pub use open::{OpenError, Opened, Quarantined, Report, ViewReport};
 pub use writer::{Health, Store};
 
+use crate::limits::CHECKPOINT_COMMITS;
 use std::time::Duration;
 
 /// What the store may assume of its disk.
@@ -30,10 +38,17 @@ pub struct Limits {
     pub reserve_bytes: u64,
     /// Below so many per cent of the disk no task is created.
     pub reserve_percent: u64,
+    /// After so many commits the whole state is written down anew.
+    pub checkpoint_commits: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { lock_wait: Duration::from_secs(5), reserve_bytes: 32 * 1024 * 1024, reserve_percent: 2 }
+        Limits {
+            lock_wait: Duration::from_secs(5),
+            reserve_bytes: 32 * 1024 * 1024,
+            reserve_percent: 2,
+            checkpoint_commits: CHECKPOINT_COMMITS,
+        }
     }
 }

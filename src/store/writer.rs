@@ -1,13 +1,19 @@
-//! The writer's thread: transaction, flush, sync, answer.
+//! The writer's thread: journal, sync, view, answer.
+//!
+//! What a commit does to which key is decided here, before anything is written: the journal holds keys and values, so
+//! that taking it in a second time does the same again.
 
+use super::journal::Journal;
+use super::journal::frame::Op;
 use super::lock::Lock;
+use super::view::View;
 use super::{Limits, keys, record};
-use crate::callback::task::Attempt;
+use crate::callback::task::{Attempt, Task};
 use crate::id::CommitRef;
 use crate::limits::COMMITS;
 use crate::switch::{Change, NotStored, Revision};
 use crate::telemetry;
-use sled::transaction::{ConflictableTransactionError, TransactionError, TransactionalTree};
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,10 +22,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Commits that one sync may cover. Each unflushed transaction costs the flush about 54 µs (crates.md 2.6).
+/// Commits that one sync may cover.
 const GROUP: usize = 64;
+/// After a write has failed, a new segment is tried no sooner than this.
+const REST: Duration = Duration::from_secs(2);
 
 struct Commit {
     reference: CommitRef,
@@ -32,13 +40,13 @@ struct Commit {
 pub struct Health(Arc<AtomicBool>);
 
 impl Health {
-    /// Since the first write or sync that failed, nothing is stored any more.
+    /// A write or sync has failed, and nothing has been stored since.
     pub fn is_poisoned(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn poison(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    fn set(&self, poisoned: bool) {
+        self.0.store(poisoned, Ordering::Relaxed);
     }
 }
 
@@ -87,7 +95,7 @@ pub(super) fn start(
         .name("store".into())
         .spawn(move || {
             write(disk, &waiting, answer);
-            drop(lock); // Only after sled has closed its files.
+            drop(lock); // Only after the files are closed.
         })
         .expect("a process that cannot start threads at its own start cannot serve");
     Store { commits: Some(commits), thread: Some(thread), health }
@@ -107,154 +115,187 @@ fn write(mut disk: Disk, waiting: &Receiver<Commit>, mut answer: impl FnMut(Comm
 
 /// The files, and how far they have come.
 pub(super) struct Disk {
-    db: sled::Db,
-    /// Sled's file through a handle of our own: syncing works per inode.
-    file: File,
-    /// The last acknowledged revision beside the store, to notice when sled comes back with less.
+    journal: Journal,
+    /// `None`: it has failed. The journal has everything, and the next start makes it anew.
+    view: Option<View>,
+    /// The numbers that open attempts are calling (law 2).
+    open: HashMap<String, keys::Active>,
+    /// The last acknowledged commit, beside the journal: notices when that has lost its end.
     side: File,
-    path: PathBuf,
-    revision: u64,
+    folder: PathBuf,
     health: Health,
+    failed_at: Option<Instant>,
     limits: Limits,
 }
 
+/// A commit would have called a number that another attempt is calling (law 2).
+struct NumberTaken;
+
 impl Disk {
-    pub(super) fn new(db: sled::Db, path: PathBuf, revision: u64, limits: Limits) -> std::io::Result<Disk> {
-        let file = File::open(path.join("db"))?;
-        let side = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join("revision"))?;
+    pub(super) fn new(
+        folder: PathBuf,
+        journal: Journal,
+        view: View,
+        open: HashMap<String, keys::Active>,
+        limits: Limits,
+    ) -> std::io::Result<Disk> {
+        let mut options = OpenOptions::new();
+        let side = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let side = side.open(folder.join("revision"))?;
         // The files' own entries must survive as well as their contents.
-        File::open(&path)?.sync_all()?;
-        Ok(Disk { db, file, side, path, revision, health: Health::default(), limits })
+        File::open(&folder)?.sync_all()?;
+        let (view, health) = (Some(view), Health::default());
+        Ok(Disk { journal, view, open, side, folder, health, failed_at: None, limits })
     }
 
-    pub(super) fn side_revision(&self) -> u64 {
+    /// Commits that were acknowledged and are not in the journal.
+    pub(super) fn lost_since_last_life(&self) -> u64 {
         let mut bytes = [0; 12];
         match self.side.read_exact_at(&mut bytes, 0) {
             Ok(()) => {
                 let (number, sum) = bytes.split_at(8);
                 let good = crc32c::crc32c(number).to_le_bytes() == sum;
-                if good { u64::from_le_bytes(number.try_into().expect("split at 8")) } else { 0 }
+                let noted = u64::from_le_bytes(number.try_into().expect("split at 8"));
+                if good { noted.saturating_sub(self.journal.mark.sequence) } else { 0 }
             }
             Err(_) => 0, // A new store has none yet.
         }
     }
 
-    pub(super) fn remove<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> std::io::Result<()> {
-        for key in keys {
-            self.db.remove(key).map_err(std::io::Error::from)?;
-        }
-        self.db.flush().map_err(std::io::Error::from)?;
-        self.file.sync_data()
-    }
-
     fn write(&mut self, group: &[Commit]) -> Vec<Result<Revision, NotStored>> {
-        // A panic inside sled is one more way in which the disk has failed.
-        match catch_unwind(AssertUnwindSafe(|| self.try_write(group))) {
-            Ok(results) => results,
-            Err(_panic) => {
-                self.poison("sled panicked");
-                vec![Err(NotStored::Failed); group.len()]
+        if self.health.is_poisoned() && !self.may_go_on() {
+            return vec![Err(NotStored::Failed); group.len()];
+        }
+        let scarce = is_scarce(&self.folder, &self.limits);
+        let before = self.open.clone();
+        let staged: Vec<_> = group.iter().map(|commit| self.stage(&commit.changes, scarce)).collect();
+        let commits: Vec<&[Op]> =
+            staged.iter().map(|staged| staged.ops.as_slice()).filter(|it| !it.is_empty()).collect();
+        if commits.is_empty() {
+            return staged.into_iter().map(|staged| staged.answer.and(Ok(self.revision()))).collect();
+        }
+        let marks = match self.journal.append(commits.iter().copied()) {
+            Ok(marks) => marks,
+            Err(error) => {
+                self.open = before;
+                let why = self.failed(&error);
+                return staged.into_iter().map(|staged| staged.answer.and(Err(why))).collect();
             }
-        }
-    }
-
-    fn try_write(&mut self, group: &[Commit]) -> Vec<Result<Revision, NotStored>> {
-        let scarce = self.is_scarce();
-        let before = self.revision;
-        let mut results: Vec<_> = group.iter().map(|commit| self.transact(&commit.changes, scarce)).collect();
-        if self.revision == before {
-            return results;
-        }
-        let synced = self.db.flush().map_err(std::io::Error::from).and_then(|_| self.file.sync_data());
-        if let Err(error) = synced {
-            let why = self.failed(&error);
-            results.iter_mut().for_each(|result| *result = Err(why));
-            return results;
-        }
+        };
+        self.heal();
         self.note_revision();
-        results
+        self.show(&commits);
+        let mut marks = marks.into_iter();
+        let mut revision_of = |staged: &Staged| match staged.ops.is_empty() {
+            true => self.journal.mark.sequence,
+            false => marks.next().map_or(self.journal.mark.sequence, |mark| mark.sequence),
+        };
+        staged
+            .iter()
+            .map(|staged| {
+                let revision = Revision(revision_of(staged));
+                staged.answer.map(|()| revision)
+            })
+            .collect()
     }
 
-    fn transact(&mut self, changes: &[Change], scarce: bool) -> Result<Revision, NotStored> {
-        if self.health.is_poisoned() {
-            return Err(NotStored::Failed);
-        }
+    fn revision(&self) -> Revision {
+        Revision(self.journal.mark.sequence)
+    }
+
+    /// What a commit does, key by key, and how it is answered once that is on the disk.
+    fn stage(&mut self, changes: &[Change], scarce: bool) -> Staged {
         if scarce && self.creates_a_task(changes) {
-            return Err(NotStored::Reserve);
+            return Staged { ops: Vec::new(), answer: Err(NotStored::Reserve) };
         }
-        let revision = self.revision + 1;
+        let mut ops = Vec::with_capacity(changes.len() + 1);
         // An attempt that has ended gives its number free for one that begins in the same commit.
-        let (ended, rest): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| ends_an_attempt(change));
-        let written = self.db.transaction(|tx| {
-            for change in ended.iter().chain(&rest) {
-                apply(tx, change)?;
-            }
-            put(tx, keys::REVISION.into(), &revision)
-        });
-        match written {
-            Ok(()) => {
-                self.revision = revision;
-                Ok(Revision(revision))
-            }
-            Err(TransactionError::Abort(NumberTaken)) => {
-                tracing::error!("refused a second live attempt for one number");
-                self.keep_endings(&ended)?;
-                Err(NotStored::Failed)
-            }
-            Err(TransactionError::Storage(error)) => Err(self.failed(&std::io::Error::from(error))),
+        for attempt in changes.iter().filter_map(ended) {
+            self.end(attempt, &mut ops);
         }
+        let endings = ops.len();
+        let before = self.open.clone();
+        for change in changes.iter().filter(|change| ended(change).is_none()) {
+            if let Change::PutAttempt(attempt) = change
+                && self.begin(attempt, &mut ops).is_err()
+            {
+                tracing::error!("refused a second live attempt for one number");
+                // What has ended is true whatever else is refused, so that a commit which is told again and again
+                // with a refused attempt in it does not hold the endings back for ever.
+                self.open = before;
+                ops.truncate(endings);
+                return Staged { ops, answer: Err(NotStored::Failed) };
+            }
+            ops.push(op_of(change));
+        }
+        Staged { ops, answer: Ok(()) }
     }
 
-    /// What has ended is true whatever else is refused, and told apart from it, so that a commit which is told again
-    /// and again with a refused attempt in it does not hold the endings back for ever.
-    fn keep_endings(&mut self, ended: &[&Change]) -> Result<(), NotStored> {
-        if ended.is_empty() {
-            return Ok(());
+    fn begin(&mut self, attempt: &Attempt, ops: &mut Vec<Op>) -> Result<(), NumberTaken> {
+        let (key, ours) = (keys::active(&attempt.number), keys::Active::of(attempt));
+        if self.open.get(&key).is_some_and(|other| *other != ours) {
+            return Err(NumberTaken);
         }
-        let revision = self.revision + 1;
-        let written = self.db.transaction(|tx| {
-            for change in ended {
-                apply(tx, change)?;
+        ops.push(put(key.clone(), &ours));
+        self.open.insert(key, ours);
+        Ok(())
+    }
+
+    fn end(&mut self, attempt: &Attempt, ops: &mut Vec<Op>) {
+        let ours = keys::Active::of(attempt);
+        self.open.retain(|key, mark| {
+            if *mark == ours {
+                ops.push(Op::Remove { key: key.clone() });
             }
-            put(tx, keys::REVISION.into(), &revision)
+            *mark != ours
         });
-        match written {
-            Ok(()) => {
-                self.revision = revision;
-                Ok(())
-            }
-            Err(TransactionError::Abort(NumberTaken)) => Ok(()), // An ending takes no number.
-            Err(TransactionError::Storage(error)) => Err(self.failed(&std::io::Error::from(error))),
-        }
+        ops.push(put(keys::attempt(attempt.task, attempt.n), attempt));
     }
 
     fn creates_a_task(&self, changes: &[Change]) -> bool {
-        changes.iter().any(|change| match change {
-            Change::PutTask(task) => !self.db.contains_key(keys::task(task.id)).unwrap_or(false),
-            Change::PutAttempt(_)
-            | Change::PutBinding(_)
-            | Change::RemoveBinding { .. }
-            | Change::PutAgent(_)
-            | Change::PutSystem(_)
-            | Change::PutRecording(_)
-            | Change::PutDoNotCall(_)
-            | Change::RemoveDoNotCall(_)
-            | Change::PutEntry(_)
-            | Change::RemoveEntry(_)
-            | Change::PutObject(_)
-            | Change::RemoveObject { .. }
-            | Change::PutAudit(_) => false,
-        })
+        let is_new = |task: &Task| match &self.view {
+            Some(view) => !matches!(view.get(&keys::task(task.id)), Ok(Some(_))),
+            None => true,
+        };
+        changes.iter().any(|change| matches!(change, Change::PutTask(task) if is_new(task)))
     }
 
-    fn is_scarce(&self) -> bool {
-        is_scarce(&self.path, &self.limits)
+    /// The view follows. Whatever becomes of it, the commits are on the disk.
+    fn show(&mut self, commits: &[&[Op]]) {
+        let (id, mark) = (self.journal.id, self.journal.mark);
+        let Some(view) = &mut self.view else { return };
+        let why = match catch_unwind(AssertUnwindSafe(|| view.apply(id, mark, commits.iter().copied()))) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_panic) => "sled panicked".to_owned(),
+        };
+        tracing::error!(why, "the view of the journal has failed and is made anew at the next start; nothing is lost");
+        self.view = None;
+    }
+
+    /// After a failed write everything acknowledged must still be readable, and a new segment is begun.
+    fn may_go_on(&mut self) -> bool {
+        if self.failed_at.is_some_and(|failed| failed.elapsed() < REST) {
+            return false;
+        }
+        match self.journal.reads_back() {
+            Ok(true) => true,
+            Ok(false) => {
+                self.poison("what was acknowledged cannot be read back");
+                false
+            }
+            Err(error) => {
+                self.poison(&error.to_string());
+                false
+            }
+        }
+    }
+
+    fn heal(&mut self) {
+        if self.failed_at.take().is_some() {
+            self.health.set(false);
+            tracing::warn!("the store works again, in a new segment of its journal");
+        }
     }
 
     fn failed(&mut self, error: &std::io::Error) -> NotStored {
@@ -265,14 +306,18 @@ impl Disk {
         }
     }
 
-    fn poison(&self, why: &str) {
-        self.health.poison();
-        tracing::error!(why, "the store has failed: no promise is made until a restart; calls go on");
+    fn poison(&mut self, why: &str) {
+        self.failed_at = Some(Instant::now());
+        self.health.set(true);
+        tracing::error!(
+            why,
+            "the store has failed: no promise is made until a new segment can be written; calls go on"
+        );
     }
 
-    /// Not synced: after a power cut it may name an older revision, which says nothing false.
+    /// Not synced: after a power cut it may name an older commit, which says nothing false.
     fn note_revision(&self) {
-        let number = self.revision.to_le_bytes();
+        let number = self.journal.mark.sequence.to_le_bytes();
         let mut bytes = [0; 12];
         bytes[..8].copy_from_slice(&number);
         bytes[8..].copy_from_slice(&crc32c::crc32c(&number).to_le_bytes());
@@ -282,79 +327,46 @@ impl Disk {
     }
 }
 
-/// A commit would have called a number that another attempt is calling (law 2).
-struct NumberTaken;
+/// A commit that is ready to be written.
+struct Staged {
+    ops: Vec<Op>,
+    answer: Result<(), NotStored>,
+}
 
-type Write = Result<(), ConflictableTransactionError<NumberTaken>>;
-
-fn apply(tx: &TransactionalTree, change: &Change) -> Write {
+/// The attempt that this change ends.
+fn ended(change: &Change) -> Option<&Attempt> {
     match change {
-        Change::PutTask(task) => put(tx, keys::task(task.id), task),
-        Change::PutAttempt(attempt) => {
-            put(tx, keys::attempt(attempt.task, attempt.n), attempt)?;
-            let key = keys::active(&attempt.number);
-            let ours = keys::Active::of(attempt);
-            // A mark that cannot be read belongs to nobody and gives way.
-            let held = tx.get(&key)?.and_then(|bytes| record::decode::<keys::Active>(key.as_bytes(), &bytes).ok());
-            match (attempt.outcome, held) {
-                (None, Some(other)) if other != ours && is_open(tx, &other)? => {
-                    Err(ConflictableTransactionError::Abort(NumberTaken))
-                }
-                (None, Some(_) | None) => put(tx, key, &ours),
-                (Some(_), Some(held)) if held == ours => remove(tx, &key),
-                (Some(_), Some(_) | None) => Ok(()),
-            }
-        }
-        Change::PutBinding(binding) => put(tx, keys::binding_of(binding), binding),
-        Change::RemoveBinding { extension, contact } => remove(tx, &keys::binding(extension, contact)),
-        Change::PutAgent(agent) => put(tx, keys::agent(&agent.agent), agent),
-        Change::PutRecording(recording) => put(tx, keys::recording(recording.id), recording),
-        Change::PutSystem(system) => put(tx, keys::SYSTEM.to_owned(), system),
-        Change::PutDoNotCall(said) => put(tx, keys::do_not_call(&said.number), said),
-        Change::RemoveDoNotCall(number) => remove(tx, &keys::do_not_call(number)),
-        Change::PutEntry(entry) => put(tx, keys::entry(entry.call), entry),
-        Change::RemoveEntry(call) => remove(tx, &keys::entry(*call)),
-        Change::PutObject(object) => put(tx, keys::object(&object.kind, &object.name), object),
-        Change::RemoveObject { kind, name } => remove(tx, &keys::object(kind, name)),
-        Change::PutAudit(entry) => put(tx, keys::audit(entry.id), entry),
+        Change::PutAttempt(attempt) if attempt.outcome.is_some() => Some(attempt),
+        _ => None, // Only an attempt can end.
     }
 }
 
-fn ends_an_attempt(change: &Change) -> bool {
+fn op_of(change: &Change) -> Op {
     match change {
-        Change::PutAttempt(attempt) => attempt.outcome.is_some(),
-        Change::PutTask(_)
-        | Change::PutBinding(_)
-        | Change::RemoveBinding { .. }
-        | Change::PutAgent(_)
-        | Change::PutSystem(_)
-        | Change::PutRecording(_)
-        | Change::PutDoNotCall(_)
-        | Change::RemoveDoNotCall(_)
-        | Change::PutEntry(_)
-        | Change::RemoveEntry(_)
-        | Change::PutObject(_)
-        | Change::RemoveObject { .. }
-        | Change::PutAudit(_) => false,
+        Change::PutTask(task) => put(keys::task(task.id), task),
+        Change::PutAttempt(attempt) => put(keys::attempt(attempt.task, attempt.n), attempt),
+        Change::PutBinding(binding) => put(keys::binding_of(binding), binding),
+        Change::RemoveBinding { extension, contact } => remove(keys::binding(extension, contact)),
+        Change::PutAgent(agent) => put(keys::agent(&agent.agent), agent),
+        Change::PutRecording(recording) => put(keys::recording(recording.id), recording),
+        Change::PutSystem(system) => put(keys::SYSTEM.to_owned(), system),
+        Change::PutDoNotCall(said) => put(keys::do_not_call(&said.number), said),
+        Change::RemoveDoNotCall(number) => remove(keys::do_not_call(number)),
+        Change::PutEntry(entry) => put(keys::entry(entry.call), entry),
+        Change::RemoveEntry(call) => remove(keys::entry(*call)),
+        Change::PutObject(object) => put(keys::object(&object.kind, &object.name), object),
+        Change::RemoveObject { kind, name } => remove(keys::object(kind, name)),
+        Change::PutAudit(entry) => put(keys::audit(entry.id), entry),
     }
 }
 
-/// Whether the attempt that left this mark is on the disk and has not ended; a mark of any other gives way.
-fn is_open(tx: &TransactionalTree, mark: &keys::Active) -> Result<bool, ConflictableTransactionError<NumberTaken>> {
-    let key = keys::attempt(mark.task, mark.n);
-    let attempt = tx.get(&key)?.and_then(|bytes| record::decode::<Attempt>(key.as_bytes(), &bytes).ok());
-    Ok(attempt.is_some_and(|attempt| attempt.outcome.is_none()))
+fn put<T: serde::Serialize>(key: String, value: &T) -> Op {
+    let value = record::encode(key.as_bytes(), value);
+    Op::Put { key, value }
 }
 
-fn put<T: serde::Serialize>(tx: &TransactionalTree, key: String, value: &T) -> Write {
-    let bytes = record::encode(key.as_bytes(), value);
-    tx.insert(key.as_bytes(), bytes)?;
-    Ok(())
-}
-
-fn remove(tx: &TransactionalTree, key: &str) -> Write {
-    tx.remove(key.as_bytes())?;
-    Ok(())
+fn remove(key: String) -> Op {
+    Op::Remove { key }
 }
 
 /// Whether the disk is too full to promise anything (interface.md, Settled 13).

@@ -81,7 +81,12 @@ fn fill(folder: &Path, count: u64) {
         .collect();
     waits.sort();
     let at = |share: f64| waits[(share * (waits.len() - 1) as f64) as usize].as_secs_f64() * 1e3;
-    println!("{count} tasks: a commit takes {:.2} ms (median), {:.2} (99 of 100), {:.2} (all)", at(0.5), at(0.99), at(1.0));
+    println!(
+        "{count} tasks: a commit takes {:.2} ms (median), {:.2} (99 of 100), {:.2} (all)",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 fn reopen(folder: &Path, count: u64, what: &str) {

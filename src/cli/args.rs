@@ -173,6 +173,20 @@ pub enum Command {
     /// --data names (new or empty; RINGBACK_DATA is not asked), else in a new temporary one.
     #[command(after_help = "Examples:\n  ringback demo\n  ringback demo --speed 2 --data demo-data")]
     Demo(Demo),
+    /// Write an encrypted backup of the store, while the server runs or not
+    ///
+    /// In it are callbacks with their attempts, registrations, lists and what was configured by API or page; not the
+    /// recordings, the uploaded sounds and the configuration file. Its key is made in the data directory
+    /// (`backup.key`) at the first backup. Keep a copy of the key elsewhere: without it nobody can restore.
+    #[command(after_help = "Example:\n  ringback backup /mnt/nas/ringback-$(date +%F).backup")]
+    Backup(Backup),
+    /// Make a backup the store of the data directory, while the server is stopped
+    #[command(after_help = "Examples:\n  ringback restore monday.backup --verify\n  \
+                            ringback restore monday.backup --key backup.key --data /var/lib/ringback")]
+    Restore(Restore),
+    /// The store: what must outlive the process
+    #[command(subcommand, after_help = "Example:\n  ringback store verify")]
+    Store(StoreCommand),
     /// Make a development CA and a server certificate
     #[command(after_help = "Example:\n  ringback cert --out certs --name pbx.example.com --name 192.0.2.10")]
     Cert(Cert),
@@ -214,6 +228,54 @@ pub struct Apply {
     /// Change nothing; tell what would change
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Options of `backup`.
+#[derive(Clone, Debug, Args)]
+pub struct Backup {
+    /// Where to; it must not be there yet
+    pub file: PathBuf,
+    /// The key's file, 64 hex digits [default: backup.key of the data directory, made when it is not there]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+}
+
+/// Options of `restore`.
+#[derive(Clone, Debug, Args)]
+pub struct Restore {
+    /// The backup
+    pub file: PathBuf,
+    /// The key's file [default: backup.key of the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Only read all of it and tell whether it would come back as it was
+    #[arg(long, conflicts_with = "replace")]
+    pub verify: bool,
+    /// Move a store that is there aside first
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// `store …`
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Read every file and tell whether anything is damaged; changes nothing
+    #[command(after_help = "Example:\n  ringback store verify --data /var/lib/ringback")]
+    Verify,
+    /// Write every record as a line of JSON
+    ///
+    /// It holds numbers of people and secrets, in clear.
+    #[command(after_help = "Example:\n  ringback store export store.jsonl")]
+    Export {
+        /// Where to; `-` is standard output
+        file: PathBuf,
+    },
+    /// Make a store in an empty data directory from what `store export` wrote
+    #[command(after_help = "Example:\n  ringback store import store.jsonl --data new-directory")]
+    Import {
+        /// From where; `-` is standard input
+        file: PathBuf,
+    },
 }
 
 /// Options of `cert`.

@@ -69,7 +69,10 @@ impl Asked {
             | Command::Reference(_)
             | Command::Cert(_)
             | Command::Doctor(_)
-            | Command::Demo(_) => unreachable!("these need no server, and cli::run keeps them from here"),
+            | Command::Demo(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::Store(_) => unreachable!("these need no server, and cli::run keeps them from here"),
         }
     }
 

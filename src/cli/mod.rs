@@ -16,6 +16,7 @@ mod reference;
 mod secret;
 mod serve;
 pub mod start;
+mod store;
 mod stories;
 mod table;
 
@@ -86,6 +87,9 @@ fn run(arguments: Arguments, data_is_named: bool) -> Result<Exit, Trouble> {
         Command::Agent(args::AgentCommand::Secret { name, new: false, config }) => {
             secret::show(&global, &name, config.as_deref())
         }
+        Command::Backup(args) => store::back_up(&global, &args),
+        Command::Restore(args) => store::restore(&global, &args),
+        Command::Store(command) => store::store(&global, &command),
         remote => ask::ask(&global, remote),
     }
 }

@@ -11,7 +11,9 @@
 //! Every value carries schema, checksum and its own key (`record`). One that does not hold is copied into
 //! `quarantine.jsonl`, reported, and left out.
 
+pub mod archive;
 pub mod checkpoint;
+pub mod export;
 pub mod journal;
 pub mod keys;
 pub mod lock;
@@ -19,12 +21,13 @@ mod open;
 pub mod record;
 mod restore;
 pub mod state;
+pub mod verify;
 mod view;
 mod writer;
 
 pub use lock::Lock;
 pub use open::{OpenError, Opened, Quarantined, Report, ViewReport};
-pub use writer::{Health, Store};
+pub use writer::{Health, Snapshots, Store};
 
 use crate::limits::CHECKPOINT_COMMITS;
 use std::time::Duration;

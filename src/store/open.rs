@@ -159,7 +159,7 @@ pub const JOURNAL: &str = "journal";
 /// Where sled lies in the store.
 pub const VIEW: &str = "view";
 
-fn make_private_dir(path: &Path) -> io::Result<()> {
+pub(super) fn make_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o700))
 }
@@ -374,7 +374,7 @@ fn guarded<T>(step: impl FnOnce() -> io::Result<T>) -> Result<T, Doubt> {
     }
 }
 
-fn new_id() -> io::Result<StoreId> {
+pub(super) fn new_id() -> io::Result<StoreId> {
     let mut id = StoreId::default();
     getrandom::fill(&mut id).map_err(io::Error::other)?;
     Ok(id)

@@ -40,13 +40,18 @@ impl std::fmt::Display for Damage {
 /// The bytes of `value` under `key`.
 pub fn encode<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
     let body = serde_json::to_vec(value).expect("records are structs with string keys, which JSON can always say");
+    encode_body(key, &body)
+}
+
+/// The bytes of a value that is JSON already.
+pub fn encode_body(key: &[u8], body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(key.len()).expect("keys are made of ids and bounded names");
     let mut bytes = Vec::with_capacity(HEAD + key.len() + body.len());
     bytes.push(SCHEMA);
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(key);
-    bytes.extend_from_slice(&body);
+    bytes.extend_from_slice(body);
     let sum = checksum(&bytes);
     bytes[1..5].copy_from_slice(&sum.to_le_bytes());
     bytes
@@ -54,6 +59,11 @@ pub fn encode<T: Serialize>(key: &[u8], value: &T) -> Vec<u8> {
 
 /// The value under `key`, or what is wrong with it.
 pub fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, Damage> {
+    serde_json::from_slice(body(key, bytes)?).map_err(|_| Damage::Body)
+}
+
+/// The JSON under `key`, or what is wrong with it.
+pub fn body<'a>(key: &[u8], bytes: &'a [u8]) -> Result<&'a [u8], Damage> {
     let (Some(schema), Some(sum), Some(length)) = (bytes.first(), bytes.get(1..5), bytes.get(5..HEAD)) else {
         return Err(Damage::Short);
     };
@@ -69,7 +79,7 @@ pub fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, Damage
     if echo != key {
         return Err(Damage::Key);
     }
-    serde_json::from_slice(&bytes[end..]).map_err(|_| Damage::Body)
+    Ok(&bytes[end..])
 }
 
 fn checksum(bytes: &[u8]) -> u32 {

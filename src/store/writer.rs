@@ -18,9 +18,9 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,13 @@ struct Commit {
     reference: CommitRef,
     changes: Vec<Change>,
     since: Instant,
+}
+
+/// What the writer's thread is asked for.
+enum Wish {
+    Commit(Commit),
+    /// Second names of the journal's files in this folder.
+    Snapshot(PathBuf, SyncSender<std::io::Result<()>>),
 }
 
 /// Whether commits are still acknowledged.
@@ -52,7 +59,7 @@ impl Health {
 
 /// The running store. Dropping it writes what waits, closes the files and gives the directory back.
 pub struct Store {
-    commits: Option<SyncSender<Commit>>,
+    wishes: Option<Arc<SyncSender<Wish>>>,
     thread: Option<JoinHandle<()>>,
     health: Health,
 }
@@ -60,8 +67,8 @@ pub struct Store {
 impl Store {
     /// Hands in a commit, which will be answered; or gives the answer at once when too many wait already.
     pub fn commit(&self, reference: CommitRef, changes: Vec<Change>) -> Result<(), NotStored> {
-        let commits = self.commits.as_ref().expect("only drop takes the sender");
-        match commits.try_send(Commit { reference, changes, since: Instant::now() }) {
+        let wishes = self.wishes.as_ref().expect("only drop takes the sender");
+        match wishes.try_send(Wish::Commit(Commit { reference, changes, since: Instant::now() })) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(NotStored::Failed),
         }
@@ -71,11 +78,33 @@ impl Store {
     pub fn health(&self) -> Health {
         self.health.clone()
     }
+
+    /// For whoever makes backups.
+    pub fn snapshots(&self) -> Snapshots {
+        Snapshots(self.wishes.as_ref().map(Arc::downgrade).unwrap_or_default())
+    }
+}
+
+/// Asks a running store for what a backup is made of. It does not keep the store open.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshots(Weak<SyncSender<Wish>>);
+
+impl Snapshots {
+    /// Puts second names of the journal's files into `folder`, which is on the same disk: all that has been
+    /// acknowledged when this is asked. Waits for the writer.
+    pub fn take(&self, folder: &Path) -> std::io::Result<()> {
+        let gone = || std::io::Error::other("the store is closed");
+        let (answer, answered) = sync_channel(1);
+        let wishes = self.0.upgrade().ok_or_else(gone)?;
+        wishes.send(Wish::Snapshot(folder.into(), answer)).map_err(|_| gone())?;
+        drop(wishes);
+        answered.recv().map_err(|_| gone())?
+    }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.commits.take();
+        self.wishes.take();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -89,7 +118,7 @@ pub(super) fn start(
     lock: Lock,
     answer: impl FnMut(CommitRef, Result<Revision, NotStored>) + Send + 'static,
 ) -> Store {
-    let (commits, waiting) = sync_channel(COMMITS);
+    let (wishes, waiting) = sync_channel(COMMITS);
     let health = disk.health.clone();
     let thread = std::thread::Builder::new()
         .name("store".into())
@@ -98,17 +127,25 @@ pub(super) fn start(
             drop(lock); // Only after the files are closed.
         })
         .expect("a process that cannot start threads at its own start cannot serve");
-    Store { commits: Some(commits), thread: Some(thread), health }
+    Store { wishes: Some(Arc::new(wishes)), thread: Some(thread), health }
 }
 
-fn write(mut disk: Disk, waiting: &Receiver<Commit>, mut answer: impl FnMut(CommitRef, Result<Revision, NotStored>)) {
+fn write(mut disk: Disk, waiting: &Receiver<Wish>, mut answer: impl FnMut(CommitRef, Result<Revision, NotStored>)) {
     while let Ok(first) = waiting.recv() {
-        let mut group = vec![first];
-        group.extend(waiting.try_iter().take(GROUP - 1));
+        let (mut group, mut snapshots) = (Vec::new(), Vec::new());
+        for wish in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
+            match wish {
+                Wish::Commit(commit) => group.push(commit),
+                Wish::Snapshot(folder, asker) => snapshots.push((folder, asker)),
+            }
+        }
         let results = disk.write(&group);
         for (commit, result) in group.into_iter().zip(results) {
             telemetry::committed(commit.since.elapsed(), result.is_ok());
             answer(commit.reference, result);
+        }
+        for (folder, asker) in snapshots {
+            drop(asker.send(disk.journal.snapshot(&folder))); // Who does not wait any more needs none.
         }
     }
 }

@@ -85,16 +85,33 @@ pub struct Journal {
 
 impl Journal {
     /// Looks at what lies in `folder`; `id` is for a new one, and a checkpoint is due after `every` commits. Nothing is
-    /// read but heads.
+    /// read but heads, and what was never finished is removed.
     pub fn open(folder: &Path, id: StoreId, every: u64) -> io::Result<(Journal, Vec<Damage>)> {
-        let mut damage = Vec::new();
+        let (journal, damage, unfinished) = Journal::listed(folder, id, every)?;
+        for path in unfinished {
+            fs::remove_file(path)?;
+        }
+        Ok((journal, damage))
+    }
+
+    /// The same for whoever only reads: nothing is touched.
+    pub fn look(folder: &Path) -> io::Result<(Journal, Vec<Damage>)> {
+        Journal::listed(folder, NOBODY, u64::MAX).map(|(journal, damage, _)| (journal, damage))
+    }
+
+    fn listed(folder: &Path, id: StoreId, every: u64) -> io::Result<(Journal, Vec<Damage>, Vec<PathBuf>)> {
+        let (mut damage, mut unfinished) = (Vec::new(), Vec::new());
         let (mut closed, mut checkpoints) = (Vec::new(), Vec::new());
         for path in files(folder)? {
             match path.extension().and_then(|extension| extension.to_str()) {
-                Some("tmp") => fs::remove_file(&path)?, // A checkpoint that was never finished.
+                Some("tmp") => unfinished.push(path), // A checkpoint that was never finished.
                 Some("seg") => match Segment::at(path.clone())? {
                     Some(segment) => closed.push(segment),
-                    None => closed.extend(by_its_name(path, &mut damage)?),
+                    None if frame::is_blank(&fs::read(&path)?) => unfinished.push(path),
+                    None => {
+                        damage.push(Damage::Head(path.clone()));
+                        closed.extend(by_its_name(path));
+                    }
                 },
                 Some("ckp") => match Checkpoint::at(path.clone())? {
                     Some(checkpoint) => checkpoints.push(checkpoint),
@@ -109,19 +126,11 @@ impl Journal {
         closed.retain(|it| is_ours(it.head.store, id, &it.path, &mut damage));
         checkpoints.retain(|it| is_ours(it.store, id, &it.path, &mut damage));
         let mark = checkpoints.last().map(|it| it.mark).unwrap_or_default();
-        let journal = Journal {
-            folder: folder.into(),
-            id,
-            mark,
-            open: None,
-            closed,
-            checkpoints,
-            merging: None,
-            begun: Instant::now(),
-            failed: None,
-            every,
-        };
-        Ok((journal, damage))
+        let (begun, failed) = (Instant::now(), None);
+        let folder = folder.into();
+        let journal =
+            Journal { folder, id, mark, open: None, closed, checkpoints, merging: None, begun, failed, every };
+        Ok((journal, damage, unfinished))
     }
 
     /// Whether nothing was ever written here.
@@ -293,6 +302,37 @@ impl Journal {
         Ok(checkpoint)
     }
 
+    /// Every record as the newest good checkpoint and the commits since leave it, sorted by key, and after which commit.
+    pub fn state(&self) -> io::Result<(Mark, Box<dyn Iterator<Item = io::Result<checkpoint::Pair>>>)> {
+        let (end, _) = self.read(|_| {})?;
+        let end = if end.sequence < self.mark.sequence { self.mark } else { end };
+        for base in self.checkpoints() {
+            match base.verify() {
+                Ok(_) => {
+                    let changes = changes_since(base.mark, &self.closed, end)?;
+                    return Ok((end, Box::new(Merged::new(base.records()?, changes))));
+                }
+                Err(error) if is_damage(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let changes = changes_since(Mark::default(), &self.closed, end)?;
+        Ok((end, Box::new(Merged::new(std::iter::empty(), changes))))
+    }
+
+    /// Ends the segment that is written and puts second names of all that a later life would need into `folder`: they
+    /// stay what they are, whatever becomes of the journal.
+    pub fn snapshot(&mut self, folder: &Path) -> io::Result<()> {
+        self.closed.extend(self.open.take().map(Open::close));
+        let from = self.checkpoints.last().map_or(0, |it| it.mark.sequence);
+        let ends = self.closed.iter().skip(1).map(|next| next.head.after.sequence).chain([self.mark.sequence]);
+        let needed = self.closed.iter().zip(ends).filter(|(_, end)| *end > from).map(|(segment, _)| &segment.path);
+        for path in self.checkpoints.last().map(|it| &it.path).into_iter().chain(needed) {
+            fs::hard_link(path, folder.join(path.file_name().expect("a file of ours has a name")))?;
+        }
+        Ok(())
+    }
+
     /// Removes checkpoints beyond the newest few, and segments that the oldest of those makes needless; damaged ones
     /// are kept under another name.
     fn prune(&mut self, damaged: &[PathBuf]) -> io::Result<()> {
@@ -343,16 +383,11 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A segment whose head is damaged goes by its name; one that was never begun is removed.
-fn by_its_name(path: PathBuf, damage: &mut Vec<Damage>) -> io::Result<Option<Segment>> {
-    if frame::is_blank(&fs::read(&path)?) {
-        fs::remove_file(&path)?;
-        return Ok(None);
-    }
-    damage.push(Damage::Head(path.clone()));
-    let first = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-    let after = Mark { sequence: first.and_then(|first| first.checked_sub(1)).unwrap_or(0), sum: 0 };
-    Ok(first.map(|_| Segment { path, head: Head { store: NOBODY, after } }))
+/// A segment whose head is damaged goes by its name.
+fn by_its_name(path: PathBuf) -> Option<Segment> {
+    let first = path.file_stem()?.to_str()?.parse::<u64>().ok()?;
+    let after = Mark { sequence: first.checked_sub(1)?, sum: 0 };
+    Some(Segment { path, head: Head { store: NOBODY, after } })
 }
 
 /// What cannot be read is kept for whoever can make something of it.

@@ -1,0 +1,220 @@
+//! `ringback backup`, `restore` and `store …`: the data directory's store, without the switch.
+
+use super::args::{Backup, Global, Restore, StoreCommand};
+use super::client::Client;
+use super::{Exit, Trouble, print, print_json};
+use crate::store::Lock;
+use crate::store::archive::{self, KEY_FILE, Key, Manifest};
+use crate::store::export;
+use crate::store::lock::LockError;
+use crate::store::verify::{Verified, ViewSeen};
+use hyper::Method;
+use serde_json::json;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Writes a backup: through the server that works in the data directory, or by ourselves when none does.
+pub(super) fn back_up(global: &Global, args: &Backup) -> Result<Exit, Trouble> {
+    let unfinished = args.file.with_added_extension("unfinished");
+    if args.file.exists() {
+        return Err(Trouble::failed(format!("{} is there already", args.file.display())));
+    }
+    let mut file = create(&unfinished)?;
+    let done = match is_served(&global.data)? {
+        true if args.key.is_some() => Err(Trouble::new(
+            Exit::Usage,
+            format!("a running server uses the key in {}; leave --key out", global.data.join(KEY_FILE).display()),
+        )),
+        true => ask_for_backup(global, &mut file),
+        false => {
+            let key = args.key.clone().unwrap_or_else(|| global.data.join(KEY_FILE));
+            let key = Key::read_or_make(&key).map_err(|error| at(&key, &error))?;
+            let written = archive::back_up_at_rest(&global.data, &key, BufWriter::new(&mut file));
+            written.map(drop).map_err(|error| at(&global.data, &error))
+        }
+    };
+    let kept = done.and_then(|()| {
+        file.sync_all().map_err(|error| at(&unfinished, &error))?;
+        std::fs::rename(&unfinished, &args.file).map_err(|error| at(&args.file, &error))
+    });
+    if let Err(trouble) = kept {
+        drop(std::fs::remove_file(&unfinished)); // It is of no use, and says so by its name.
+        return Err(trouble);
+    }
+    let octets = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+    let key = args.key.clone().unwrap_or_else(|| global.data.join(KEY_FILE));
+    if global.json {
+        print_json(&json!({ "file": args.file, "octets": octets, "key": key }))?;
+    } else {
+        let (file, key) = (args.file.display(), key.display());
+        print(&format!(
+            "{file}: {octets} octets\nThe key is {key}. Keep a copy of it away from this machine: without it nobody can \
+             restore.\n"
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn is_served(data: &Path) -> Result<bool, Trouble> {
+    if !data.join("store").exists() {
+        return Err(Trouble::failed(format!("there is no store in {}; name another with --data", data.display())));
+    }
+    match Lock::take(data, Duration::ZERO) {
+        Ok(_) => Ok(false),
+        Err(LockError::Held(_)) => Ok(true),
+        Err(LockError::Io(error)) => Err(at(data, &error)),
+    }
+}
+
+fn ask_for_backup(global: &Global, file: &mut File) -> Result<(), Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Trouble::failed(format!("this machine gives no event loop: {error}")))?;
+    let client = Client::new(global)?;
+    runtime.block_on(client.download(Method::POST, "/store/backup", file)).map(drop)
+}
+
+/// Puts a backup in its place, or only reads it.
+pub(super) fn restore(global: &Global, args: &Restore) -> Result<Exit, Trouble> {
+    let source = BufReader::new(File::open(&args.file).map_err(|error| at(&args.file, &error))?);
+    let path = args.key.clone().unwrap_or_else(|| global.data.join(KEY_FILE));
+    let key = Key::read(&path).map_err(|error| {
+        let error = at(&path, &error);
+        Trouble { sentence: format!("{}; name the backup's key with --key", error.sentence), ..error }
+    })?;
+    let refused = |error: archive::RestoreError| at(&args.file, &error);
+    if args.verify {
+        let manifest = archive::verify(source, &key, &std::env::temp_dir()).map_err(refused)?;
+        return said(global, &manifest, "is whole", None);
+    }
+    let (manifest, aside) = archive::restore(source, &key, &global.data, args.replace).map_err(refused)?;
+    said(global, &manifest, "is the store now", aside.as_deref())
+}
+
+fn said(global: &Global, manifest: &Manifest, what: &str, aside: Option<&Path>) -> Result<Exit, Trouble> {
+    if global.json {
+        print_json(&json!({ "records": manifest.records, "commits": manifest.last, "moved_aside": aside }))?;
+        return Ok(Exit::Done);
+    }
+    let mut text = format!("The backup {what}: {} records after {} commits.\n", manifest.records, manifest.last);
+    if let Some(aside) = aside {
+        text += &format!("The store that was there is in {} now.\n", aside.display());
+    }
+    if what != "is whole" {
+        text += "Callbacks that were kept after the backup was made are open in it: look at `ringback callback list` \
+                 before agents log in.\n";
+    }
+    print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// `store verify | export | import`
+pub(super) fn store(global: &Global, command: &StoreCommand) -> Result<Exit, Trouble> {
+    match command {
+        StoreCommand::Verify => verify(global),
+        StoreCommand::Export { file } => {
+            let out: Box<dyn Write> = match is_standard(file) {
+                true => Box::new(io::stdout().lock()),
+                false => Box::new(create(file)?),
+            };
+            let done = export::export(&global.data, &mut BufWriter::new(out), progress("written"));
+            let digest = done.map_err(|error| at(&global.data, &error))?;
+            eprintln!("{} records written", digest.count);
+            Ok(Exit::Done)
+        }
+        StoreCommand::Import { file } => {
+            let input: Box<dyn io::Read> = match is_standard(file) {
+                true => Box::new(io::stdin().lock()),
+                false => Box::new(File::open(file).map_err(|error| at(file, &error))?),
+            };
+            let done = export::import(&global.data, BufReader::new(input), progress("read"));
+            let digest = done.map_err(|error| at(file, &error))?;
+            eprintln!("{} records read", digest.count);
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn verify(global: &Global) -> Result<Exit, Trouble> {
+    if !global.data.join("store/journal").exists() {
+        let data = global.data.display();
+        return Err(Trouble::failed(format!("there is no store with a journal in {data}; name another with --data")));
+    }
+    let verified = Verified::of(&global.data).map_err(|error| at(&global.data, &error))?;
+    if global.json {
+        print_json(&json!({
+            "well": verified.is_well(),
+            "commits": verified.last,
+            "records": verified.state.as_ref().ok().map(|state| state.count),
+            "files": verified.files.iter().map(|file| json!({
+                "name": file.name, "octets": file.octets, "records": file.records, "last": file.last,
+                "damage": file.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+            "damage": verified.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "bad": verified.bad,
+            "view": view_text(&verified.view),
+        }))?;
+    } else {
+        print(&verified_text(&verified))?;
+    }
+    Ok(if verified.is_well() { Exit::Done } else { Exit::Failed })
+}
+
+fn verified_text(verified: &Verified) -> String {
+    let mut text = String::new();
+    for file in &verified.files {
+        let what = if file.name.ends_with(".ckp") { "records" } else { "commits" };
+        let ok = if file.damage.is_empty() { "ok" } else { "DAMAGED" };
+        text += &format!("{}  {:>9} {what}, up to commit {:>9}  {ok}\n", file.name, file.records, file.last);
+    }
+    let damage = verified.files.iter().flat_map(|file| &file.damage).chain(&verified.damage);
+    text.extend(damage.map(|damage| format!("{damage}\n")));
+    text.extend(verified.bad.iter().map(|bad| format!("{bad}\n")));
+    text += &match &verified.state {
+        Ok(state) => format!("{} records after {} commits\n", state.count, verified.last),
+        Err(why) => format!("the state cannot be read: {why}\n"),
+    };
+    text += &format!("view: {}\n", view_text(&verified.view));
+    text += if verified.is_well() { "all well\n" } else { "NOT WELL: keep a copy of the data directory\n" };
+    text
+}
+
+fn view_text(view: &ViewSeen) -> String {
+    match view {
+        ViewSeen::Good(last) => format!("good, up to commit {last}"),
+        ViewSeen::Missing => "none; the next start makes it".to_owned(),
+        ViewSeen::InUse(Some(pid)) => format!("not looked at: process {pid} works with it"),
+        ViewSeen::InUse(None) => "not looked at: a process works with it".to_owned(),
+        ViewSeen::Doubted(why) => {
+            format!("doubtful ({why}); the next start makes it anew, and nothing is lost by that")
+        }
+    }
+}
+
+fn is_standard(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+fn create(path: &PathBuf) -> Result<File, Trouble> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.map_err(|error| at(path, &error))
+}
+
+fn at(path: &Path, error: &dyn std::fmt::Display) -> Trouble {
+    Trouble::failed(format!("{}: {error}", path.display()))
+}
+
+/// A line on the terminal, once a second.
+fn progress(what: &'static str) -> impl FnMut(u64) {
+    let (shown, mut last) = (io::stderr().is_terminal(), Instant::now());
+    move |count| {
+        if shown && last.elapsed() >= Duration::from_secs(1) {
+            last = Instant::now();
+            eprint!("\r{count} records {what}");
+        }
+    }
+}

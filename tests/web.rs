@@ -12,7 +12,7 @@ use ringback::store::Health;
 use ringback::switch::RecordingRecord;
 use ringback::switch::command::{Command, NewCallback, PageOf, Refused, Reply};
 use ringback::switch::view::{Gauges, Page, Status};
-use ringback::web::{self, Sessions, Site};
+use ringback::web::{self, Backups, Sessions, Site};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -48,6 +48,7 @@ impl World {
             editor: None,
             sessions: Sessions::default(),
             events: web::Events::default(),
+            backups: Backups::default(),
             prompts: ringback::run::prompts::Prompts::new(&data, None, None),
         };
         runtime.spawn(web::serve(listener, site));

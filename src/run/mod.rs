@@ -32,7 +32,7 @@ use crate::net::rtp;
 use crate::net::udp::SipSocket;
 use crate::settings::{Cidr, Settings, ShellSettings};
 use crate::sip::flow::Received;
-use crate::store::{Limits, Opened, Report};
+use crate::store::{Limits, Opened, Report, ViewReport};
 use crate::switch::event::Event;
 use crate::switch::{Input, NotStored, Revision};
 use crate::web;
@@ -178,6 +178,7 @@ pub fn start_by(parts: Parts, clock: Clock) -> Result<Running, StartError> {
         prompts,
         sessions: web::Sessions::default(),
         events: web::Events::of(&runtime, events.subscribe()),
+        backups: web::Backups::new(store.snapshots()),
     };
     runtime.spawn(web::serve(http, site));
     let sip_address = socket.bound();
@@ -304,7 +305,22 @@ fn admitted(settings: &Settings) -> Vec<Cidr> {
 }
 
 fn report_store(report: &Report) {
-    tracing::info!(records = report.records, "the store is open");
+    match &report.view {
+        ViewReport::New => tracing::info!("a store was begun"),
+        ViewReport::Followed(commits) => {
+            tracing::info!(records = report.records, commits, "the store is open; its view has taken in these commits");
+        }
+        ViewReport::Adopted => {
+            tracing::info!(records = report.records, "the store has got a journal; it was of an older version");
+        }
+        ViewReport::Rebuilt { why, checkpoint, commits } => tracing::warn!(
+            records = report.records,
+            why,
+            checkpoint,
+            commits,
+            "the store is open; its view was made anew from the checkpoint of this commit and so many commits since"
+        ),
+    }
     if !report.quarantined.is_empty() {
         let count = report.quarantined.len();
         tracing::error!(count, "records could not be believed; they lie in store/quarantine.jsonl");

@@ -48,7 +48,7 @@ pub(super) async fn play(State(site): Shared, Path(id): Path<String>, headers: H
         }
     };
     file.seek(SeekFrom::Start(first)).await.map_err(gone)?;
-    let body = Body::new(FileBody { file, left: end - first, buffer: vec![0; CHUNK] });
+    let body = Body::new(FileBody::new(file, end - first));
     let mut response =
         (status, [(header::CONTENT_TYPE, "audio/wav"), (header::ACCEPT_RANGES, "bytes")], body).into_response();
     if status == StatusCode::PARTIAL_CONTENT {
@@ -84,10 +84,17 @@ fn range(header: Option<&str>, length: u64) -> Range {
 }
 
 /// So many octets of a file, from where it stands.
-struct FileBody {
+pub(super) struct FileBody {
     file: File,
     left: u64,
     buffer: Vec<u8>,
+}
+
+impl FileBody {
+    /// `left` octets of `file`.
+    pub(super) fn new(file: File, left: u64) -> FileBody {
+        FileBody { file, left, buffer: vec![0; CHUNK] }
+    }
 }
 
 impl HttpBody for FileBody {

@@ -6,6 +6,7 @@
 
 mod admit;
 mod audio;
+mod backup;
 mod body;
 mod brake;
 mod callbacks;
@@ -28,6 +29,7 @@ pub mod token;
 mod upload;
 
 pub use events::Events;
+pub use backup::Backups;
 pub use openapi::document;
 pub use problem::Problem;
 pub use roles::needed;
@@ -75,6 +77,8 @@ pub struct Site {
     pub sessions: Sessions,
     /// What has happened lately.
     pub events: Events,
+    /// What makes backups.
+    pub backups: Backups,
 }
 
 /// After a connection that could not be accepted.

@@ -1,7 +1,7 @@
 //! Every route of the API: what serves it and what is said of it stand side by side, so that `/openapi.json` cannot
 //! describe another API than the one that answers.
 
-use super::{Site, audio, callbacks, config, csv, events, live, never, openapi, prompts};
+use super::{Site, audio, backup, callbacks, config, csv, events, live, never, openapi, prompts};
 use crate::limits::{CONFIG_BYTES, PROMPT_BYTES};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -252,6 +252,8 @@ fn system() -> Vec<Route> {
                 "The id of the last event that was heard: what came after it is told first.",
             )])
             .gives_media("text/event-stream"),
+        act("/api/v1/store/backup", backup::make, "All that has been acknowledged, as one encrypted file")
+            .gives_media("application/octet-stream"),
         read("/healthz", live::healthy, "Whether the switch answers").gives("Healthy"),
         read("/readyz", live::ready, "Whether calls and promises are taken; 503 when not").gives("Status"),
         read("/metrics", live::metrics, "Numbers for Prometheus").gives_media("text/plain"),

@@ -123,6 +123,7 @@ const PROMISED: &[&str] = &[
     "POST /api/v1/callbacks/{id}/now",
     "POST /api/v1/callbacks/{id}/postpone",
     "POST /api/v1/callbacks/{id}/cancel",
+    "POST /api/v1/store/backup",
     "GET /api/v1/queues",
     "GET /api/v1/queues/{name}",
     "GET /api/v1/agents",

@@ -1,27 +1,16 @@
 //! The journal is the truth and sled a view of it: whatever becomes of the view, nothing is lost; whatever becomes of
 //! the journal, nothing is lost in silence and nothing wrong is believed.
 
-use super::{Place, commit, copy_files, limits, open, put_task, segments, task};
+use super::{Place, commit, copy_files, files, limits, open, put_task, segments, task};
 use ringback::callback::task::Task;
 use ringback::entropy::Entropy;
 use ringback::store::journal::Damage;
 use ringback::store::{Limits, Opened, ViewReport, record};
 use ringback::switch::{NotStored, Revision};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 fn tasks(count: u64) -> Vec<Vec<ringback::switch::Change>> {
     (0..count).map(|n| vec![put_task(&task(n))]).collect()
-}
-
-/// All files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
-        if entry.is_dir() { all.extend(files(&entry)) } else { all.push(entry) }
-    }
-    all.sort();
-    all
 }
 
 fn sorted(mut tasks: Vec<Task>) -> Vec<Task> {

@@ -3,6 +3,7 @@
 
 #![cfg(feature = "shell")]
 
+mod archive;
 mod journal;
 
 use chrono::{TimeZone, Utc};
@@ -376,6 +377,16 @@ fn segments(place: &Place) -> Vec<Segment> {
     let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|it| it == "seg")).collect();
     files.sort();
     files.into_iter().map(|path| Segment::at(path).unwrap().unwrap()).collect()
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+        if entry.is_dir() { all.extend(files(&entry)) } else { all.push(entry) }
+    }
+    all.sort();
+    all
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![cfg(feature = "shell")]
 
+use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -158,4 +159,52 @@ fn a_taken_port_is_named_with_the_setting_that_changes_it() {
     assert!(sentence(&no_sip).contains("--sip-udp"), "{}", sentence(&no_sip));
     assert!(sentence(&no_http).contains("--http"), "{}", sentence(&no_http));
     assert!(!data.0.join("default-secrets").exists(), "secrets nobody has seen are not kept");
+}
+
+#[test]
+fn a_backup_of_the_running_switch_becomes_the_store_of_another_directory() {
+    let (data, other) = (Data::new("backup"), Data::new("restored"));
+    let (backup, key) = (data.0.join("monday.backup"), data.0.join("backup.key").display().to_string());
+    let file = backup.display().to_string();
+    let callbacks = |data: &Path| {
+        let listed: Value = serde_json::from_slice(&asked(data, &["callback", "list", "--json"]).stdout).unwrap();
+        let items = listed["items"].as_array().unwrap().iter();
+        items.map(|it| (it["id"].to_string(), it["created_at"].to_string())).collect::<Vec<_>>()
+    };
+
+    let switch = Switch::start(&data.0);
+    let added = asked(&data.0, &["callback", "add", "1002", "--queue", "support"]);
+    assert_eq!(added.status.code(), Some(0), "{}", sentence(&added));
+    let (made, looked) = (asked(&data.0, &["backup", &file]), asked(&data.0, &["store", "verify"]));
+    let twice = asked(&data.0, &["backup", &file]);
+    let held = asked(&data.0, &["restore", &file, "--replace"]);
+    let before = callbacks(&data.0);
+    signal(switch.child.id(), "TERM");
+    assert_eq!(switch.end(), Some(0));
+
+    assert_eq!(made.status.code(), Some(0), "{}", sentence(&made));
+    assert!(text(&made.stdout).contains("backup.key"), "{}", text(&made.stdout));
+    let looked = (looked.status.code(), text(&looked.stdout));
+    assert!(looked.0 == Some(0) && looked.1.contains("not looked at: process"), "{looked:?}");
+    assert!(twice.status.code() == Some(1) && sentence(&twice).contains("already"), "{}", sentence(&twice));
+    assert!(held.status.code() == Some(1) && sentence(&held).contains("stop it first"), "{}", sentence(&held));
+    let no_key = asked(&other.0, &["restore", &file]);
+    assert!(no_key.status.code() == Some(1) && sentence(&no_key).contains("--key"), "{}", sentence(&no_key));
+    assert_eq!(asked(&other.0, &["restore", &file, "--key", &key, "--verify"]).status.code(), Some(0));
+    let restored = asked(&other.0, &["restore", &file, "--key", &key]);
+    assert_eq!(restored.status.code(), Some(0), "{}", sentence(&restored));
+    let verified = asked(&other.0, &["store", "verify"]);
+    assert!(text(&verified.stdout).ends_with("all well\n"), "{}", text(&verified.stdout));
+    let switch = Switch::start(&other.0);
+    assert!(before.len() == 1 && callbacks(&other.0) == before, "{before:?}");
+    drop(switch);
+    // What the last segment lacks is named, and nobody is told that all is well.
+    let newest = std::fs::read_dir(other.0.join("store/journal")).unwrap().map(|it| it.unwrap().path());
+    let newest = newest.filter(|path| path.extension().is_some_and(|it| it == "seg")).min().unwrap();
+    let mut octets = std::fs::read(&newest).unwrap();
+    octets[100] ^= 1;
+    std::fs::write(&newest, octets).unwrap();
+    let damaged = asked(&other.0, &["store", "verify"]);
+    let name = newest.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(damaged.status.code() == Some(1) && text(&damaged.stdout).contains(&name), "{}", text(&damaged.stdout));
 }

@@ -51,8 +51,8 @@ pub(super) fn back_up(global: &Global, args: &Backup) -> Result<Exit, Trouble> {
     } else {
         let (file, key) = (args.file.display(), key.display());
         print(&format!(
-            "{file}: {octets} octets\nThe key is {key}. Keep a copy of it away from this machine: without it nobody can \
-             restore.\n"
+            "{file}: {octets} octets\nThe key is {key}. Keep a copy of it away from this machine: without it nobody \
+             can restore.\n"
         ))?;
     }
     Ok(Exit::Done)

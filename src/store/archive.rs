@@ -1,7 +1,7 @@
 //! A backup: the newest checkpoint and the segments since, as one encrypted file (durability.md §2.7).
 //!
-//! Inside is a tar file whose last entry, `manifest.json`, has the SHA-256 of every other. Outside it is cut into pieces
-//! of 64 KiB, each sealed with XChaCha20-Poly1305 so that none can be changed, moved or left out (the STREAM
+//! Inside is a tar file whose last entry, `manifest.json`, has the SHA-256 of every other. Outside it is cut into
+//! pieces of 64 KiB, each sealed with XChaCha20-Poly1305 so that none can be changed, moved or left out (the STREAM
 //! construction). Numbers and names of people are in it, so it is never written in clear. The key is 32 octets in a
 //! file of hex digits, which has to be kept apart from the backup and from the machine.
 
@@ -20,6 +20,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const MAGIC: &[u8; 8] = b"RINGBKUP";
 const FORMAT: u32 = 1;
@@ -27,6 +28,8 @@ const PIECE: usize = 64 * 1024;
 /// What a piece grows by when it is sealed.
 const TAG: usize = 16;
 const NONCE: usize = 19;
+/// A process that is just going is waited for.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
 const MANIFEST: &str = "manifest.json";
 /// The key's file in the data directory.
 pub const KEY_FILE: &str = "backup.key";
@@ -132,7 +135,7 @@ pub fn back_up(store: &Path, snapshots: &Snapshots, key: &Key, sink: impl Write)
 /// Writes a backup of a store that nobody works in.
 pub fn back_up_at_rest(data: &Path, key: &Key, sink: impl Write) -> io::Result<Manifest> {
     let store = data.join("store");
-    let _lock = Lock::take(data, super::Limits::default().lock_wait).map_err(|_| io::Error::other("it is in use"))?;
+    let _lock = Lock::take(data, LOCK_WAIT).map_err(|_| io::Error::other("it is in use"))?;
     let folder = Passing::new(store.join("backup"))?;
     let (mut journal, _) = Journal::look(&store.join(JOURNAL))?;
     if journal.is_new() {
@@ -208,7 +211,7 @@ pub fn restore(
     replace: bool,
 ) -> Result<(Manifest, Option<PathBuf>), RestoreError> {
     make_private_dir(data)?;
-    let _lock = Lock::take(data, super::Limits::default().lock_wait).map_err(|error| match error {
+    let _lock = Lock::take(data, LOCK_WAIT).map_err(|error| match error {
         super::lock::LockError::Held(pid) => RestoreError::InUse(pid),
         super::lock::LockError::Io(error) => RestoreError::Disk(error),
     })?;

@@ -4,13 +4,14 @@ use super::journal::segment::Found;
 use super::journal::{Damage, Journal};
 use super::lock::{Lock, LockError};
 use super::open::{JOURNAL, VIEW};
+use super::record;
 use super::state::Digest;
 use super::view::View;
-use super::{Limits, record};
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 /// One file of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Verified {
     /// Reads everything in the store of a data directory.
     pub fn of(data: &Path) -> io::Result<Verified> {
         let store = data.join("store");
-        let lock = match Lock::take(data, Limits::default().lock_wait) {
+        let lock = match Lock::take(data, Duration::ZERO) {
             Ok(lock) => Ok(lock),
             Err(LockError::Held(pid)) => Err(pid),
             Err(LockError::Io(error)) => return Err(error),

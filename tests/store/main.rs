@@ -163,7 +163,6 @@ fn everything_that_was_acknowledged_comes_back() {
         path: None,
         bytes: 0,
     };
-
     let entry = |n: u64| QueueEntry {
         call: ringback::id::CallRef(Entropy::from_seed(n).ulid(task.created_at)),
         number: task.number.clone(),

@@ -302,7 +302,8 @@ impl Journal {
         Ok(checkpoint)
     }
 
-    /// Every record as the newest good checkpoint and the commits since leave it, sorted by key, and after which commit.
+    /// Every record as the newest good checkpoint and the commits since leave it, sorted by key, and after which
+    /// commit.
     pub fn state(&self) -> io::Result<(Mark, Box<dyn Iterator<Item = io::Result<checkpoint::Pair>>>)> {
         let (end, _) = self.read(|_| {})?;
         let end = if end.sequence < self.mark.sequence { self.mark } else { end };

@@ -31,6 +31,8 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 pub(super) struct Client {
     authority: String,
     token: String,
+    /// How long one answer may take.
+    patience: Duration,
 }
 
 impl Client {
@@ -46,7 +48,12 @@ impl Client {
             let path = path.display();
             return Err(Trouble::failed(format!("{path} holds no token; restart the server to have one made")));
         }
-        Ok(Client { authority, token })
+        Ok(Client { authority, token, patience: ANSWER })
+    }
+
+    /// The same for an answer that takes longer.
+    pub(super) fn patient(self, patience: Duration) -> Client {
+        Client { patience, ..self }
     }
 
     /// Asks for JSON.
@@ -115,7 +122,7 @@ impl Client {
             return Err(self.refusal(response).await);
         }
         let mut bytes = 0;
-        while let Some(frame) = timeout(ANSWER, response.body_mut().frame()).await.map_err(|_| self.silent())? {
+        while let Some(frame) = timeout(self.patience, response.body_mut().frame()).await.map_err(|_| self.silent())? {
             let frame = frame.map_err(|error| self.broken(&error))?;
             if let Some(data) = frame.data_ref() {
                 sink.write_all(data)
@@ -154,7 +161,7 @@ impl Client {
 
     async fn collect(&self, response: Response<Incoming>) -> Result<Bytes, Trouble> {
         let whole = Limited::new(response.into_body(), ANSWER_BYTES).collect();
-        let whole = timeout(ANSWER, whole).await.map_err(|_| self.silent())?;
+        let whole = timeout(self.patience, whole).await.map_err(|_| self.silent())?;
         whole.map(|body| body.to_bytes()).map_err(|error| self.broken(&*error))
     }
 
@@ -191,7 +198,7 @@ impl Client {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(&error))?;
         tokio::spawn(connection); // ends with the last answer
-        timeout(ANSWER, sender.send_request(request))
+        timeout(self.patience, sender.send_request(request))
             .await
             .map_err(|_| self.silent())?
             .map_err(|error| self.broken(&error))

@@ -16,13 +16,23 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// How long a server may take to make a backup before its first octet comes.
+const BACKUP: Duration = Duration::from_secs(600);
+
 /// Writes a backup: through the server that works in the data directory, or by ourselves when none does.
 pub(super) fn back_up(global: &Global, args: &Backup) -> Result<Exit, Trouble> {
     let unfinished = args.file.with_added_extension("unfinished");
     if args.file.exists() {
         return Err(Trouble::failed(format!("{} is there already", args.file.display())));
     }
-    let mut file = create(&unfinished)?;
+    // One of a run that was killed is of no use to anybody.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .map_err(|error| at(&unfinished, &error))?;
     let done = match is_served(&global.data)? {
         true if args.key.is_some() => Err(Trouble::new(
             Exit::Usage,
@@ -38,7 +48,8 @@ pub(super) fn back_up(global: &Global, args: &Backup) -> Result<Exit, Trouble> {
     };
     let kept = done.and_then(|()| {
         file.sync_all().map_err(|error| at(&unfinished, &error))?;
-        std::fs::rename(&unfinished, &args.file).map_err(|error| at(&args.file, &error))
+        let renamed = std::fs::rename(&unfinished, &args.file).and_then(|()| archive::sync_folder_of(&args.file));
+        renamed.map_err(|error| at(&args.file, &error))
     });
     if let Err(trouble) = kept {
         drop(std::fs::remove_file(&unfinished)); // It is of no use, and says so by its name.
@@ -74,7 +85,7 @@ fn ask_for_backup(global: &Global, file: &mut File) -> Result<(), Trouble> {
         .enable_all()
         .build()
         .map_err(|error| Trouble::failed(format!("this machine gives no event loop: {error}")))?;
-    let client = Client::new(global)?;
+    let client = Client::new(global)?.patient(BACKUP);
     runtime.block_on(client.download(Method::POST, "/store/backup", file)).map(drop)
 }
 
@@ -88,7 +99,8 @@ pub(super) fn restore(global: &Global, args: &Restore) -> Result<Exit, Trouble> 
     })?;
     let refused = |error: archive::RestoreError| at(&args.file, &error);
     if args.verify {
-        let manifest = archive::verify(source, &key, &std::env::temp_dir()).map_err(refused)?;
+        let place = if global.data.exists() { global.data.clone() } else { std::env::temp_dir() };
+        let manifest = archive::verify(source, &key, &place).map_err(refused)?;
         return said(global, &manifest, "is whole", None);
     }
     let (manifest, aside) = archive::restore(source, &key, &global.data, args.replace).map_err(refused)?;
@@ -121,8 +133,14 @@ pub(super) fn store(global: &Global, command: &StoreCommand) -> Result<Exit, Tro
                 true => Box::new(io::stdout().lock()),
                 false => Box::new(create(file)?),
             };
+            has_journal(&global.data)?;
             let done = export::export(&global.data, &mut BufWriter::new(out), progress("written"));
-            let digest = done.map_err(|error| at(&global.data, &error))?;
+            let digest = done.map_err(|error| {
+                if !is_standard(file) {
+                    drop(std::fs::remove_file(file)); // Half an export is none.
+                }
+                at(&global.data, &error)
+            })?;
             eprintln!("{} records written", digest.count);
             Ok(Exit::Done)
         }
@@ -139,11 +157,19 @@ pub(super) fn store(global: &Global, command: &StoreCommand) -> Result<Exit, Tro
     }
 }
 
-fn verify(global: &Global) -> Result<Exit, Trouble> {
-    if !global.data.join("store/journal").exists() {
-        let data = global.data.display();
-        return Err(Trouble::failed(format!("there is no store with a journal in {data}; name another with --data")));
+fn has_journal(data: &Path) -> Result<(), Trouble> {
+    if data.join("store/journal").exists() {
+        return Ok(());
     }
+    let data = data.display();
+    Err(Trouble::failed(format!(
+        "there is no store with a journal in {data}; name another with --data (a server of this version gives an older \
+         store one at its start)"
+    )))
+}
+
+fn verify(global: &Global) -> Result<Exit, Trouble> {
+    has_journal(&global.data)?;
     let verified = Verified::of(&global.data).map_err(|error| at(&global.data, &error))?;
     if global.json {
         print_json(&json!({
@@ -156,6 +182,7 @@ fn verify(global: &Global) -> Result<Exit, Trouble> {
             })).collect::<Vec<_>>(),
             "damage": verified.damage.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "bad": verified.bad,
+            "lost": verified.lost,
             "view": view_text(&verified.view),
         }))?;
     } else {
@@ -178,6 +205,9 @@ fn verified_text(verified: &Verified) -> String {
         Ok(state) => format!("{} records after {} commits\n", state.count, verified.last),
         Err(why) => format!("the state cannot be read: {why}\n"),
     };
+    if verified.lost > 0 {
+        text += &format!("{} acknowledged commits are not in the journal\n", verified.lost);
+    }
     text += &format!("view: {}\n", view_text(&verified.view));
     text += if verified.is_well() { "all well\n" } else { "NOT WELL: keep a copy of the data directory\n" };
     text
@@ -189,6 +219,9 @@ fn view_text(view: &ViewSeen) -> String {
         ViewSeen::Missing => "none; the next start makes it".to_owned(),
         ViewSeen::InUse(Some(pid)) => format!("not looked at: process {pid} works with it"),
         ViewSeen::InUse(None) => "not looked at: a process works with it".to_owned(),
+        ViewSeen::Ahead(last) => {
+            format!("it has commits up to {last}, which the journal has lost; the next start goes on from the view")
+        }
         ViewSeen::Doubted(why) => {
             format!("doubtful ({why}); the next start makes it anew, and nothing is lost by that")
         }

@@ -7,18 +7,19 @@
 
 use super::Snapshots;
 use super::journal::Journal;
-use super::lock::Lock;
-use super::open::{JOURNAL, make_private_dir};
+use super::lock::{Lock, LockError};
+use super::open::{BACKUP, JOURNAL, make_private_dir};
 use super::verify::Verified;
 use chacha20poly1305::aead::stream::{DecryptorBE32, EncryptorBE32};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+use rustix::fs::{CWD, RenameFlags};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ impl Key {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         writeln!(file, "{}", hex(&key))?;
         file.sync_all()?;
+        sync_folder_of(path)?;
         Ok(Key(key))
     }
 
@@ -127,44 +129,65 @@ impl From<io::Error> for RestoreError {
 
 /// Writes a backup of a running store; all that has been acknowledged is in it.
 pub fn back_up(store: &Path, snapshots: &Snapshots, key: &Key, sink: impl Write) -> io::Result<Manifest> {
-    let folder = Passing::new(store.join("backup"))?;
-    snapshots.take(&folder.0)?;
-    write(&folder.0, key, sink)
+    let folder = Passing::new(store.join(BACKUP))?;
+    snapshots.take(&folder.path)?;
+    write(&folder.path, key, sink)
 }
 
 /// Writes a backup of a store that nobody works in.
 pub fn back_up_at_rest(data: &Path, key: &Key, sink: impl Write) -> io::Result<Manifest> {
     let store = data.join("store");
     let _lock = Lock::take(data, LOCK_WAIT).map_err(|_| io::Error::other("it is in use"))?;
-    let folder = Passing::new(store.join("backup"))?;
+    let folder = Passing::new(store.join(BACKUP))?;
     let (mut journal, _) = Journal::look(&store.join(JOURNAL))?;
     if journal.is_new() {
         return Err(wrong("there is no store with a journal in this data directory"));
     }
     let _damage = journal.replay(|_| {})?;
-    journal.snapshot(&folder.0)?;
-    write(&folder.0, key, sink)
+    journal.snapshot(&folder.path)?;
+    write(&folder.path, key, sink)
 }
 
 /// A folder that is gone afterwards.
-struct Passing(PathBuf);
+struct Passing {
+    path: PathBuf,
+    kept: bool,
+}
 
 impl Passing {
     fn new(path: PathBuf) -> io::Result<Passing> {
         if path.exists() {
-            fs::remove_dir_all(&path)?; // Of a backup that was cut short.
+            fs::remove_dir_all(&path)?; // Of a process that was killed.
         }
         make_private_dir(&path)?;
-        Ok(Passing(path))
+        Ok(Passing { path, kept: false })
+    }
+
+    /// With a name that nobody can guess, in a place that is not ours alone.
+    fn among_others(place: &Path) -> io::Result<Passing> {
+        let mut drawn = [0; 16];
+        getrandom::fill(&mut drawn).map_err(io::Error::other)?;
+        let path = place.join(format!("ringback-{}", hex(&drawn)));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Passing { path, kept: false })
     }
 }
 
 impl Drop for Passing {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, "what a backup was made of is still there");
+        if self.kept {
+            return;
+        }
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!(%error, folder = %self.path.display(), "this folder is not needed any more and still there");
         }
     }
+}
+
+/// The file's entry must survive as well as what is in it.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 fn write(folder: &Path, key: &Key, sink: impl Write) -> io::Result<Manifest> {
@@ -197,10 +220,10 @@ fn write(folder: &Path, key: &Key, sink: impl Write) -> io::Result<Manifest> {
     Ok(manifest)
 }
 
-/// Reads a whole backup, and whether it would come back as what it was.
-pub fn verify(source: impl Read, key: &Key, scratch: &Path) -> Result<Manifest, RestoreError> {
-    let folder = Passing::new(scratch.join(format!("ringback-verify-{}", std::process::id())))?;
-    unpack(source, key, &folder.0)
+/// Reads a whole backup, and whether it would come back as what it was. `place` has room for it.
+pub fn verify(source: impl Read, key: &Key, place: &Path) -> Result<Manifest, RestoreError> {
+    let folder = Passing::among_others(place)?;
+    unpack(source, key, &folder.path)
 }
 
 /// Makes a backup the store of `data`. With `replace` an older store is moved aside, to the folder that is handed back.
@@ -212,23 +235,30 @@ pub fn restore(
 ) -> Result<(Manifest, Option<PathBuf>), RestoreError> {
     make_private_dir(data)?;
     let _lock = Lock::take(data, LOCK_WAIT).map_err(|error| match error {
-        super::lock::LockError::Held(pid) => RestoreError::InUse(pid),
-        super::lock::LockError::Io(error) => RestoreError::Disk(error),
+        LockError::Held(pid) => RestoreError::InUse(pid),
+        LockError::Io(error) => RestoreError::Disk(error),
     })?;
     let store = data.join("store");
     if store.exists() && !replace {
         return Err(RestoreError::NotEmpty);
     }
-    let fresh = Passing::new(data.join("store.restoring"))?;
-    make_private_dir(&fresh.0.join(JOURNAL))?;
-    let manifest = unpack(source, key, &fresh.0.join(JOURNAL))?;
-    let aside = if store.exists() { Some(free_name(data)?) } else { None };
-    if let Some(aside) = &aside {
-        fs::rename(&store, aside)?;
-    }
-    fs::rename(&fresh.0, &store)?;
+    let mut fresh = Passing::new(data.join("store.restoring"))?;
+    make_private_dir(&fresh.path.join(JOURNAL))?;
+    let manifest = unpack(source, key, &fresh.path.join(JOURNAL))?;
+    File::open(&fresh.path)?.sync_all()?;
+    let aside = if store.exists() {
+        let aside = free_name(data)?;
+        // At every instant there is one whole store or the other.
+        rustix::fs::renameat_with(CWD, &fresh.path, CWD, &store, RenameFlags::EXCHANGE).map_err(io::Error::from)?;
+        fresh.kept = true;
+        fs::rename(&fresh.path, &aside)?;
+        Some(aside)
+    } else {
+        fs::rename(&fresh.path, &store)?;
+        fresh.kept = true;
+        None
+    };
     File::open(data)?.sync_all()?;
-    make_private_dir(&fresh.0)?; // For `Passing` to take away.
     Ok((manifest, aside))
 }
 
@@ -238,7 +268,7 @@ fn free_name(data: &Path) -> io::Result<PathBuf> {
 }
 
 fn unpack(source: impl Read, key: &Key, folder: &Path) -> Result<Manifest, RestoreError> {
-    let mut tar = tar::Archive::new(Opened::new(source, key)?);
+    let mut tar = tar::Archive::new(Unsealed::new(source, key)?);
     let (mut found, mut manifest) = (BTreeMap::new(), None);
     for entry in tar.entries()? {
         let mut entry = entry?;
@@ -320,7 +350,7 @@ impl<W: Write> Write for Sealed<W> {
 }
 
 /// Opens what was sealed.
-struct Opened<R> {
+struct Unsealed<R> {
     source: R,
     cipher: Option<DecryptorBE32<XChaCha20Poly1305>>,
     sealed: Vec<u8>,
@@ -328,8 +358,8 @@ struct Opened<R> {
     at: usize,
 }
 
-impl<R: Read> Opened<R> {
-    fn new(mut source: R, key: &Key) -> io::Result<Opened<R>> {
+impl<R: Read> Unsealed<R> {
+    fn new(mut source: R, key: &Key) -> io::Result<Unsealed<R>> {
         let mut head = [0; 12 + NONCE];
         source.read_exact(&mut head).map_err(|_| wrong("it is no backup of ringback"))?;
         if head[..8] != *MAGIC {
@@ -340,7 +370,7 @@ impl<R: Read> Opened<R> {
         }
         let nonce: [u8; NONCE] = head[12..].try_into().expect("cut so long");
         let cipher = DecryptorBE32::from_aead(XChaCha20Poly1305::new(&key.0.into()), &nonce.into());
-        Ok(Opened { source, cipher: Some(cipher), sealed: Vec::new(), clear: Vec::new(), at: 0 })
+        Ok(Unsealed { source, cipher: Some(cipher), sealed: Vec::new(), clear: Vec::new(), at: 0 })
     }
 
     /// Opens the next piece. One that is followed by nothing is the last.
@@ -366,7 +396,7 @@ impl<R: Read> Opened<R> {
     }
 }
 
-impl<R: Read> Read for Opened<R> {
+impl<R: Read> Read for Unsealed<R> {
     fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         while self.at == self.clear.len() && self.cipher.is_some() {
             self.next()?;

@@ -5,7 +5,7 @@
 //! renamed: one that has its name is whole, and says so at its end.
 
 use super::journal::frame::{Mark, Op};
-use super::journal::segment::StoreId;
+use super::journal::segment::{StoreId, newer};
 use super::state::Digest;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 const MAGIC: [u8; 8] = *b"RINGCKPT";
 const FORMAT: u32 = 1;
 const HEAD: usize = 44;
+/// Octets after which what was written is synced.
+const SYNC_EVERY: usize = 4 * 1024 * 1024;
 /// No key is so long: the end of the records.
 const END: u16 = u16::MAX;
 
@@ -44,8 +46,11 @@ impl Checkpoint {
             Err(error) => return Err(error),
         }
         let (said, sum) = head.split_at(HEAD - 4);
-        if said[..8] != MAGIC || said[8..12] != FORMAT.to_le_bytes() || crc32c::crc32c(said).to_le_bytes() != sum {
+        if said[..8] != MAGIC || crc32c::crc32c(said).to_le_bytes() != sum {
             return Ok(None);
+        }
+        if said[8..12] != FORMAT.to_le_bytes() {
+            return Err(newer());
         }
         let sequence = u64::from_le_bytes(said[28..36].try_into().expect("eight octets were cut"));
         let sum = u32::from_le_bytes(said[36..40].try_into().expect("four octets were cut"));
@@ -81,13 +86,20 @@ impl Checkpoint {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
         out.write_all(&head(store, mark))?;
-        let mut digest = Digest::default();
+        let (mut digest, mut unsynced) = (Digest::default(), 0);
         for pair in pairs {
             let (key, value) = pair?;
             digest.add(&key, &value);
             out.write_all(&head_of(&key, &value))?;
             out.write_all(key.as_bytes())?;
             out.write_all(&value)?;
+            unsynced += key.len() + value.len();
+            // Bit by bit: a commit's sync on the same disk must not wait for all of it.
+            if unsynced >= SYNC_EVERY {
+                unsynced = 0;
+                out.flush()?;
+                out.get_ref().sync_data()?;
+            }
         }
         out.write_all(&END.to_le_bytes())?;
         out.write_all(&digest.to_octets())?;

@@ -6,14 +6,20 @@
 use super::checkpoint::Checkpoint;
 use super::journal::Journal;
 use super::journal::frame::Mark;
-use super::open::{JOURNAL, new_id};
-use super::record;
+use super::lock::{Lock, LockError};
+use super::open::{JOURNAL, make_private_dir, new_id};
+use super::reading::Reading;
 use super::state::Digest;
+use super::{keys, record};
+use crate::limits::JOURNAL_BODY;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt;
+use std::fs::{self, File};
 use std::io::{self, BufRead, Write};
 use std::path::Path;
+use std::time::Duration;
 
 const FORMAT: &str = "ringback-store";
 const VERSION: u32 = 1;
@@ -26,7 +32,8 @@ struct First {
 
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
-    key: &'a str,
+    #[serde(borrow)]
+    key: Cow<'a, str>,
     #[serde(borrow)]
     value: &'a RawValue,
 }
@@ -46,6 +53,10 @@ pub enum ImportError {
     Incomplete(String),
     /// The data directory has a store already.
     NotEmpty,
+    /// A process works in the data directory.
+    InUse,
+    /// This record is not what its key says.
+    Record(String),
     /// Reading or writing failed.
     Disk(io::Error),
 }
@@ -58,6 +69,8 @@ impl fmt::Display for ImportError {
             ImportError::NotEmpty => {
                 f.write_str("there is a store in this data directory already: name an empty one with --data")
             }
+            ImportError::InUse => f.write_str("a process works in this data directory: stop it first"),
+            ImportError::Record(why) => f.write_str(why),
             ImportError::Disk(error) => error.fmt(f),
         }
     }
@@ -83,7 +96,7 @@ pub fn export(data: &Path, out: &mut impl Write, mut progress: impl FnMut(u64)) 
         let body = record::body(key.as_bytes(), &value).map_err(|damage| broken(&damage))?;
         let body = std::str::from_utf8(body).map_err(|error| broken(&error))?;
         let value: &RawValue = serde_json::from_str(body).map_err(|error| broken(&error))?;
-        write_line(out, &Line { key: &key, value })?;
+        write_line(out, &Line { key: Cow::Borrowed(&key), value })?;
         digest.add(&key, &record::encode_body(key.as_bytes(), body.as_bytes()));
         progress(digest.count);
     }
@@ -99,27 +112,37 @@ fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
 
 /// Makes a store in `data`, which has none, from such lines; nothing is left of it when they are wrong.
 pub fn import(data: &Path, input: impl BufRead, progress: impl FnMut(u64)) -> Result<Digest, ImportError> {
-    let folder = data.join("store").join(JOURNAL);
-    std::fs::create_dir_all(&folder)?;
-    let (journal, damage) = Journal::look(&folder)?;
-    if !journal.is_new() || !damage.is_empty() || data.join("store").join("db").exists() {
+    make_private_dir(data)?;
+    let _lock = Lock::take(data, Duration::ZERO).map_err(|error| match error {
+        LockError::Held(_) => ImportError::InUse,
+        LockError::Io(error) => ImportError::Disk(error),
+    })?;
+    let store = data.join("store");
+    if store.exists() {
         return Err(ImportError::NotEmpty);
     }
-    let mut lines = Lines {
-        input,
-        number: 0,
-        text: String::new(),
-        key: String::new(),
-        digest: Digest::default(),
-        progress,
-        wrong: None,
-    };
+    let made = (|| {
+        make_private_dir(&store.join(JOURNAL))?;
+        fill(&store.join(JOURNAL), input, progress)
+    })();
+    if made.is_err() {
+        fs::remove_dir_all(&store)?;
+    }
+    File::open(data)?.sync_all()?;
+    made
+}
+
+fn fill(folder: &Path, input: impl BufRead, progress: impl FnMut(u64)) -> Result<Digest, ImportError> {
+    let (text, key) = (String::new(), String::new());
+    let mut lines = Lines { input, number: 0, text, key, digest: Digest::default(), progress, wrong: None };
     lines.first()?;
     // What was read is the state after a first commit.
     let mark = Mark { sequence: 1, sum: 0 };
-    match Checkpoint::write(&folder, new_id()?, mark, &mut lines) {
-        Ok((_, digest)) => Ok(digest),
-        Err(error) => Err(lines.wrong.take().unwrap_or(ImportError::Disk(error))),
+    let (checkpoint, digest) = Checkpoint::write(folder, new_id()?, mark, &mut lines)
+        .map_err(|error| lines.wrong.take().unwrap_or(ImportError::Disk(error)))?;
+    match Reading::of(checkpoint.records()?)?.bad.first() {
+        Some(bad) => Err(ImportError::Record(format!("{}: {}", bad.key, bad.damage))),
+        None => Ok(digest),
     }
 }
 
@@ -162,20 +185,22 @@ impl<R: BufRead, P: FnMut(u64)> Lines<R, P> {
     /// `Ok(None)`: that was the last line, and all is well.
     fn record(&mut self) -> Result<Option<(String, Vec<u8>)>, ImportError> {
         self.read()?;
-        if let Ok(line) = serde_json::from_str::<Line>(&self.text) {
-            let pair = (line.key.to_owned(), record::encode_body(line.key.as_bytes(), line.value.get().as_bytes()));
-            if self.text.len() > u32::MAX as usize || pair.0.len() >= usize::from(u16::MAX) {
-                return Err(ImportError::Line(self.number, "it is longer than any record".into()));
-            }
-            if pair.0 <= self.key {
-                return Err(ImportError::Line(self.number, "its key does not come after the one before".into()));
-            }
-            self.key.clone_from(&pair.0);
-            self.digest.add(&pair.0, &pair.1);
-            (self.progress)(self.digest.count);
-            return Ok(Some(pair));
-        }
         let wrong = |error: serde_json::Error| ImportError::Line(self.number, error.to_string());
+        if self.text.starts_with("{\"key\"") {
+            let line: Line = serde_json::from_str(&self.text).map_err(wrong)?;
+            let says = |why: &str| Err(ImportError::Line(self.number, why.into()));
+            if line.key.len() >= usize::from(u16::MAX) || self.text.len() > JOURNAL_BODY {
+                return says("it is longer than any record");
+            }
+            if *line.key <= *self.key || line.key.starts_with(keys::META) {
+                return says("its key is none that may come here");
+            }
+            let value = record::encode_body(line.key.as_bytes(), line.value.get().as_bytes());
+            self.key = line.key.into_owned();
+            self.digest.add(&self.key, &value);
+            (self.progress)(self.digest.count);
+            return Ok(Some((self.key.clone(), value)));
+        }
         let last: Last = serde_json::from_str(&self.text).map_err(wrong)?;
         let read = Last { records: self.digest.count, sum: self.digest.sum };
         if (last.records, last.sum) != (read.records, read.sum) {

@@ -1,13 +1,13 @@
 //! Opening: lock, look at the journal, let the view catch up with it or make it anew, read everything back
 //! (durability.md §2.4).
 
-use super::journal::frame::{Frame, Mark, Op};
+use super::journal::frame::{self, Frame, Mark, Op};
 use super::journal::{self, Journal, segment::StoreId};
 use super::lock::{Lock, LockError};
+use super::reading::{Bad, Reading};
 use super::record::{self, Damage};
-use super::restore::{Bad, Reading};
 use super::view::View;
-use super::writer::{Disk, Store};
+use super::writer::{Disk, Known, Store};
 use super::{Limits, keys, writer};
 use crate::id::CommitRef;
 use crate::switch::{NotStored, Restored, Revision};
@@ -29,6 +29,8 @@ pub enum OpenError {
     Locked(PathBuf, Option<u32>),
     /// The files are damaged beyond what sled reads.
     Damaged(PathBuf, String),
+    /// A newer version has written it.
+    Newer(PathBuf, String),
     /// Reading or writing failed.
     Disk(PathBuf, std::io::Error),
 }
@@ -58,6 +60,7 @@ impl std::fmt::Display for OpenError {
                 "the store in {} is damaged ({what}): keep a copy of it, then put a backup in its place",
                 path.display()
             ),
+            OpenError::Newer(path, what) => write!(f, "the store in {} cannot be opened: {what}", path.display()),
             OpenError::Disk(path, error) => {
                 write!(f, "the store in {} cannot be read ({error}): look at the disk", path.display())
             }
@@ -141,8 +144,10 @@ impl Opened {
         for folder in [&store, &store.join(JOURNAL)] {
             make_private_dir(folder).map_err(|error| OpenError::Directory(data.into(), error))?;
         }
+        sync_folders(data).map_err(|error| OpenError::Directory(data.into(), error))?;
         let (disk, restored, report) = Recovery::of(&store, limits).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => OpenError::Damaged(store.clone(), error.to_string()),
+            io::ErrorKind::Unsupported => OpenError::Newer(store.clone(), error.to_string()),
             _ => OpenError::Disk(store.clone(), error),
         })?;
         Ok(Opened { restored, report, disk, lock })
@@ -158,14 +163,50 @@ impl Opened {
 pub const JOURNAL: &str = "journal";
 /// Where sled lies in the store.
 pub const VIEW: &str = "view";
+/// What a backup is being made of.
+pub const BACKUP: &str = "backup";
 
 pub(super) fn make_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 
-/// Why the view is not believed.
-type Doubt = String;
+/// The folders' own entries must survive as well as what is in them.
+fn sync_folders(data: &Path) -> io::Result<()> {
+    let parent = data.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for folder in [parent, data, &data.join("store")] {
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            // Whoever may not look into the parent could not have made the directory either.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+/// Why the view is not followed.
+enum Trouble {
+    /// It is not believed, and is made anew.
+    Doubt(String),
+    /// The machine has no room, files or rights left. It would be no better with another view.
+    Machine(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        use rustix::io::Errno;
+        let machine =
+            [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::ACCESS];
+        match error.raw_os_error() {
+            Some(number) if machine.iter().any(|errno| errno.raw_os_error() == number) => Trouble::Machine(error),
+            _ => Trouble::Doubt(error.to_string()),
+        }
+    }
+}
+
+fn doubt<T>(why: impl Into<String>) -> Result<T, Trouble> {
+    Err(Trouble::Doubt(why.into()))
+}
 
 /// A store on its way to being open.
 struct Recovery<'a> {
@@ -181,54 +222,69 @@ struct Recovery<'a> {
 impl Recovery<'_> {
     fn of(store: &Path, limits: Limits) -> io::Result<(Disk, Restored, Report)> {
         move_old_layout(store)?;
-        let (journal, heads) = Journal::open(&store.join(JOURNAL), new_id()?, limits.checkpoint_commits)?;
+        drop_old_backup(store)?;
+        let (mut journal, heads) = Journal::open(&store.join(JOURNAL), new_id()?, limits.checkpoint_commits)?;
+        if journal.is_new() && !store.join(VIEW).exists() {
+            // From here on sled may fail as it likes: what the store holds is known without it.
+            journal.checkpoint(std::iter::empty())?;
+        }
         let mut recovery =
             Recovery { store, journal, damage: heads.clone(), report: ViewReport::New, heal: !heads.is_empty() };
         let (view, reading) = match recovery.follow() {
             Ok(followed) => followed,
-            Err(doubt) if recovery.journal.is_new() => return Err(io::Error::new(io::ErrorKind::InvalidData, doubt)),
-            Err(doubt) => {
-                tracing::error!(why = %doubt, "the view of the journal is not believed and is made anew");
+            Err(Trouble::Machine(error)) => return Err(error),
+            Err(Trouble::Doubt(why)) if recovery.journal.is_new() => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
+            Err(Trouble::Doubt(why)) => {
                 recovery.damage = heads;
-                recovery.rebuild(doubt)?
+                recovery.rebuild(why)?
             }
         };
         recovery.finish(view, reading, limits)
     }
 
     /// Lets the view that is there catch up with the journal.
-    fn follow(&mut self) -> Result<(View, Reading), Doubt> {
+    fn follow(&mut self) -> Result<(View, Reading), Trouble> {
         let folder = self.store.join(VIEW);
+        let is_fresh = !folder.exists();
         let mut view = guarded(|| View::open(&folder))?;
         let applied = match view.applied {
             Some(applied) => applied,
-            None if self.journal.is_new() => self.adopt(&mut view)?,
-            None => return Err("it does not say what it has taken in".into()),
+            None if self.journal.is_new() || is_fresh && self.journal.is_whole_without_checkpoint() => {
+                self.adopt(&mut view)?
+            }
+            None => return doubt("it does not say what it has taken in"),
         };
-        if self.journal.is_new() {
-            // Its journal is gone. What it holds is all there is, and becomes the beginning of a new one.
-            self.journal.id = applied.store;
-            self.heal = applied.sequence > 0;
-        } else if applied.store != self.journal.id {
-            return Err("it belongs to another store".into());
-        }
         let mut catching_up = CatchingUp::new(&mut view, self.journal.id, applied.mark());
-        catching_up.agreed = applied.sequence == 0 || self.journal.knows(applied.mark());
-        let found = self.journal.replay(|frame| catching_up.take(frame)).map_err(|error| error.to_string())?;
-        let taken = catching_up.finish()?;
-        self.damage.extend(found);
+        if self.journal.is_new() {
+            // There is no journal. What the view holds is all there is, and becomes the beginning of a new one.
+            self.journal.id = applied.store;
+            self.journal.go_on_from(applied.mark());
+            self.heal = true;
+        } else if applied.store != self.journal.id {
+            return doubt("it belongs to another store");
+        } else {
+            catching_up.agreed = self.journal.knows(applied.mark());
+            let found = self.journal.replay(|frame| catching_up.take(frame))?;
+            self.damage.extend(found);
+        }
+        let taken = catching_up.finish(self.journal.mark)?;
+        let reading = guarded(|| Reading::of(view.records()))?;
+        if Some(reading.digest) != view.applied.map(|applied| applied.digest) {
+            return doubt("its records do not add up");
+        }
+        if let Some(bad) = reading.bad.iter().find(|bad| !is_newer(bad)) {
+            return doubt(format!("{}: {}", bad.key, bad.damage));
+        }
         if applied.sequence > self.journal.mark.sequence {
             // The view takes in only what the journal has synced: the journal has lost its end.
             let lost = self.journal.mark.sequence + 1..applied.sequence + 1;
             self.damage.push(journal::Damage::Missing(lost));
             self.journal.go_on_from(applied.mark());
         }
-        let reading = guarded(|| Reading::of(view.records()))?;
-        if Some(reading.digest) != view.applied.map(|applied| applied.digest) {
-            return Err("its records do not add up".into());
-        }
-        if let Some(bad) = reading.bad.iter().find(|bad| !is_newer(bad)) {
-            return Err(format!("{}: {}", bad.key, bad.damage));
+        if view.applied.is_some_and(|applied| applied.sequence < self.journal.mark.sequence) {
+            return doubt("commits that it needs are missing");
         }
         if self.report == ViewReport::New && applied.sequence + taken > 0 {
             self.report = ViewReport::Followed(taken);
@@ -236,39 +292,49 @@ impl Recovery<'_> {
         Ok((view, reading))
     }
 
-    /// A view without a journal: an empty one, or a store of the time before there was one.
-    fn adopt(&mut self, view: &mut View) -> Result<super::view::Applied, Doubt> {
+    /// A view that says nothing of itself: an empty one, or a store of the time before the journal.
+    fn adopt(&mut self, view: &mut View) -> Result<super::view::Applied, Trouble> {
         let revision = match guarded(|| view.get(keys::REVISION))? {
             Some(bytes) => record::decode::<u64>(keys::REVISION.as_bytes(), &bytes).unwrap_or(0),
             None => 0,
         };
-        if revision > 0 {
-            self.report = ViewReport::Adopted;
-            self.heal = true;
-        }
         let (id, mark) = (self.journal.id, Mark { sequence: revision, sum: 0 });
         guarded(|| view.adopt(id, mark))?;
-        view.applied.ok_or_else(|| "it does not keep what it is told".into())
+        match view.applied {
+            Some(applied) => {
+                if applied.digest.count > 0 {
+                    self.report = ViewReport::Adopted;
+                }
+                Ok(applied)
+            }
+            None => doubt("it does not keep what it is told"),
+        }
     }
 
     /// Makes the view anew: the newest checkpoint that can be read, then the journal.
-    fn rebuild(&mut self, why: Doubt) -> io::Result<(View, Reading)> {
+    fn rebuild(&mut self, why: String) -> io::Result<(View, Reading)> {
+        tracing::error!(why, "the view of the journal is not believed and is made anew");
+        let failed = |trouble| match trouble {
+            Trouble::Doubt(why) => io::Error::other(format!("a new view cannot be made: {why}")),
+            Trouble::Machine(error) => error,
+        };
         move_view_aside(self.store)?;
         let (mut view, base) = self.refill()?;
         let mut catching_up = CatchingUp::new(&mut view, self.journal.id, base);
-        catching_up.agreed = true;
+        // There is nothing better: what the journal does not have is told.
+        (catching_up.agreed, catching_up.may_skip) = (true, true);
         let found = self.journal.replay(|frame| catching_up.take(frame))?;
-        let commits = catching_up.finish().map_err(io::Error::other)?;
+        let commits = catching_up.finish(self.journal.mark).map_err(failed)?;
         self.damage.extend(found);
         self.report = ViewReport::Rebuilt { why, checkpoint: base.sequence, commits };
-        let reading = guarded(|| Reading::of(view.records())).map_err(io::Error::other)?;
+        let reading = guarded(|| Reading::of(view.records())).map_err(failed)?;
         Ok((view, reading))
     }
 
     fn refill(&mut self) -> io::Result<(View, Mark)> {
         let folder = self.store.join(VIEW);
         for checkpoint in self.journal.checkpoints() {
-            let mut view = guarded(|| View::open(&folder)).map_err(io::Error::other)?;
+            let mut view = View::open(&folder)?;
             match checkpoint.records().and_then(|records| view.fill(checkpoint.store, checkpoint.mark, records)) {
                 Ok(()) => return Ok((view, checkpoint.mark)),
                 Err(error) => {
@@ -280,7 +346,7 @@ impl Recovery<'_> {
                 }
             }
         }
-        let mut view = guarded(|| View::open(&folder)).map_err(io::Error::other)?;
+        let mut view = View::open(&folder)?;
         view.adopt(self.journal.id, Mark::default())?;
         Ok((view, Mark::default()))
     }
@@ -288,13 +354,17 @@ impl Recovery<'_> {
     fn finish(mut self, mut view: View, reading: Reading, limits: Limits) -> io::Result<(Disk, Restored, Report)> {
         let records = reading.believed();
         let Reading { restored, open, stale, bad, .. } = reading;
+        let tasks = restored.tasks.iter().filter(|task| !task.state.is_final()).map(|task| task.id).collect();
         let quarantined =
             bad.iter().map(|bad| Quarantined { key: bad.key.clone(), damage: bad.damage }).collect::<Vec<_>>();
         set_aside(self.store, &bad)?;
         let gone = bad.into_iter().filter(|bad| !is_newer(bad)).map(|bad| bad.key).chain(stale);
         let ops: Vec<Op> = gone.map(|key| Op::Remove { key }).collect();
-        if self.heal || self.damage.iter().any(journal::Damage::is_loss) {
-            self.journal.checkpoint(view.records())?;
+        let stands_behind = view.applied.map(|applied| applied.mark()) != Some(self.journal.mark);
+        if self.heal || stands_behind || self.damage.iter().any(journal::Damage::is_loss) {
+            // What is there is all that can be had. The journal goes on from it.
+            self.journal.heal(view.records())?;
+            view.adopt(self.journal.id, self.journal.mark)?;
         }
         if !ops.is_empty() {
             for key in ops.iter().map(Op::key) {
@@ -305,7 +375,7 @@ impl Recovery<'_> {
         }
         close_to_others(self.store)?;
         let mut report = Report { records, quarantined, damage: self.damage, view: self.report, lost_commits: 0 };
-        let disk = Disk::new(self.store.into(), self.journal, view, open, limits)?;
+        let disk = Disk::new(self.store.into(), self.journal, view, Known { calling: open, tasks }, limits)?;
         report.lost_commits = disk.lost_since_last_life();
         for damage in &report.damage {
             tracing::error!(%damage, "the journal is not as it was left");
@@ -321,15 +391,20 @@ struct CatchingUp<'a> {
     from: Mark,
     /// The journal has the commit at which the view stands.
     agreed: bool,
+    /// Commits that are missing are passed over.
+    may_skip: bool,
+    next: u64,
     waiting: Vec<Frame>,
     octets: usize,
     taken: u64,
-    failed: Option<Doubt>,
+    failed: Option<Trouble>,
 }
 
 impl CatchingUp<'_> {
     fn new(view: &mut View, store: StoreId, from: Mark) -> CatchingUp<'_> {
-        CatchingUp { view, store, from, agreed: false, waiting: Vec::new(), octets: 0, taken: 0, failed: None }
+        let (agreed, may_skip, next) = (false, false, from.sequence + 1);
+        let (waiting, octets, taken, failed) = (Vec::new(), 0, 0, None);
+        CatchingUp { view, store, from, agreed, may_skip, next, waiting, octets, taken, failed }
     }
 
     fn take(&mut self, frame: Frame) {
@@ -337,11 +412,17 @@ impl CatchingUp<'_> {
             self.agreed |= frame.mark == self.from;
             return;
         }
-        if !self.agreed {
-            self.failed.get_or_insert_with(|| "its history is not the journal's".into());
+        let follows = frame.mark.sequence == self.next;
+        // The frame at which the view stands may be the one that is damaged: the next one knows its sum.
+        self.agreed |= follows && self.next == self.from.sequence + 1 && frame.previous == self.from.sum;
+        if self.failed.is_some() || !self.agreed || !(follows || self.may_skip) {
+            let why =
+                if self.agreed { "commits that it needs are missing" } else { "its history is not the journal's" };
+            self.failed.get_or_insert_with(|| Trouble::Doubt(why.into()));
             return;
         }
-        self.octets += frame.ops.iter().map(|op| op.key().len() + op.value().map_or(0, <[u8]>::len)).sum::<usize>();
+        self.next = frame.mark.sequence + 1;
+        self.octets += frame::size(&frame.ops);
         self.waiting.push(frame);
         if self.octets >= BATCH {
             self.apply();
@@ -351,26 +432,39 @@ impl CatchingUp<'_> {
     fn apply(&mut self) {
         let Some(last) = self.waiting.last().map(|frame| frame.mark) else { return };
         let ops = self.waiting.iter().map(|frame| frame.ops.as_slice());
-        let applied = guarded(|| self.view.apply(self.store, last, ops));
-        self.taken += self.waiting.len() as u64;
+        match guarded(|| self.view.apply(self.store, last, ops)) {
+            Ok(()) => self.taken += self.waiting.len() as u64,
+            Err(trouble) => self.failed = Some(trouble),
+        }
         self.waiting.clear();
         self.octets = 0;
-        if let Err(doubt) = applied {
-            self.failed.get_or_insert(doubt);
-        }
     }
 
-    fn finish(mut self) -> Result<u64, Doubt> {
-        self.apply();
+    /// How many were taken; `end` is where the journal stands.
+    fn finish(mut self, end: Mark) -> Result<u64, Trouble> {
+        if self.failed.is_none() {
+            self.apply();
+        }
+        if self.failed.is_none() && !self.agreed && self.from != end && self.from.sequence <= end.sequence {
+            return doubt("its history is not the journal's");
+        }
         self.failed.map_or(Ok(self.taken), Err)
     }
 }
 
 /// Damage makes sled panic, and a panic must not take the process along.
-fn guarded<T>(step: impl FnOnce() -> io::Result<T>) -> Result<T, Doubt> {
+fn guarded<T>(step: impl FnOnce() -> io::Result<T>) -> Result<T, Trouble> {
     match catch_unwind(AssertUnwindSafe(step)) {
-        Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_panic) => Err("sled gave up on it".into()),
+        Ok(done) => done.map_err(Trouble::from),
+        Err(_panic) => doubt("sled gave up on it"),
+    }
+}
+
+/// What a backup was made of when its process was killed.
+fn drop_old_backup(store: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(store.join(BACKUP)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -382,20 +476,25 @@ pub(super) fn new_id() -> io::Result<StoreId> {
 
 /// Before there was a journal, sled's files lay in the store's own folder.
 fn move_old_layout(store: &Path) -> io::Result<()> {
-    if !store.join("db").exists() || store.join(VIEW).exists() {
+    let unfinished = store.join("view.moving");
+    let is_moving = store.join("db").exists() || unfinished.join("db").exists();
+    if store.join(VIEW).exists() || !is_moving {
         return Ok(());
     }
-    let unfinished = store.join("view.moving");
     make_private_dir(&unfinished)?;
-    // `db` goes last: as long as it is here, a process that was killed in between begins again.
+    // `db` goes last. A process that was killed in between goes on with what is left.
     let names = fs::read_dir(store)?.map(|it| it.map(|it| it.file_name())).collect::<io::Result<Vec<_>>>()?;
     let theirs = names.iter().filter(|name| {
         let name = name.to_string_lossy();
         name == "conf" || name == "blobs" || name.starts_with("snap.")
     });
     for name in theirs.map(|name| name.as_os_str()).chain([std::ffi::OsStr::new("db")]) {
-        fs::rename(store.join(name), unfinished.join(name))?;
+        match fs::rename(store.join(name), unfinished.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && name == "db" => {} // It was moved before.
+            moved => moved?,
+        }
     }
+    File::open(&unfinished)?.sync_all()?;
     fs::rename(&unfinished, store.join(VIEW))?;
     File::open(store)?.sync_all()
 }
@@ -413,9 +512,9 @@ fn move_view_aside(store: &Path) -> io::Result<()> {
     File::open(store)?.sync_all()
 }
 
-/// A record of a newer version is nothing that this one may throw away.
+/// A whole record that this version does not understand is of another one, and nothing that this one may throw away.
 fn is_newer(bad: &Bad) -> bool {
-    matches!(bad.damage, Damage::Schema(_))
+    matches!(bad.damage, Damage::Schema(_) | Damage::Body)
 }
 
 /// Bad records leave the store only once their bytes are safe elsewhere.
@@ -433,14 +532,17 @@ fn set_aside(store: &Path, bad: &[Bad]) -> io::Result<()> {
     File::open(store)?.sync_all()
 }
 
+/// Sled makes its files as the process's mask says.
 fn close_to_others(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            fs::set_permissions(entry.path(), Permissions::from_mode(0o700))?;
+        let is_folder = entry.file_type()?.is_dir();
+        let mode = Permissions::from_mode(if is_folder { 0o700 } else { 0o600 });
+        if let Err(error) = fs::set_permissions(entry.path(), mode) {
+            tracing::warn!(%error, file = %entry.path().display(), "a file of the store may be open to others");
+        }
+        if is_folder {
             close_to_others(&entry.path())?;
-        } else {
-            fs::set_permissions(entry.path(), Permissions::from_mode(0o600))?;
         }
     }
     Ok(())

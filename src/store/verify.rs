@@ -1,17 +1,21 @@
-//! Reading all of a store without changing anything: is every file whole, and does the view show what the journal says?
+//! Reading all of a store without changing anything in it (but for what sled does to its own files when it is opened):
+//! is every file whole, and does the view show what the journal says?
 
-use super::journal::segment::Found;
 use super::journal::{Damage, Journal};
 use super::lock::{Lock, LockError};
 use super::open::{JOURNAL, VIEW};
 use super::record;
 use super::state::Digest;
 use super::view::View;
+use super::writer::{SIDE, noted};
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
+
+/// How often files that have gone while they were read are looked for anew.
+const TRIES: usize = 3;
 
 /// One file of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub enum ViewSeen {
     InUse(Option<u32>),
     /// The next start makes it anew. Nothing is lost by that.
     Doubted(String),
+    /// It knows of commits up to this one, and the journal has lost them. The next start believes the view.
+    Ahead(u64),
 }
 
 /// What was found.
@@ -54,6 +60,8 @@ pub struct Verified {
     pub state: Result<Digest, String>,
     /// Records that cannot be believed.
     pub bad: Vec<String>,
+    /// Commits that were acknowledged and are not in the journal.
+    pub lost: u64,
     /// Sled's side.
     pub view: ViewSeen,
 }
@@ -67,7 +75,10 @@ impl Verified {
             Err(LockError::Held(pid)) => Err(pid),
             Err(LockError::Io(error)) => return Err(error),
         };
-        let mut verified = Verified::of_journal(&store.join(JOURNAL))?;
+        let mut verified = Verified::beside_a_writer(&store.join(JOURNAL))?;
+        let side = fs::File::open(store.join(SIDE)).map_or(0, |side| noted(&side));
+        // Whoever is writing may be further by now.
+        verified.lost = if lock.is_ok() { side.saturating_sub(verified.last) } else { 0 };
         verified.view = match lock {
             Err(pid) => ViewSeen::InUse(pid),
             Ok(_lock) if !store.join(VIEW).join("db").exists() => ViewSeen::Missing,
@@ -78,6 +89,14 @@ impl Verified {
             },
         };
         Ok(verified)
+    }
+
+    /// A writer may take files away while they are read. Then there are newer ones.
+    fn beside_a_writer(folder: &Path) -> io::Result<Verified> {
+        let mut tries = (0..TRIES).map(|_| Verified::of_journal(folder));
+        let gone = |read: &io::Result<Verified>| matches!(read, Err(error) if error.kind() == io::ErrorKind::NotFound);
+        let read = tries.find(|read| !gone(read));
+        read.unwrap_or_else(|| Verified::of_journal(folder))
     }
 
     /// Reads a folder of checkpoints and segments.
@@ -92,14 +111,14 @@ impl Verified {
             files.push(seen(&checkpoint.path, records, checkpoint.mark.sequence, wrong)?);
         }
         files.reverse();
-        let (end, found) = journal.read(|_| {})?;
-        for (n, found) in found {
-            let segment = &journal.segments()[n];
+        let found = journal.read(|_| {})?;
+        let end = found.last().map_or(journal.mark, |found| found.end);
+        for (segment, found) in journal.segments().iter().zip(&found) {
             let first = segment.head.after.sequence;
             let gone: u64 = found.missing.iter().map(|range| range.end - range.start).sum();
             let last = found.end.sequence;
             let records = last.saturating_sub(first).saturating_sub(gone);
-            files.push(seen(&segment.path, records, last, wrong_with(&segment.path, found))?);
+            files.push(seen(&segment.path, records, last, journal.wrong_with(&segment.path, found))?);
         }
         let (mut bad, last) = (Vec::new(), end.sequence.max(journal.mark.sequence));
         let state = journal.state().and_then(|(_, pairs)| {
@@ -114,7 +133,7 @@ impl Verified {
             Ok(digest)
         });
         let state = state.map_err(|error| error.to_string());
-        Ok(Verified { files, damage, last, state, bad, view: ViewSeen::Missing })
+        Ok(Verified { files, damage, last, state, bad, lost: 0, view: ViewSeen::Missing })
     }
 
     fn look_at_view(&self, store: &Path) -> io::Result<ViewSeen> {
@@ -133,7 +152,7 @@ impl Verified {
         }
         let differs = applied.sequence == self.last && self.state.as_ref().is_ok_and(|state| *state != digest);
         Ok(match digest == applied.digest && !differs {
-            true if applied.sequence > self.last => ViewSeen::Doubted("it knows more than the journal".into()),
+            true if applied.sequence > self.last => ViewSeen::Ahead(applied.sequence),
             true => ViewSeen::Good(applied.sequence),
             false => ViewSeen::Doubted("its records do not add up".into()),
         })
@@ -145,19 +164,12 @@ impl Verified {
         !damage.into_iter().any(Damage::is_loss)
             && self.state.is_ok()
             && self.bad.is_empty()
-            && !matches!(self.view, ViewSeen::Doubted(_))
+            && self.lost == 0
+            && !matches!(self.view, ViewSeen::Doubted(_) | ViewSeen::Ahead(_))
     }
 }
 
 fn seen(path: &Path, records: u64, last: u64, damage: Vec<Damage>) -> io::Result<FileSeen> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(FileSeen { name, octets: fs::metadata(path)?.len(), records, last, damage })
-}
-
-/// What is wrong with a segment in which this was found.
-pub(super) fn wrong_with(path: &Path, found: Found) -> Vec<Damage> {
-    let octets = found.damaged.iter().map(|octets| Damage::Octets(path.into(), octets.len()));
-    let missing = found.missing.into_iter().map(Damage::Missing);
-    let torn = found.torn.map(|torn| Damage::Torn(path.into(), torn.len()));
-    octets.chain(missing).chain(torn).collect()
 }

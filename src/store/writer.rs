@@ -4,16 +4,16 @@
 //! that taking it in a second time does the same again.
 
 use super::journal::Journal;
-use super::journal::frame::Op;
+use super::journal::frame::{self, Op};
 use super::lock::Lock;
 use super::view::View;
 use super::{Limits, keys, record};
 use crate::callback::task::{Attempt, Task};
-use crate::id::CommitRef;
-use crate::limits::COMMITS;
+use crate::id::{CommitRef, TaskId};
+use crate::limits::{COMMITS, JOURNAL_BODY};
 use crate::switch::{Change, NotStored, Revision};
 use crate::telemetry;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -130,7 +130,19 @@ pub(super) fn start(
     Store { wishes: Some(Arc::new(wishes)), thread: Some(thread), health }
 }
 
+/// Says so when the writer's thread ends otherwise than by being asked.
+struct Watch(Health);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set(true);
+        }
+    }
+}
+
 fn write(mut disk: Disk, waiting: &Receiver<Wish>, mut answer: impl FnMut(CommitRef, Result<Revision, NotStored>)) {
+    let _watch = Watch(disk.health.clone());
     while let Ok(first) = waiting.recv() {
         let (mut group, mut snapshots) = (Vec::new(), Vec::new());
         for wish in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
@@ -150,19 +162,81 @@ fn write(mut disk: Disk, waiting: &Receiver<Wish>, mut answer: impl FnMut(Commit
     }
 }
 
+/// The file beside the journal with the last acknowledged commit.
+pub(super) const SIDE: &str = "revision";
+
+/// What it says; 0 when it says nothing that can be believed.
+pub(super) fn noted(side: &File) -> u64 {
+    let mut bytes = [0; 12];
+    if side.read_exact_at(&mut bytes, 0).is_err() {
+        return 0; // A new store has none yet.
+    }
+    let (number, sum) = bytes.split_at(8);
+    let good = crc32c::crc32c(number).to_le_bytes() == sum;
+    if good { u64::from_le_bytes(number.try_into().expect("split at 8")) } else { 0 }
+}
+
 /// The files, and how far they have come.
 pub(super) struct Disk {
     journal: Journal,
     /// `None`: it has failed. The journal has everything, and the next start makes it anew.
     view: Option<View>,
-    /// The numbers that open attempts are calling (law 2).
-    open: HashMap<String, keys::Active>,
+    known: Known,
     /// The last acknowledged commit, beside the journal: notices when that has lost its end.
     side: File,
     folder: PathBuf,
     health: Health,
     failed_at: Option<Instant>,
     limits: Limits,
+}
+
+/// What has to be known of the records without asking the view.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// The numbers that open attempts are calling (law 2), by key.
+    pub calling: HashMap<String, keys::Active>,
+    /// Open tasks.
+    pub tasks: HashSet<TaskId>,
+}
+
+/// What a commit has made of it, to take back when the commit does not reach the disk.
+#[derive(Debug, Default)]
+struct Undo {
+    calling: Vec<(String, Option<keys::Active>)>,
+    tasks: Vec<(TaskId, bool)>,
+}
+
+impl Known {
+    fn call(&mut self, key: String, mark: Option<keys::Active>, undo: &mut Undo) {
+        let before = match mark {
+            Some(mark) => self.calling.insert(key.clone(), mark),
+            None => self.calling.remove(&key),
+        };
+        undo.calling.push((key, before));
+    }
+
+    fn task(&mut self, task: &Task, undo: &mut Undo) {
+        let was_open = match task.state.is_final() {
+            true => self.tasks.remove(&task.id),
+            false => !self.tasks.insert(task.id),
+        };
+        undo.tasks.push((task.id, was_open));
+    }
+
+    fn take_back(&mut self, undo: Undo) {
+        for (key, before) in undo.calling.into_iter().rev() {
+            match before {
+                Some(mark) => self.calling.insert(key, mark),
+                None => self.calling.remove(&key),
+            };
+        }
+        for (task, was_open) in undo.tasks.into_iter().rev() {
+            match was_open {
+                true => self.tasks.insert(task),
+                false => self.tasks.remove(&task),
+            };
+        }
+    }
 }
 
 /// A commit would have called a number that another attempt is calling (law 2).
@@ -173,30 +247,21 @@ impl Disk {
         folder: PathBuf,
         journal: Journal,
         view: View,
-        open: HashMap<String, keys::Active>,
+        known: Known,
         limits: Limits,
     ) -> std::io::Result<Disk> {
         let mut options = OpenOptions::new();
         let side = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let side = side.open(folder.join("revision"))?;
+        let side = side.open(folder.join(SIDE))?;
         // The files' own entries must survive as well as their contents.
         File::open(&folder)?.sync_all()?;
         let (view, health) = (Some(view), Health::default());
-        Ok(Disk { journal, view, open, side, folder, health, failed_at: None, limits })
+        Ok(Disk { journal, view, known, side, folder, health, failed_at: None, limits })
     }
 
     /// Commits that were acknowledged and are not in the journal.
     pub(super) fn lost_since_last_life(&self) -> u64 {
-        let mut bytes = [0; 12];
-        match self.side.read_exact_at(&mut bytes, 0) {
-            Ok(()) => {
-                let (number, sum) = bytes.split_at(8);
-                let good = crc32c::crc32c(number).to_le_bytes() == sum;
-                let noted = u64::from_le_bytes(number.try_into().expect("split at 8"));
-                if good { noted.saturating_sub(self.journal.mark.sequence) } else { 0 }
-            }
-            Err(_) => 0, // A new store has none yet.
-        }
+        noted(&self.side).saturating_sub(self.journal.mark.sequence)
     }
 
     fn write(&mut self, group: &[Commit]) -> Vec<Result<Revision, NotStored>> {
@@ -204,96 +269,100 @@ impl Disk {
             return vec![Err(NotStored::Failed); group.len()];
         }
         let scarce = is_scarce(&self.folder, &self.limits);
-        let before = self.open.clone();
-        let staged: Vec<_> = group.iter().map(|commit| self.stage(&commit.changes, scarce)).collect();
+        let mut undo = Undo::default();
+        let staged: Vec<_> = group.iter().map(|commit| self.stage(&commit.changes, scarce, &mut undo)).collect();
         let commits: Vec<&[Op]> =
-            staged.iter().map(|staged| staged.ops.as_slice()).filter(|it| !it.is_empty()).collect();
-        if commits.is_empty() {
-            return staged.into_iter().map(|staged| staged.answer.and(Ok(self.revision()))).collect();
-        }
-        let marks = match self.journal.append(commits.iter().copied()) {
+            staged.iter().map(|staged| staged.ops.as_slice()).filter(|ops| !ops.is_empty()).collect();
+        let marks = match commits.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.journal.append(commits.iter().copied()),
+        };
+        let marks = match marks {
             Ok(marks) => marks,
             Err(error) => {
-                self.open = before;
+                self.known.take_back(undo);
                 let why = self.failed(&error);
                 return staged.into_iter().map(|staged| staged.answer.and(Err(why))).collect();
             }
         };
-        self.heal();
-        self.note_revision();
-        self.show(&commits);
+        if !marks.is_empty() {
+            self.heal();
+            self.note_revision();
+            self.show(&commits);
+        }
         let mut marks = marks.into_iter();
-        let mut revision_of = |staged: &Staged| match staged.ops.is_empty() {
-            true => self.journal.mark.sequence,
-            false => marks.next().map_or(self.journal.mark.sequence, |mark| mark.sequence),
+        let mut answer = |staged: &Staged| {
+            let written = if staged.ops.is_empty() { None } else { marks.next() };
+            let revision = Revision(written.unwrap_or(self.journal.mark).sequence);
+            staged.answer.map(|()| revision)
         };
-        staged
-            .iter()
-            .map(|staged| {
-                let revision = Revision(revision_of(staged));
-                staged.answer.map(|()| revision)
-            })
-            .collect()
-    }
-
-    fn revision(&self) -> Revision {
-        Revision(self.journal.mark.sequence)
+        staged.iter().map(&mut answer).collect()
     }
 
     /// What a commit does, key by key, and how it is answered once that is on the disk.
-    fn stage(&mut self, changes: &[Change], scarce: bool) -> Staged {
+    fn stage(&mut self, changes: &[Change], scarce: bool, undo: &mut Undo) -> Staged {
         if scarce && self.creates_a_task(changes) {
             return Staged { ops: Vec::new(), answer: Err(NotStored::Reserve) };
         }
         let mut ops = Vec::with_capacity(changes.len() + 1);
         // An attempt that has ended gives its number free for one that begins in the same commit.
         for attempt in changes.iter().filter_map(ended) {
-            self.end(attempt, &mut ops);
+            self.end(attempt, &mut ops, undo);
         }
         let endings = ops.len();
-        let before = self.open.clone();
+        let mut rest = Undo::default();
         for change in changes.iter().filter(|change| ended(change).is_none()) {
             if let Change::PutAttempt(attempt) = change
-                && self.begin(attempt, &mut ops).is_err()
+                && self.begin(attempt, &mut ops, &mut rest).is_err()
             {
                 tracing::error!("refused a second live attempt for one number");
-                // What has ended is true whatever else is refused, so that a commit which is told again and again
-                // with a refused attempt in it does not hold the endings back for ever.
-                self.open = before;
-                ops.truncate(endings);
-                return Staged { ops, answer: Err(NotStored::Failed) };
+                return self.only_endings(ops, endings, rest);
+            }
+            if let Change::PutTask(task) = change {
+                self.known.task(task, &mut rest);
             }
             ops.push(op_of(change));
         }
+        if frame::size(&ops) > JOURNAL_BODY {
+            tracing::error!(octets = frame::size(&ops), "refused a commit that is larger than any may be");
+            return self.only_endings(ops, endings, rest);
+        }
+        undo.calling.append(&mut rest.calling);
+        undo.tasks.append(&mut rest.tasks);
         Staged { ops, answer: Ok(()) }
     }
 
-    fn begin(&mut self, attempt: &Attempt, ops: &mut Vec<Op>) -> Result<(), NumberTaken> {
+    /// What has ended is true whatever else is refused, so that a commit which is told again and again with a refused
+    /// attempt in it does not hold the endings back for ever.
+    fn only_endings(&mut self, mut ops: Vec<Op>, endings: usize, rest: Undo) -> Staged {
+        self.known.take_back(rest);
+        ops.truncate(endings);
+        Staged { ops, answer: Err(NotStored::Failed) }
+    }
+
+    fn begin(&mut self, attempt: &Attempt, ops: &mut Vec<Op>, undo: &mut Undo) -> Result<(), NumberTaken> {
         let (key, ours) = (keys::active(&attempt.number), keys::Active::of(attempt));
-        if self.open.get(&key).is_some_and(|other| *other != ours) {
+        if self.known.calling.get(&key).is_some_and(|other| *other != ours) {
             return Err(NumberTaken);
         }
         ops.push(put(key.clone(), &ours));
-        self.open.insert(key, ours);
+        self.known.call(key, Some(ours), undo);
         Ok(())
     }
 
-    fn end(&mut self, attempt: &Attempt, ops: &mut Vec<Op>) {
+    fn end(&mut self, attempt: &Attempt, ops: &mut Vec<Op>, undo: &mut Undo) {
         let ours = keys::Active::of(attempt);
-        self.open.retain(|key, mark| {
-            if *mark == ours {
-                ops.push(Op::Remove { key: key.clone() });
-            }
-            *mark != ours
-        });
+        let held = self.known.calling.iter().filter(|(_, mark)| **mark == ours).map(|(key, _)| key.clone());
+        for key in held.collect::<Vec<_>>() {
+            self.known.call(key.clone(), None, undo);
+            ops.push(Op::Remove { key });
+        }
         ops.push(put(keys::attempt(attempt.task, attempt.n), attempt));
     }
 
+    /// An open task of which the disk does not know. An ending is none, whatever is known of its task.
     fn creates_a_task(&self, changes: &[Change]) -> bool {
-        let is_new = |task: &Task| match &self.view {
-            Some(view) => !matches!(view.get(&keys::task(task.id)), Ok(Some(_))),
-            None => true,
-        };
+        let is_new = |task: &Task| !task.state.is_final() && !self.known.tasks.contains(&task.id);
         changes.iter().any(|change| matches!(change, Change::PutTask(task) if is_new(task)))
     }
 
@@ -307,7 +376,10 @@ impl Disk {
             Err(_panic) => "sled panicked".to_owned(),
         };
         tracing::error!(why, "the view of the journal has failed and is made anew at the next start; nothing is lost");
-        self.view = None;
+        let failed = self.view.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(failed))).is_err() {
+            tracing::warn!("the failed view could not be closed");
+        }
     }
 
     /// After a failed write everything acknowledged must still be readable, and a new segment is begun.

@@ -5,6 +5,7 @@ use super::{Place, commit, copy_files, files, limits, open, put_task, segments, 
 use ringback::callback::task::Task;
 use ringback::entropy::Entropy;
 use ringback::store::journal::Damage;
+use ringback::store::journal::frame::{self, Op};
 use ringback::store::{Limits, Opened, ViewReport, record};
 use ringback::switch::{NotStored, Revision};
 use std::collections::BTreeMap;
@@ -238,4 +239,131 @@ fn a_write_that_fails_poisons_its_segment_and_a_new_one_is_begun() {
     drop(store);
     assert_eq!(open(&place).restored.tasks, [task(3)]);
     assert_eq!(std::fs::metadata(&journal).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_hole_among_commits_that_were_synced_together_is_a_torn_end_and_nothing_behind_it_is_believed() {
+    let place = Place::new("hole");
+    commit(&place, limits(), tasks(2));
+    let segment = segments(&place).pop().unwrap();
+    let mut bytes = std::fs::read(&segment.path).unwrap();
+    let mut mark = segment.head.after;
+    segment.read(None, |frame| mark = frame.mark).unwrap();
+    let mut ends = vec![bytes.len()];
+    for (at, n) in (0..).zip(10..14) {
+        let key = format!("task/{}", task(n).id);
+        let value = record::encode(key.as_bytes(), &task(n));
+        mark = frame::append(&mut bytes, mark, at, &[Op::Put { key, value }]);
+        ends.push(bytes.len());
+    }
+    bytes[ends[1]..ends[2]].fill(0);
+    std::fs::write(&segment.path, &bytes).unwrap();
+
+    let opened = open(&place);
+
+    assert_eq!(sorted(opened.restored.tasks.clone()), sorted(vec![task(0), task(1), task(10)]));
+    assert!(opened.report.is_well(), "{:?}", opened.report);
+    assert!(matches!(opened.report.damage[..], [Damage::Torn(..)]), "{:?}", opened.report);
+    drop(opened);
+    let report = open(&place).report.clone();
+    assert!(report.damage.is_empty(), "it is cut off once and for all: {report:?}");
+}
+
+#[test]
+fn a_segment_of_another_history_is_not_believed() {
+    let (place, other) = (Place::new("fork"), Place::new("fork-other"));
+    commit(&place, limits(), tasks(3));
+    copy_files(&place.store(), &other.store());
+    commit(&place, limits(), vec![vec![put_task(&task(3))], vec![put_task(&task(4))]]);
+    commit(&other, limits(), vec![vec![put_task(&task(30))], vec![put_task(&task(40))], vec![put_task(&task(50))]]);
+    commit(&other, limits(), vec![vec![put_task(&task(60))]]);
+    commit(&place, limits(), vec![vec![put_task(&task(5))]]);
+    // Sequence 6 is the last of ours; theirs goes on from 6 as well.
+    let theirs = segments(&other).pop().unwrap().path;
+    let forked = place.store().join("journal").join(theirs.file_name().unwrap());
+    std::fs::copy(&theirs, &forked).unwrap();
+
+    let opened = open(&place);
+
+    assert_eq!(sorted(opened.restored.tasks.clone()), sorted((0..6).map(task).collect()));
+    assert_eq!(opened.report.damage, [Damage::Forked(forked.clone())]);
+    drop(opened);
+    assert_eq!(commit(&place, limits(), vec![vec![put_task(&task(7))]]), [Ok(Revision(7))]);
+    assert!(forked.with_extension("seg-damaged").exists() && open(&place).report.is_well());
+}
+
+#[test]
+fn an_older_view_over_a_hole_in_the_journal_gives_way_to_the_checkpoint_behind_it() {
+    let place = Place::new("gap");
+    let few = Limits { checkpoint_commits: 10, ..limits() };
+    commit(&place, few, tasks(5));
+    let older = place.0.join("older");
+    copy_files(&place.store().join("view"), &older);
+    commit(&place, few, (5..12).map(|n| vec![put_task(&task(n))]).collect());
+    commit(&place, few, vec![vec![put_task(&task(12))]]);
+    std::fs::remove_dir_all(place.store().join("view")).unwrap();
+    std::fs::rename(&older, place.store().join("view")).unwrap();
+    let second = &segments(&place)[1];
+    let mut bytes = std::fs::read(&second.path).unwrap();
+    bytes[200] ^= 1;
+    std::fs::write(&second.path, bytes).unwrap();
+
+    let opened = open(&place);
+
+    assert_eq!(opened.restored.tasks.len(), 13);
+    assert!(matches!(opened.report.view, ViewReport::Rebuilt { checkpoint: 1.., .. }), "{:?}", opened.report);
+    assert!(!opened.report.is_well(), "the damage is told");
+    drop(opened);
+    let again = open(&place).report.clone();
+    assert!(again.is_well(), "once: {again:?}");
+}
+
+#[test]
+fn an_older_store_is_adopted_though_a_kill_had_stopped_its_files_on_their_way() {
+    let place = Place::new("older-killed");
+    let moving = place.store().join("view.moving");
+    std::fs::create_dir_all(&moving).unwrap();
+    let db = sled::Config::new().path(&moving).open().unwrap();
+    let key = format!("task/{}", task(1).id);
+    db.insert(&key, record::encode(key.as_bytes(), &task(1))).unwrap();
+    db.flush().unwrap();
+    drop(db);
+
+    let opened = open(&place);
+
+    assert_eq!((opened.restored.tasks.len(), &opened.report.view), (1, &ViewReport::Adopted));
+    assert!(opened.report.is_well(), "{:?}", opened.report);
+}
+
+#[test]
+fn a_rotten_end_is_told_though_the_view_has_to_be_made_anew() {
+    let place = Place::new("rotten-end");
+    commit(&place, limits(), tasks(5));
+    let segment = segments(&place).pop().unwrap();
+    let mut bytes = std::fs::read(&segment.path).unwrap();
+    let end = bytes.len() - 40;
+    bytes[end] ^= 1;
+    std::fs::write(&segment.path, bytes).unwrap();
+    std::fs::write(place.store().join("view").join("db"), vec![0xA5; 9_000]).unwrap();
+
+    let report = open(&place).report.clone();
+
+    assert!(report.lost_commits == 1 && !report.is_well(), "{report:?}");
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_left_alone() {
+    let place = Place::new("newer");
+    commit(&place, limits(), tasks(2));
+    let segment = segments(&place).pop().unwrap();
+    let mut bytes = std::fs::read(&segment.path).unwrap();
+    bytes[8] = 9;
+    let sum = crc32c::crc32c(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&sum.to_le_bytes());
+    std::fs::write(&segment.path, &bytes).unwrap();
+
+    let refused = Opened::open(&place.0, limits()).err().unwrap().to_string();
+
+    assert!(refused.contains("newer version"), "{refused}");
+    assert_eq!(std::fs::read(&segment.path).unwrap(), bytes);
 }

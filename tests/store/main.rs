@@ -363,7 +363,7 @@ fn spoil(place: &Place, key: &str) {
                 *value.last_mut().unwrap() ^= 1;
             }
         }
-        mark = frame::append(&mut rewritten, mark, &frame.ops);
+        mark = frame::append(&mut rewritten, mark, frame.place, &frame.ops);
     });
     assert!(found.unwrap().torn.is_none());
     std::fs::write(&segment.path, rewritten).unwrap();

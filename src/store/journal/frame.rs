@@ -1,8 +1,11 @@
 //! One commit as it lies in the journal: `length u32 · crc32c u32 · sequence u64 · previous crc32c u32 · schema u8 ·
-//! kind u8 · 2 zero octets · body`, little-endian, padded with zeros to a multiple of eight octets.
+//! kind u8 · place u16 · body`, little-endian, padded with zeros to a multiple of eight octets.
 //!
 //! The checksum covers all but the length and itself, and with it the checksum of the frame before: equal sums at
 //! equal sequences mean equal histories. A length of zero is where the preallocated rest of a segment begins.
+//!
+//! The place counts the frames that were written and synced together: of those the disk may have kept any, in any
+//! order, when the power went, while none of them had been acknowledged.
 
 use crate::limits::JOURNAL_BODY;
 
@@ -64,6 +67,8 @@ pub struct Frame {
     pub mark: Mark,
     /// The sum of the commit before.
     pub previous: u32,
+    /// Its place among the frames that were synced together; 0 for the first.
+    pub place: u16,
     /// In order; all or none.
     pub ops: Vec<Op>,
 }
@@ -83,14 +88,16 @@ pub enum Damage {
     Body,
 }
 
-/// Appends the commit that follows `after`, and says where the history stands then.
-pub fn append(out: &mut Vec<u8>, after: Mark, ops: &[Op]) -> Mark {
+/// Appends the commit that follows `after`, the one at `place` of those synced together, and says where the history
+/// stands then.
+pub fn append(out: &mut Vec<u8>, after: Mark, place: u16, ops: &[Op]) -> Mark {
     let start = out.len();
     let sequence = after.sequence + 1;
     out.extend_from_slice(&[0; 8]);
     out.extend_from_slice(&sequence.to_le_bytes());
     out.extend_from_slice(&after.sum.to_le_bytes());
-    out.extend_from_slice(&[SCHEMA, COMMIT, 0, 0]);
+    out.extend_from_slice(&[SCHEMA, COMMIT]);
+    out.extend_from_slice(&place.to_le_bytes());
     for op in ops {
         append_op(out, op);
     }
@@ -114,6 +121,12 @@ fn append_op(out: &mut Vec<u8>, op: &Op) {
     }
 }
 
+/// Octets that a commit will take.
+pub fn size(ops: &[Op]) -> usize {
+    let body = ops.iter().map(|op| 3 + op.key().len() + op.value().map_or(0, |value| 4 + value.len()));
+    padded(HEAD + body.sum::<usize>())
+}
+
 /// The frame at the beginning of `bytes`, and how many octets it takes with its padding.
 pub fn read(bytes: &[u8]) -> Result<(Frame, usize), Damage> {
     let head = bytes.get(..HEAD).ok_or(if is_blank(bytes) { Damage::End } else { Damage::Cut })?;
@@ -134,7 +147,8 @@ pub fn read(bytes: &[u8]) -> Result<(Frame, usize), Damage> {
     }
     let padding = bytes.get(HEAD + length..padded(HEAD + length)).ok_or(Damage::Cut)?;
     let ops = ops_of(body).filter(|_| is_blank(padding)).ok_or(Damage::Body)?;
-    let frame = Frame { mark: Mark { sequence: sequence_at(bytes)?, sum }, previous: u32_at(head, 16), ops };
+    let (mark, place) = (Mark { sequence: sequence_at(bytes)?, sum }, u16::from_le_bytes([head[22], head[23]]));
+    let frame = Frame { mark, previous: u32_at(head, 16), place, ops };
     Ok((frame, padded(HEAD + length)))
 }
 
@@ -194,14 +208,15 @@ mod tests {
     #[test]
     fn frames_follow_each_other_and_know_the_one_before() {
         let mut bytes = Vec::new();
-        let first = append(&mut bytes, Mark::default(), &ops());
-        let second = append(&mut bytes, first, &[]);
+        let first = append(&mut bytes, Mark::default(), 0, &ops());
+        let second = append(&mut bytes, first, 1, &[]);
         bytes.extend_from_slice(&[0; 64]);
 
         let (one, length) = read(&bytes).unwrap();
         let (two, rest) = read(&bytes[length..]).unwrap();
 
         assert_eq!((one.mark, one.previous, &one.ops), (first, 0, &ops()));
+        assert_eq!((one.place, two.place, size(&ops())), (0, 1, length));
         assert_eq!((two.mark, two.previous, two.ops.len()), (second, first.sum, 0));
         assert_eq!(read(&bytes[length + rest..]), Err(Damage::End));
     }
@@ -209,7 +224,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
         let mut bytes = Vec::new();
-        let mark = append(&mut bytes, Mark { sequence: 6, sum: 7 }, &ops());
+        let mark = append(&mut bytes, Mark { sequence: 6, sum: 7 }, 3, &ops());
         let length = bytes.len();
 
         for at in 0..length * 8 {

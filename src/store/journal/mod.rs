@@ -5,11 +5,13 @@
 //! at one commit. Whoever has one checkpoint and the segments since has everything.
 
 pub mod frame;
+mod merge;
 pub mod segment;
 
-use super::checkpoint::{self, Changes, Checkpoint, Merged};
+use super::checkpoint::{self, Checkpoint, Merged};
 use crate::limits::{CHECKPOINT_SEGMENTS, CHECKPOINTS, JOURNAL_SEGMENT};
 use frame::{Frame, Mark, Op};
+use merge::{Merge, changes_since, is_damage};
 use segment::{Found, Head, Open, Segment, StoreId};
 use std::fs::{self, File};
 use std::io;
@@ -21,7 +23,9 @@ use std::time::{Duration, Instant};
 /// A checkpoint is due after this long, however few commits there were.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(3_600);
 /// After one has failed, none is begun sooner than this.
-const CHECKPOINT_REST: Duration = Duration::from_secs(5);
+const CHECKPOINT_REST: Duration = Duration::from_secs(60);
+/// Octets of a segment when the disk has no room for a whole one.
+const SMALL_SEGMENT: u64 = 64 * 1024;
 
 /// Something in the journal's folder that is not as it was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub enum Damage {
     Checkpoint(PathBuf),
     /// This file belongs to another store.
     Foreign(PathBuf),
+    /// This segment goes on from another history than the one before it.
+    Forked(PathBuf),
 }
 
 impl Damage {
@@ -58,9 +64,13 @@ impl std::fmt::Display for Damage {
             }
             Damage::Checkpoint(path) => write!(f, "{}: this checkpoint is damaged", path.display()),
             Damage::Foreign(path) => write!(f, "{}: it belongs to another store", path.display()),
+            Damage::Forked(path) => write!(f, "{}: it goes on from another history", path.display()),
         }
     }
 }
+
+/// Every record, sorted by key.
+pub type State = Box<dyn Iterator<Item = io::Result<checkpoint::Pair>>>;
 
 /// The folder, and how far it has come.
 #[derive(Debug)]
@@ -125,7 +135,7 @@ impl Journal {
         let id = known.or(named).unwrap_or(id);
         closed.retain(|it| is_ours(it.head.store, id, &it.path, &mut damage));
         checkpoints.retain(|it| is_ours(it.store, id, &it.path, &mut damage));
-        let mark = checkpoints.last().map(|it| it.mark).unwrap_or_default();
+        let mark = checkpoints.last().map_or(Mark::default(), |it| it.mark);
         let (begun, failed) = (Instant::now(), None);
         let folder = folder.into();
         let journal =
@@ -144,6 +154,21 @@ impl Journal {
         heads.chain(self.checkpoints.iter().map(|it| it.mark)).any(|known| known == mark)
     }
 
+    /// What is wrong with a segment in which this was found. Commits that a checkpoint holds are not missed.
+    pub fn wrong_with(&self, path: &Path, found: &Found) -> Vec<Damage> {
+        let held = self.checkpoints.last().map_or(0, |it| it.mark.sequence);
+        let octets = found.damaged.iter().map(|octets| Damage::Octets(path.into(), octets.len()));
+        let missing = found.missing.iter().filter(|range| range.end > held + 1).cloned().map(Damage::Missing);
+        let torn = found.torn.as_ref().map(|torn| Damage::Torn(path.into(), torn.len()));
+        let forked = found.is_forked.then(|| Damage::Forked(path.into()));
+        octets.chain(missing).chain(torn).chain(forked).collect()
+    }
+
+    /// Whether the segments alone lead to where it stands.
+    pub fn is_whole_without_checkpoint(&self) -> bool {
+        self.checkpoints.last().is_none_or(|it| it.mark == Mark::default())
+    }
+
     /// Checkpoints, newest first.
     pub fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint> {
         self.checkpoints.iter().rev()
@@ -154,45 +179,50 @@ impl Journal {
         &self.closed
     }
 
-    /// Every commit in the files, oldest first, and what is wrong with them.
-    pub fn read(&self, mut each: impl FnMut(Frame)) -> io::Result<(Mark, Vec<(usize, Found)>)> {
-        let mut mark = Mark::default();
-        let mut all = Vec::new();
-        for (n, segment) in self.closed.iter().enumerate() {
-            let last = self.closed.get(n + 1).map(|next| next.head.after.sequence);
-            let found = segment.read(last, &mut each)?;
-            mark = found.end;
-            all.push((n, found));
+    /// Every commit in the files, oldest first, and what was found in each segment. A segment that goes on from another
+    /// history is not read, nor is any behind it.
+    pub fn read(&self, mut each: impl FnMut(Frame)) -> io::Result<Vec<Found>> {
+        let nexts = self.closed.iter().skip(1).map(|next| Some(next.head.after.sequence)).chain([None]);
+        let (mut all, mut end, mut is_forked) = (Vec::new(), Mark::default(), false);
+        for (segment, last) in self.closed.iter().zip(nexts) {
+            let head = segment.head;
+            is_forked |= head.store != NOBODY && head.after.sequence == end.sequence && head.after.sum != end.sum;
+            let found = match is_forked {
+                true => Found { before: end, end, is_forked, ..Found::default() },
+                false => segment.read(last, &mut each)?,
+            };
+            end = found.end;
+            all.push(found);
         }
-        Ok((mark, all))
+        Ok(all)
     }
 
-    /// The same, with the damage told apart from the way it lies in files; damaged octets are kept beside them. After
-    /// this the journal goes on from the last good commit.
+    /// The same, for whoever goes on from there: what is wrong is told, damaged octets are kept beside their file, and
+    /// the last segment is made good up to where its good commits end. Then the journal stands behind the last of them.
     pub fn replay(&mut self, each: impl FnMut(Frame)) -> io::Result<Vec<Damage>> {
-        let (end, all) = self.read(each)?;
+        let all = self.read(each)?;
         let mut damage = Vec::new();
-        // Commits between two segments that neither has, or before the first though no checkpoint holds them.
-        let mut before = self.checkpoints.first().map_or(0, |it| it.mark.sequence);
-        for (n, found) in all {
-            let segment = &self.closed[n];
-            if segment.head.after.sequence > before {
-                damage.push(Damage::Missing(before + 1..segment.head.after.sequence + 1));
+        // Commits that neither of two segments has. Those that a checkpoint holds are not needed.
+        let newest = self.checkpoints.last().map(|it| it.mark).unwrap_or_default();
+        let mut end = newest;
+        for (segment, found) in self.closed.iter().zip(&all) {
+            let head = segment.head;
+            if head.after.sequence > end.sequence && !found.is_forked {
+                damage.push(Damage::Missing(end.sequence + 1..head.after.sequence + 1));
             }
-            before = found.end.sequence.max(self.closed.get(n + 1).map_or(0, |next| next.head.after.sequence));
             for octets in &found.damaged {
                 keep_aside(&segment.path, "damaged", octets)?;
-                damage.push(Damage::Octets(segment.path.clone(), octets.len()));
             }
-            damage.extend(found.missing.iter().cloned().map(Damage::Missing));
             if let Some(torn) = &found.torn {
                 keep_aside(&segment.path, "torn", torn)?;
-                damage.push(Damage::Torn(segment.path.clone(), torn.len()));
             }
+            damage.extend(self.wrong_with(&segment.path, found));
+            end = if found.end.sequence > end.sequence { found.end } else { end };
         }
-        if end.sequence >= self.mark.sequence {
-            self.mark = end;
+        if let (Some(last), Some(found)) = (self.closed.last(), all.last().filter(|found| !found.is_forked)) {
+            segment::seal(last, found)?;
         }
+        self.mark = end;
         Ok(damage)
     }
 
@@ -205,8 +235,8 @@ impl Journal {
     /// again: a second sync of the same file may lie (durability.md §2.3).
     pub fn append<'a>(&mut self, commits: impl Iterator<Item = &'a [Op]>) -> io::Result<Vec<Mark>> {
         let (mut frames, mut marks, mut mark) = (Vec::new(), Vec::new(), self.mark);
-        for ops in commits {
-            mark = frame::append(&mut frames, mark, ops);
+        for (place, ops) in (0..).zip(commits) {
+            mark = frame::append(&mut frames, mark, place, ops);
             marks.push(mark);
         }
         self.end_checkpoint();
@@ -215,7 +245,7 @@ impl Journal {
             other => self.roll(other, frames.len())?,
         };
         if let Err(error) = open.append(&frames) {
-            self.closed.push(open.segment);
+            self.closed.push(open.close());
             return Err(error);
         }
         self.open = Some(open);
@@ -223,26 +253,44 @@ impl Journal {
         Ok(marks)
     }
 
-    /// Whether every acknowledged commit of the last segment can still be read: asked after a write has failed, before
-    /// a new segment goes on from there.
+    /// Whether every acknowledged commit of the last segment can still be read from the disk: asked after a write has
+    /// failed, before a new segment goes on from there.
     pub fn reads_back(&self) -> io::Result<bool> {
         let Some(last) = self.closed.last() else { return Ok(true) };
+        segment::forget(last)?;
         let found = last.read(Some(self.mark.sequence), |_| {})?;
-        Ok(found.end == self.mark && found.damaged.is_empty() && found.missing.is_empty())
+        Ok(found.end == self.mark && !found.is_damaged())
     }
 
-    fn roll(&mut self, full: Option<Open>, octets: usize) -> io::Result<Open> {
-        self.closed.extend(full.map(Open::close));
+    /// A new segment behind the last commit. Where there is no room for one, the old one is written on as long as it
+    /// has some.
+    fn roll(&mut self, old: Option<Open>, octets: usize) -> io::Result<Open> {
         let head = Head { store: self.id, after: self.mark };
-        // One of this name holds nothing that was acknowledged: a life that ended before its first commit.
-        self.closed.retain(|it| it.head.after.sequence < head.after.sequence);
-        match fs::remove_file(self.folder.join(segment::name(head.after))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
+        let least = octets as u64;
+        let made = Open::create(&self.folder, head, JOURNAL_SEGMENT.max(least)).or_else(|error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Open::create(&self.folder, head, SMALL_SEGMENT.max(least))
+            }
+            _ => Err(error),
+        });
+        match (made, old) {
+            (Ok(open), old) => {
+                self.closed.extend(old.map(Open::close));
+                // One of this name held nothing: its life ended before its first commit.
+                self.closed.retain(|it| it.head.after.sequence < head.after.sequence);
+                self.begin_checkpoint();
+                Ok(open)
+            }
+            (Err(error), Some(old)) if old.has_room(octets) => {
+                tracing::warn!(%error, "no new segment can be begun; the old one is written on");
+                self.failed = Some(Instant::now());
+                Ok(old)
+            }
+            (Err(error), old) => {
+                self.closed.extend(old.map(Open::close));
+                Err(error)
+            }
         }
-        let open = Open::create(&self.folder, head, JOURNAL_SEGMENT.max(octets as u64))?;
-        self.begin_checkpoint();
-        Ok(open)
     }
 
     /// A checkpoint ends with a segment, so whoever asks closes one first.
@@ -267,7 +315,7 @@ impl Journal {
         let merge = move || Merge::of(&folder, id, &bases, &segments, to);
         match std::thread::Builder::new().name("checkpoint".into()).spawn(merge) {
             Ok(merging) => self.merging = Some(merging),
-            Err(error) => tracing::warn!(%error, "no checkpoint was written; the journal keeps everything"),
+            Err(error) => self.checkpoint_failed(&error),
         }
     }
 
@@ -283,15 +331,30 @@ impl Journal {
                     tracing::warn!(%error, "old files of the journal are still there");
                 }
             }
-            Ok(Err(error)) => {
-                self.failed = Some(Instant::now());
-                tracing::error!(%error, "no checkpoint was written; the journal keeps everything");
-            }
-            Err(_panic) => {
-                self.failed = Some(Instant::now());
-                tracing::error!("no checkpoint was written; the journal keeps everything");
-            }
+            Ok(Err(error)) => self.checkpoint_failed(&error),
+            Err(_panic) => self.checkpoint_failed(&io::Error::other("it panicked")),
         }
+    }
+
+    fn checkpoint_failed(&mut self, error: &io::Error) {
+        self.failed = Some(Instant::now());
+        tracing::error!(%error, "no checkpoint was written; the journal keeps everything");
+    }
+
+    /// Writes the state `pairs`, sorted by key, down as it is now, and waits for it. What is damaged is not needed for
+    /// it any more: it is kept under another name, so that it is told once.
+    pub fn heal(&mut self, pairs: impl Iterator<Item = io::Result<checkpoint::Pair>>) -> io::Result<()> {
+        let found = self.read(|_| {})?;
+        self.checkpoint(pairs)?;
+        let mut damaged = found.iter().map(Found::is_damaged);
+        let (bad, good) =
+            self.closed.drain(..).partition(|it| damaged.next().unwrap_or(false) || it.head.store == NOBODY);
+        self.closed = good;
+        let bad: Vec<Segment> = bad;
+        for segment in bad {
+            fs::rename(&segment.path, segment.path.with_extension("seg-damaged"))?;
+        }
+        File::open(&self.folder)?.sync_all()
     }
 
     /// Writes the state `pairs`, sorted by key, down as it is now, and waits for it.
@@ -304,8 +367,8 @@ impl Journal {
 
     /// Every record as the newest good checkpoint and the commits since leave it, sorted by key, and after which
     /// commit.
-    pub fn state(&self) -> io::Result<(Mark, Box<dyn Iterator<Item = io::Result<checkpoint::Pair>>>)> {
-        let (end, _) = self.read(|_| {})?;
+    pub fn state(&self) -> io::Result<(Mark, State)> {
+        let end = self.read(|_| {})?.last().map_or(self.mark, |found| found.end);
         let end = if end.sequence < self.mark.sequence { self.mark } else { end };
         for base in self.checkpoints() {
             match base.verify() {
@@ -366,7 +429,7 @@ impl Drop for Journal {
     }
 }
 
-/// Whose a segment is whose head cannot be read.
+/// Whose a segment is whose head cannot be read: its name stands in for that. No drawn id is all zeros.
 const NOBODY: StoreId = [0; 16];
 
 fn is_ours(store: StoreId, id: StoreId, path: &Path, damage: &mut Vec<Damage>) -> bool {
@@ -399,58 +462,4 @@ fn keep_aside(segment: &Path, what: &str, octets: &[u8]) -> io::Result<()> {
     }
     fs::write(&path, octets)?;
     File::open(&path)?.sync_all()
-}
-
-/// A checkpoint that has been written, and older ones that turned out to be damaged.
-#[derive(Debug)]
-struct Merge {
-    checkpoint: Checkpoint,
-    damaged: Vec<PathBuf>,
-}
-
-impl Merge {
-    /// The checkpoint after commit `to`: the newest of `bases` that can be read, with the commits since.
-    fn of(folder: &Path, id: StoreId, bases: &[Checkpoint], segments: &[Segment], to: Mark) -> io::Result<Merge> {
-        let mut damaged = Vec::new();
-        for base in bases {
-            let changes = changes_since(base.mark, segments, to)?;
-            match base.records().and_then(|old| Checkpoint::write(folder, id, to, Merged::new(old, changes))) {
-                Ok((checkpoint, _)) => return Ok(Merge { checkpoint, damaged }),
-                Err(error) if is_damage(&error) => {
-                    tracing::error!(%error, file = %base.path.display(), "a checkpoint cannot be read");
-                    damaged.push(base.path.clone());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let changes = changes_since(Mark::default(), segments, to)?;
-        let (checkpoint, _) = Checkpoint::write(folder, id, to, Merged::new(std::iter::empty(), changes))?;
-        Ok(Merge { checkpoint, damaged })
-    }
-}
-
-fn is_damage(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
-}
-
-/// What the commits after `from` up to `to` have changed; all of them, or an error.
-fn changes_since(from: Mark, segments: &[Segment], to: Mark) -> io::Result<Changes> {
-    let mut changes = Changes::new();
-    let mut next = from.sequence + 1;
-    for (n, segment) in segments.iter().enumerate() {
-        let last = segments.get(n + 1).map_or(to.sequence, |next| next.head.after.sequence);
-        if last <= from.sequence {
-            continue;
-        }
-        segment.read(Some(last), |frame| {
-            if frame.mark.sequence == next {
-                next += 1;
-                checkpoint::lay(&mut changes, frame.ops);
-            }
-        })?;
-    }
-    if next != to.sequence + 1 {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("commit {next} cannot be read back")));
-    }
-    Ok(changes)
 }

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 pub const HEAD: u64 = 64;
 const MAGIC: [u8; 8] = *b"RINGJRNL";
 const FORMAT: u32 = 1;
-/// How far behind a damaged place the sequence of a good frame may lie: anything else there is no frame.
+/// How much later than the last good frame one behind a damaged place may be. No segment holds so many, and octets that
+/// only look like a head are dismissed before anything is summed up.
 const REACH: u64 = 1 << 20;
 
 /// Which store a file belongs to: drawn when it is made.
@@ -43,17 +44,25 @@ impl Head {
         bytes
     }
 
-    fn read(bytes: &[u8]) -> Option<Head> {
-        let head: &[u8; HEAD as usize] = bytes.first_chunk()?;
-        let (said, sum) = head.split_at(60);
-        let good = said[..8] == MAGIC && said[8..12] == FORMAT.to_le_bytes();
-        if !good || crc32c::crc32c(said).to_le_bytes() != sum {
-            return None;
+    /// `Ok(None)`: no head of ours, or a damaged one.
+    fn read(bytes: &[u8; HEAD as usize]) -> std::io::Result<Option<Head>> {
+        let (said, sum) = bytes.split_at(60);
+        if said[..8] != MAGIC || crc32c::crc32c(said).to_le_bytes() != sum {
+            return Ok(None);
         }
-        let sequence = u64::from_le_bytes(said[28..36].try_into().ok()?);
-        let sum = u32::from_le_bytes(said[36..40].try_into().ok()?);
-        Some(Head { store: said[12..28].try_into().ok()?, after: Mark { sequence, sum } })
+        if said[8..12] != FORMAT.to_le_bytes() {
+            return Err(newer());
+        }
+        let sequence = u64::from_le_bytes(said[28..36].try_into().expect("eight octets were cut"));
+        let sum = u32::from_le_bytes(said[36..40].try_into().expect("four octets were cut"));
+        let store = said[12..28].try_into().expect("sixteen octets were cut");
+        Ok(Some(Head { store, after: Mark { sequence, sum } }))
     }
+}
+
+/// A file that this version cannot read, and must not touch.
+pub fn newer() -> std::io::Error {
+    std::io::Error::new(ErrorKind::Unsupported, "it was written by a newer version of ringback: start that one")
 }
 
 /// `SEQUENCE.seg`, after the first commit in it.
@@ -75,34 +84,52 @@ impl Segment {
     pub fn at(path: PathBuf) -> std::io::Result<Option<Segment>> {
         let mut bytes = [0; HEAD as usize];
         match File::open(&path)?.read_exact(&mut bytes) {
-            Ok(()) => Ok(Head::read(&bytes).map(|head| Segment { path, head })),
+            Ok(()) => Ok(Head::read(&bytes)?.map(|head| Segment { path, head })),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Reads every good commit up to `last`, which is where the next segment goes on from.
+    /// Reads every good commit up to `last`, which is where the next segment goes on from; `None`: this is the last
+    /// segment, whose end may never have been acknowledged.
     pub fn read(&self, last: Option<u64>, mut each: impl FnMut(Frame)) -> std::io::Result<Found> {
-        let bytes = std::fs::read(&self.path)?;
-        let mut found =
-            Found { end: self.head.after, length: HEAD, damaged: Vec::new(), missing: Vec::new(), torn: None };
-        let mut at = (HEAD as usize).min(bytes.len());
-        loop {
+        let bytes = octets_of(&self.path)?;
+        let (mut frames, mut found) = self.scan(&bytes, last)?;
+        if last.is_none() {
+            cut_unfinished(&bytes, &mut frames, &mut found);
+        }
+        if let Some(last) = last.filter(|last| *last > found.end.sequence) {
+            found.missing.push(found.end.sequence + 1..last + 1);
+        }
+        frames.into_iter().for_each(|(_, frame)| each(frame));
+        Ok(found)
+    }
+
+    /// Frames, each with where it begins.
+    fn scan(&self, bytes: &[u8], last: Option<u64>) -> std::io::Result<(Vec<(usize, Frame)>, Found)> {
+        let after = self.head.after;
+        let mut found = Found { before: after, end: after, length: HEAD, ..Found::default() };
+        // The sum of a head that was read from its name is nobody's.
+        let mut is_sure = self.head.store != super::NOBODY;
+        let (mut frames, mut at) = (Vec::new(), (HEAD as usize).min(bytes.len()));
+        while last.is_none_or(|last| found.end.sequence < last) {
             match frame::read(&bytes[at..]) {
-                Ok((frame, length)) if frame.mark.sequence > found.end.sequence => {
+                Ok((frame, length)) if follows(&frame, found.end, is_sure) => {
+                    // Written, never acknowledged, and written again in the next segment.
                     if last.is_some_and(|last| frame.mark.sequence > last) {
-                        break; // Written, never acknowledged, and written again in the next segment.
+                        break;
                     }
                     if frame.mark.sequence > found.end.sequence + 1 {
                         found.missing.push(found.end.sequence + 1..frame.mark.sequence);
                     }
-                    found.end = frame.mark;
+                    (found.end, is_sure) = (frame.mark, true);
+                    frames.push((at, frame));
                     at += length;
                     found.length = at as u64;
-                    each(frame);
                 }
+                Err(Damage::Schema(_)) => return Err(newer()),
                 Err(Damage::End) if frame::is_blank(&bytes[at..]) => break,
-                Ok(_) | Err(_) => match next_good(&bytes, at, found.end) {
+                Ok(_) | Err(_) => match next_good(bytes, at, found.end) {
                     Some(next) => {
                         found.damaged.push(bytes[at..next].to_vec());
                         at = next;
@@ -114,17 +141,42 @@ impl Segment {
                 },
             }
         }
-        if let Some(last) = last.filter(|last| *last > found.end.sequence) {
-            found.missing.push(found.end.sequence + 1..last + 1);
-        }
-        Ok(found)
+        Ok((frames, found))
     }
 }
 
+/// Whether this frame may come next: right behind the last good one it has to know that one's sum.
+fn follows(frame: &Frame, end: Mark, is_sure: bool) -> bool {
+    let next = end.sequence + 1;
+    frame.mark.sequence > next || frame.mark.sequence == next && (!is_sure || frame.previous == end.sum)
+}
+
+/// A hole among the frames that were synced together last is what a power cut leaves: none of them had been
+/// acknowledged, and those behind the hole are not to be believed without those in it.
+fn cut_unfinished(bytes: &[u8], frames: &mut Vec<(usize, Frame)>, found: &mut Found) {
+    let Some(group) = frames.last().map(|(_, frame)| frame.mark.sequence - u64::from(frame.place)) else { return };
+    let Some(hole) = found.missing.iter().position(|range| range.end > group) else { return };
+    if found.missing[hole].start < group {
+        return; // It begins in what had been synced before.
+    }
+    let good = frames.iter().take_while(|(_, frame)| frame.mark.sequence < found.missing[hole].start).count();
+    let end = match frames[..good].last() {
+        Some((at, frame)) => (frame.mark, at + frame::size(&frame.ops)),
+        None => (found.before, HEAD as usize),
+    };
+    frames.truncate(good);
+    found.missing.truncate(hole);
+    found.damaged.clear();
+    (found.end, found.length) = (end.0, end.1 as u64);
+    found.torn = Some(without_zeros(&bytes[end.1..]).to_vec());
+}
+
 /// What lay in a segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Where the history stands behind the last good commit.
+    /// Where the history stands before the first.
+    pub before: Mark,
+    /// Where it stands behind the last good commit.
     pub end: Mark,
     /// Octets up to there.
     pub length: u64,
@@ -134,9 +186,36 @@ pub struct Found {
     pub missing: Vec<Range<u64>>,
     /// Octets behind the last good commit.
     pub torn: Option<Vec<u8>>,
+    /// It goes on from another history, and was not read.
+    pub is_forked: bool,
+}
+
+impl Found {
+    /// Whether the segment is not what was acknowledged.
+    pub fn is_damaged(&self) -> bool {
+        self.is_forked || !self.damaged.is_empty() || !self.missing.is_empty()
+    }
+}
+
+/// Octets that are read at once.
+const BLOCK: usize = 64 * 1024;
+
+/// A file's octets. Where the disk does not give them back there are others, which are no frame.
+fn octets_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).map_err(|_| ErrorKind::FileTooLarge)?;
+    let mut bytes = vec![0; length];
+    for (n, block) in bytes.chunks_mut(BLOCK).enumerate() {
+        match file.read_exact_at(block, (n * BLOCK) as u64) {
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => block.fill(0xFF),
+            read => read?,
+        }
+    }
+    Ok(bytes)
 }
 
 fn next_good(bytes: &[u8], from: usize, end: Mark) -> Option<usize> {
+    // Frames begin at multiples of eight octets behind the head, which has 64.
     let places = (from + 8..bytes.len()).step_by(8);
     places.into_iter().find(|at| {
         let near = frame::sequence_at(&bytes[*at..])
@@ -161,9 +240,14 @@ pub struct Open {
 }
 
 impl Open {
-    /// Makes it, with `room` octets behind its head already given by the disk, and syncs file and folder.
+    /// Makes it, with `room` octets behind its head already given by the disk, and syncs file and folder. One of this
+    /// name is thrown away: no commit in it was ever acknowledged.
     pub fn create(folder: &Path, head: Head, room: u64) -> std::io::Result<Open> {
         let path = folder.join(name(head.after));
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, HEAD + room) {
             Ok(()) => {}
@@ -190,11 +274,30 @@ impl Open {
         Ok(())
     }
 
-    /// Nothing follows: gives the rest of its room back. Failing costs disk space only.
+    /// Nothing follows: gives back the rest of its room, and with it what was written without being acknowledged.
     pub fn close(self) -> Segment {
         if let Err(error) = self.file.set_len(self.length) {
-            tracing::warn!(%error, file = %self.segment.path.display(), "a full segment keeps its unused room");
+            tracing::warn!(%error, file = %self.segment.path.display(), "a segment keeps what is behind its end");
         }
         self.segment
     }
+}
+
+/// Makes what an earlier life has written last good for ever: what it left unfinished is cut off, and the rest, which
+/// may have been read from memory only, is written and synced anew before anything follows it.
+pub fn seal(segment: &Segment, found: &Found) -> std::io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(&segment.path)?;
+    file.set_len(found.length)?;
+    if !found.is_damaged() {
+        let mut bytes = vec![0; usize::try_from(found.length).map_err(|_| ErrorKind::FileTooLarge)?];
+        file.read_exact_at(&mut bytes, 0)?;
+        file.write_all_at(&bytes, 0)?;
+    }
+    file.sync_all()
+}
+
+/// Forgets what memory holds of a file, so that the next read asks the disk.
+pub fn forget(segment: &Segment) -> std::io::Result<()> {
+    let file = File::open(&segment.path)?;
+    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?)
 }

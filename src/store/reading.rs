@@ -1,4 +1,4 @@
-//! From records to what the switch starts with.
+//! Reading all records: from key and value to what the switch starts with.
 
 use super::keys;
 use super::record::{self, Damage};

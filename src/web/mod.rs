@@ -28,8 +28,8 @@ mod session;
 pub mod token;
 mod upload;
 
-pub use events::Events;
 pub use backup::Backups;
+pub use events::Events;
 pub use openapi::document;
 pub use problem::Problem;
 pub use roles::needed;

@@ -137,8 +137,9 @@ impl World {
              Content-Length: {length}\r\n\r\n{body}"
         )
         .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
+        let mut octets = Vec::new();
+        stream.read_to_end(&mut octets).unwrap();
+        let text = String::from_utf8_lossy(&octets); // A backup is no text.
         let (head, body) = text.split_once("\r\n\r\n").expect("a whole head");
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Answer { status, head: head.to_owned(), body: body.to_owned() }

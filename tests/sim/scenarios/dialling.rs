@@ -189,8 +189,8 @@ fn the_customer_sees_the_number_he_called_or_the_selected_one() {
     }
 }
 
-// S1.8: From, and P-Asserted-Identity or Remote-Party-ID, carry the number as the trunk's rule says; where the number is to
-// be withheld, the trunk learns it and the customer does not.
+// S1.8: From, and P-Asserted-Identity or Remote-Party-ID, carry the number as the trunk's rule says; where the number
+// is to be withheld, the trunk learns it and the customer does not.
 #[test]
 fn the_trunks_rule_says_which_header_carries_the_number() {
     let number = crate::site::DID;

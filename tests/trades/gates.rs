@@ -6,7 +6,7 @@ use ringback::callback::Hold;
 use ringback::callback::planner::{NotKept, Planner, Step, yields_to_live};
 use ringback::callback::retry::{Next, Verdict};
 use ringback::callback::task::{CloseReason, Source, Task, TaskState};
-use ringback::settings::{AfterCutoff, ClientReschedule, Settings};
+use ringback::settings::{AfterCutoff, CallbackProfile, ClientReschedule, Settings};
 
 /// Office hours, and whoever is left over at their end goes to people.
 fn with_overflow() -> Settings {
@@ -58,6 +58,34 @@ fn a_request_after_hours_is_not_left_over() {
     let mut planner = planner_of(&site, evening, [task(1, evening)]);
     planner.wake(evening, &site, dialable);
     assert_eq!(state(&planner, 1), TaskState::Deferred);
+}
+
+// Law 9: what is asked once for a whole line is what every task of it would say, and nothing is shut that is not.
+#[test]
+fn what_shuts_a_line_as_a_whole_shuts_each_of_its_tasks() {
+    type Edit = fn(&mut Settings);
+    let table: [(Edit, Result<(), Hold>); 6] = [
+        (|_| {}, Ok(())),
+        (|site| site.system.max_callback_lines = 1, Err(Hold::Lines(1))),
+        (|site| site.system.max_originates_per_min = 1, Err(Hold::Rate(1))),
+        (|site| site.system.frozen = true, Err(Hold::Frozen)),
+        (|site| site.queues[0].max_callbacks = Some(1), Err(Hold::QueueLines(name("support"), 1))),
+        (|site| site.profiles[0].max_lines = Some(1), Err(Hold::ProfileLines(name("standard"), 1))),
+    ];
+    for (edit, expected) in table {
+        let mut site = site();
+        let mut planner = planner_of(&site, noon(), [task(1, noon()), task(2, noon())]);
+        planner.wake(noon(), &site, dialable);
+        planner.begin(noon(), &site, task_id(1)).expect("nothing is shut");
+        edit(&mut site);
+
+        assert_eq!(planner.shut_for_all(noon(), &site, "support"), expected);
+        assert_eq!(planner.may_begin(noon(), &site, task_id(2)), expected);
+        if let Err(Hold::ProfileLines(..)) = expected {
+            site.profiles.push(CallbackProfile::named("other"));
+            assert_eq!(planner.shut_for_all(noon(), &site, "support"), Ok(()), "another profile has a line");
+        }
+    }
 }
 
 // S5.13: 20 due, and as many agents as one likes: 15 in flight.

@@ -50,7 +50,22 @@ impl Planner {
         if self.ledger.tripped() == Some(Tripped::Surge) && !self.has_extensions() {
             return Err(Hold::Capped(Cap::Breaker(Tripped::Surge)));
         }
-        self.queue_cap(settings, queue)
+        self.queue_cap(settings, queue)?;
+        // Each profile has a cap of its own: together they shut everything only when all are reached.
+        let mut caps = settings.profiles.iter().map(|profile| self.profile_cap(profile));
+        match caps.next() {
+            Some(Err(hold)) if caps.all(|cap| cap.is_err()) => Err(hold),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn profile_cap(&self, profile: &CallbackProfile) -> Result<(), Hold> {
+        match profile.max_lines {
+            Some(max) if self.live_of.get(&profile.name).copied().unwrap_or(0) >= max as usize => {
+                Err(Hold::ProfileLines(profile.name.clone(), max))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn has_extensions(&self) -> bool {
@@ -124,12 +139,7 @@ impl Planner {
         let policy = settings.policy_of_rule(task.rule.as_deref());
         self.ledger.allows(now, policy, task).map_err(Hold::Capped)?;
         self.queue_cap(settings, &task.queue)?;
-        match profile.max_lines {
-            Some(max) if self.live_of.get(&profile.name).copied().unwrap_or(0) >= max as usize => {
-                Err(Hold::ProfileLines(profile.name.clone(), max))
-            }
-            Some(_) | None => Ok(()),
-        }
+        self.profile_cap(profile)
     }
 
     fn time_gates(

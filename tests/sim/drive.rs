@@ -149,6 +149,16 @@ impl World {
         self.run_for(secs(1));
     }
 
+    /// Somebody who calls, waits in line for a while, and gives up.
+    pub fn missed(&mut self, name: &str, number: &str) -> usize {
+        let customer = self.customer(Person::new(name, number));
+        let call = self.joins(customer);
+        self.run_for(secs(8));
+        self.hang_up(super::world::TRUNK, call);
+        self.run_for(secs(1));
+        customer
+    }
+
     /// Waits until anna's phone rings for a callback, lets her take it, and waits until the customer's phone rings.
     pub fn called_back(&mut self, customer: usize) -> (CallId, CallId) {
         self.called_back_after(customer, secs(5))

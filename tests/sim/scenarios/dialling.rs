@@ -1,7 +1,7 @@
 //! How the customer is dialled: by which trunk, under which number, when, and what the agent hears and sees meanwhile.
 
 use crate::drive::{ANNA, BEN};
-use crate::products::mikopbx;
+use crate::products::{mikopbx, voximplant};
 use crate::site::{SPARE, secs};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{Outcome, TaskState};
@@ -313,8 +313,12 @@ fn the_agent_sees_and_hears_which_attempt_it_is_and_how_long_the_customer_has_wa
 #[test]
 fn a_customer_is_rung_for_the_ring_timeout() {
     for ring in [20, 45] {
-        let mut world = World::with(1, |site| site.profiles[0].ring_timeout = secs(ring));
-        let alice = world.promised("alice", super::ALICE);
+        let mut world = World::with(1, |site| {
+            voximplant(site);
+            site.profiles[0].ring_timeout = secs(ring);
+        });
+        let alice = world.missed("alice", super::ALICE);
+        world.run_for(secs(58)); // Almost its first interval.
         world.register(&[ANNA]);
         taken(&mut world);
         world.rings_at(alice, secs(20));

@@ -1,6 +1,7 @@
 //! Calling hours and the customer's day: a promise waits for the opening, and is kept on the minute.
 
 use crate::drive::{ANNA, BEN};
+use crate::products::voximplant;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use chrono::{TimeZone, Weekday};
@@ -312,11 +313,10 @@ fn a_holiday_is_passed_over() {
 #[test]
 fn without_a_zone_nothing_is_dialled_and_the_reason_is_seen() {
     let mut world = World::with(1, |site| {
-        site.profiles[0].legal_window_applies = LegalWindowApplies::All;
+        voximplant(site);
         site.profiles[0].tz_mode = TzMode::DefaultOnly;
-        site.profiles[0].tz_default = None;
     });
-    world.promised("alice", super::ALICE);
+    world.missed("alice", super::ALICE);
     world.register(&[ANNA]);
     world.run_for(secs(3_600));
 

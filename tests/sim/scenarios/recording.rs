@@ -1,6 +1,7 @@
 //! Recordings: who is told, what is taped, and how long it is kept.
 
 use crate::drive::ANNA;
+use crate::products::voximplant;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::id::RecordingId;
@@ -11,17 +12,17 @@ use std::time::Duration;
 
 const DAY: Duration = secs(86_400);
 
-/// alice was called back and talks to anna; both calls.
+/// alice was missed in Voximplant's queue, was called back and talks to anna; both calls.
 fn talking(
     change: impl FnOnce(&mut Settings),
 ) -> (World, ringback::demo::endpoint::CallId, ringback::demo::endpoint::CallId) {
     let mut world = World::with(1, |site| {
-        site.profiles[0].record = true;
+        voximplant(site);
         change(site);
     });
-    let alice = world.promised("alice", super::ALICE);
+    let alice = world.missed("alice", super::ALICE);
     world.register(&[ANNA]);
-    let (agent, customer) = world.called_back(alice);
+    let (agent, customer) = world.called_back_after(alice, secs(61));
     world.answer(TRUNK, customer);
     world.run_for(secs(8));
     (world, agent, customer)
@@ -84,11 +85,11 @@ fn without_a_notice_the_consent_is_empty() {
 // S5.27: fail closed.
 #[test]
 fn a_notice_that_cannot_be_played_means_no_recording_and_the_two_still_talk() {
-    let mut world = World::with(1, |site| site.profiles[0].record = true);
+    let mut world = World::with(1, voximplant);
     world.shard.missing.insert("recorded_notice".to_owned());
-    let alice = world.promised("alice", super::ALICE);
+    let alice = world.missed("alice", super::ALICE);
     world.register(&[ANNA]);
-    let (agent, customer) = world.called_back(alice);
+    let (agent, customer) = world.called_back_after(alice, secs(61));
     world.answer(TRUNK, customer);
     world.run_for(secs(8));
 

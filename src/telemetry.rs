@@ -105,6 +105,7 @@ pub static TAPE_LOST: Counter = Counter(AtomicU64::new(0));
 static SIP_MESSAGES: Labelled = Labelled::new();
 static SIP_REFUSED: Labelled = Labelled::new();
 static ATTEMPTS: Labelled = Labelled::new();
+static MISSED_DROPPED: Labelled = Labelled::new();
 static COMMITS_FAILED: Counter = Counter(AtomicU64::new(0));
 static COMMIT_SECS: Histogram<8> = Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.1, 1.0, 3.0]);
 static CALLBACK_WAIT_SECS: Histogram<8> =
@@ -173,6 +174,7 @@ pub fn observe(event: &Event) {
         | Event::CallAnswered { .. }
         | Event::CallMissed { .. }
         | Event::MissedNotStored { .. }
+        | Event::MissedNotTaken { .. }
         | Event::CallEnded { .. } => log_call(event),
         Event::CallbackRequested { .. }
         | Event::MissedCallStored { .. }
@@ -211,6 +213,8 @@ fn count(event: &Event) {
         Event::SipMessage { outgoing, kind } => SIP_MESSAGES.add([if *outgoing { "out" } else { "in" }, kind]),
         Event::SipRefused { why } => SIP_REFUSED.add([why, ""]),
         Event::AttemptEnded { outcome, .. } => ATTEMPTS.add([outcome.word(), ""]),
+        Event::MissedNotStored { .. } => MISSED_DROPPED.add(["not_stored", ""]),
+        Event::MissedNotTaken { why, .. } => MISSED_DROPPED.add([why.word(), ""]),
         Event::CallbackCompleted { wait_secs, .. } => CALLBACK_WAIT_SECS.observe(Duration::from_secs(*wait_secs)),
         _ => {} // Everything else is a gauge, which the switch is asked for, or only a line in the log.
     }
@@ -233,6 +237,9 @@ fn log_call(event: &Event) {
         Event::CallMissed { call, by } => tracing::info!(%call, ?by, "call.missed"),
         Event::MissedNotStored { call } => {
             tracing::error!(%call, "call.missed.not_stored: no room on the disk, nobody calls back");
+        }
+        Event::MissedNotTaken { call, why } => {
+            tracing::warn!(%call, why = why.word(), "call.missed.not_taken: too many callbacks are open");
         }
         Event::CallEnded { call, cause } => tracing::info!(%call, cause, "call.ended"),
         _ => {} // `observe` sends only calls here.
@@ -365,6 +372,10 @@ fn write_counters(out: &mut Exposition) {
     out.head("ringback_callback_attempts_total", "counter", "Attempts that ended, by outcome.");
     for ([outcome, _], count) in ATTEMPTS.rows() {
         out.row("ringback_callback_attempts_total", &[("outcome", outcome)], count);
+    }
+    out.head("ringback_missed_dropped_total", "counter", "Missed calls that nobody calls back, by reason.");
+    for ([why, _], count) in MISSED_DROPPED.rows() {
+        out.row("ringback_missed_dropped_total", &[("why", why)], count);
     }
     CALLBACK_WAIT_SECS.write(out, "ringback_callback_wait_seconds", "The customer's whole wait, across the hang-up.");
     out.head("ringback_sip_messages_total", "counter", "SIP messages by direction and kind.");

@@ -45,6 +45,11 @@ pub enum Event {
     MissedNotStored {
         call: CallRef,
     },
+    /// A rule covers it, but takes no further callback now.
+    MissedNotTaken {
+        call: CallRef,
+        why: NotTaken,
+    },
     CallEnded {
         call: CallRef,
         cause: &'static str,
@@ -161,4 +166,23 @@ pub enum Event {
     SipRefused {
         why: &'static str,
     },
+}
+
+/// Why a missed call that a rule covers is not called back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// `max_pending` callbacks of the rule are open.
+    RuleFull,
+    /// As many callbacks are open as the whole site may have.
+    SiteFull,
+}
+
+impl NotTaken {
+    /// The word of it in the interface, logs and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            NotTaken::RuleFull => "rule_full",
+            NotTaken::SiteFull => "site_full",
+        }
+    }
 }

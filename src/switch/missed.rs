@@ -2,9 +2,9 @@
 //! line, in a menu, at an agent's or a group's phones. The rule of that place (S5.4) makes a callback of it.
 //!
 //! Every call ends in one place, and there it is judged. Nobody was promised anything, so the task is an ordinary
-//! commit: on a full disk it is dropped and counted. Who waits in line lies on the disk as a `QueueEntry`; the entry
-//! leaves it in the commit that stores the task, so that a crash leaves one of the two, and the next life finds whom it
-//! has lost (S3.2).
+//! commit: on a full disk, and when too many are open already, it is dropped and counted. Who waits in line lies on the
+//! disk as a `QueueEntry`; the entry leaves it in the commit that stores the task, so that a crash leaves one of the
+//! two, and the next life finds whom it has lost (S3.2).
 //!
 //! Not missed: what was promised a callback, phones of ours, withheld and refused numbers, misdials (`min_wait`, and
 //! one ring whatever the rule says, security.md T32).
@@ -12,6 +12,7 @@
 use super::call::{Call, Kind};
 use super::durable::Pending;
 use super::end::EndCause;
+use super::event::NotTaken;
 use super::promise::NewTask;
 use super::{Change, NotStored, QueueEntry, Switch, event};
 use crate::callback::rule;
@@ -170,7 +171,7 @@ impl Switch {
     /// The callback that a rule makes of a lost call.
     fn missed(&mut self, now: Now, lost: &Lost) -> Option<Missed> {
         let settings = self.settings.clone();
-        if lost.gave_up_after.is_some_and(|waited| waited < ONE_RING) || self.planner.len() >= limits::OPEN_TASKS {
+        if lost.gave_up_after.is_some_and(|waited| waited < ONE_RING) {
             return None;
         }
         let (source, of_rule) = sources(&lost.by);
@@ -178,9 +179,6 @@ impl Switch {
         let profile = settings.profile(&rule.profile)?;
         // The same door as for numbers that are typed: nothing costly, nothing of our own, nothing denied (T32).
         self.policy.judge(&lost.number, rule.number_policy.as_deref(), now.utc).ok()?;
-        if rule.max_pending.is_some_and(|most| self.planner.pending_of(&rule.name) >= most as usize) {
-            return None;
-        }
         let queue = queue_of(&settings, rule, profile, &lost.by)?;
         let is_trusted = settings.trunk(&lost.in_trunk).is_some_and(|trunk| trunk.trusted);
         let new = NewTask {
@@ -202,6 +200,10 @@ impl Switch {
         task.number_origin = if is_trusted { NumberOrigin::Trusted } else { NumberOrigin::Signalled };
         task.requested_by = task.ani.clone();
         let older = self.make_room(rule, &mut task)?;
+        if let Some(why) = self.no_room(rule, &older) {
+            self.publish(event::Event::MissedNotTaken { call: lost.call, why });
+            return None;
+        }
         Some(Missed { task, older })
     }
 
@@ -223,6 +225,16 @@ impl Switch {
                 Some(ids)
             }
         }
+    }
+
+    /// Why one more callback of this rule is too many; those that it takes the place of make room for it.
+    fn no_room(&self, rule: &CallbackRule, older: &[TaskId]) -> Option<NotTaken> {
+        let of_rule = |id: &&TaskId| self.planner.get(**id).is_some_and(|task| task.rule.as_ref() == Some(&rule.name));
+        let pending = self.planner.pending_of(&rule.name) - older.iter().filter(of_rule).count();
+        if rule.max_pending.is_some_and(|most| pending >= most as usize) {
+            return Some(NotTaken::RuleFull);
+        }
+        (self.planner.len() - older.len() >= limits::OPEN_TASKS).then_some(NotTaken::SiteFull)
     }
 
     /// The disk has answered.

@@ -454,6 +454,7 @@ impl Story {
             | Event::CallAnswered { .. }
             | Event::CallMissed { .. }
             | Event::MissedNotStored { .. }
+            | Event::MissedNotTaken { .. }
             | Event::CallEnded { .. }
             | Event::AttemptStarted { .. }
             | Event::CallbackUnreached { .. }

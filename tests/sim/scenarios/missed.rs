@@ -2,14 +2,14 @@
 
 use crate::disk::Mood;
 use crate::drive::{ANNA, BEN};
-use crate::products::mikopbx;
+use crate::products::{mikopbx, voximplant};
 use crate::site::{DID, secs};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{CloseReason, MissedBy, Source, Task, TaskState};
 use ringback::demo::person::{Person, Reaction};
 use ringback::settings::*;
 use ringback::switch::NotStored;
-use ringback::switch::event::Event;
+use ringback::switch::event::{Event, NotTaken};
 use std::time::Duration;
 
 fn rule(name: &str, source: RuleSource) -> CallbackRule {
@@ -162,7 +162,7 @@ fn an_internal_caller_is_not_missed() {
 // S5.7, S3.B3: a customer who calls again takes his place back; the callback is cancelled, and says why.
 #[test]
 fn who_calls_again_is_not_called_back() {
-    let mut world = world(|site| site.profiles[0].intervals = vec![secs(60)]);
+    let mut world = World::with(1, voximplant);
     let alice = gives_up_after(&mut world, secs(8));
     world.run_for(secs(5));
     let place = only_task(&world).virtual_start;
@@ -187,13 +187,13 @@ fn who_calls_again_is_not_called_back() {
 // S5.7, S3.B6: an agent who dials the customer himself closes the callback, even between two attempts.
 #[test]
 fn who_is_dialled_by_an_agent_is_not_called_back() {
-    let mut world = world(|_| {});
+    let mut world = World::with(1, voximplant);
     let alice = gives_up_after(&mut world, secs(8));
     let busy = Reaction::Refuse { after: secs(1), status: 486 };
     let soon = Reaction::Answer { after: secs(2), early: false };
     world.stations[TRUNK].people[alice].reactions = [busy, soon].into();
     world.register(&[ANNA]);
-    let ringing = world.rings(ANNA, secs(5));
+    let ringing = world.rings(ANNA, secs(61));
     world.answer(ANNA, ringing);
     world.run_until("the first attempt is over", secs(60), |world| !world.is_busy(ANNA, 0));
     assert_eq!(only_task(&world).state, TaskState::WaitingRetry);
@@ -441,6 +441,38 @@ fn a_full_disk_drops_a_missed_call_and_counts_it() {
     assert!(world.disk.entries.is_empty(), "told again that he has left");
     assert_eq!(world.published.iter().filter(|(_, event)| matches!(event, Event::MissedNotStored { .. })).count(), 1);
     world.assert_rest();
+}
+
+// C18: what a full rule does not take is told; who has his callback already makes room for himself.
+#[test]
+fn a_full_rule_drops_a_missed_call_and_says_so() {
+    let mut world = World::with(1, |site| {
+        voximplant(site);
+        site.ivrs.push(Ivr { prompt: Sound::Prompt("menu".into()), ..Ivr::named("main") });
+        site.inbound_routes[0].to = Destination::Ivr("main".into());
+        site.rules[0] = CallbackRule { max_pending: Some(1), ..rule("missed", RuleSource::MissedIvr) };
+        site.profiles[0].destination = ServedBy::Queue("support".into());
+    });
+    let mut gives_up = |name, number| {
+        let caller = world.customer(Person::new(name, number));
+        let call = world.call_in(caller);
+        world.run_for(secs(6));
+        world.hang_up(TRUNK, call);
+        world.run_for(secs(1));
+        let dropped = world.published.iter().filter_map(|(_, event)| match event {
+            Event::MissedNotTaken { why, .. } => Some(*why),
+            _ => None, // not what this is about
+        });
+        let dropped: Vec<NotTaken> = dropped.collect();
+        let open = world.tasks().into_iter().filter(|task| !task.state.is_final());
+        (dropped, open.map(|task| task.number.to_string()).collect::<Vec<_>>())
+    };
+
+    assert_eq!(gives_up("alice", super::ALICE), (vec![], vec![super::ALICE.to_owned()]));
+    assert_eq!(gives_up("alice", super::ALICE), (vec![], vec![super::ALICE.to_owned()]), "hers, merged");
+    assert_eq!(gives_up("bob", super::BOB), (vec![NotTaken::RuleFull], vec![super::ALICE.to_owned()]));
+    let merged = world.tasks().into_iter().filter(|task| task.close_reason == Some(CloseReason::Merged)).count();
+    assert_eq!(merged, 1);
 }
 
 // A one-ring campaign with numbers that cost makes nobody dial (security.md T32).

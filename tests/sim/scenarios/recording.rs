@@ -1,10 +1,12 @@
 //! Recordings: who is told, what is taped, and how long it is kept.
 
 use crate::drive::ANNA;
+use crate::media::length_of;
 use crate::products::voximplant;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::id::RecordingId;
+use ringback::media::Play;
 use ringback::settings::{Settings, Sound};
 use ringback::switch::command::{Command, Refused, Reply};
 use ringback::switch::{RecordingFailed, RecordingRecord, event};
@@ -67,6 +69,32 @@ fn the_consent_names_the_notice_that_was_heard_before_the_first_sample() {
     assert_eq!(record.consent.prompt.as_deref(), Some("recorded_notice"));
     assert!(record.consent.complete && record.notice_played);
     assert!(record.consent.played_at.is_some_and(|played| played < record.started_at));
+}
+
+/// The prompt that a spoken notice of the profile `standard` is made into.
+const SPOKEN: &str = "record_notice\ncallback_profile\nstandard";
+
+// S5.26, S5.27: a notice of our own, or one made of a text, is heard to its end instead of the built-in one, and the
+// consent names it.
+#[test]
+fn the_customer_hears_the_notice_of_the_profile_before_the_first_sample() {
+    for notice in ["our notice", SPOKEN] {
+        let (mut world, _, customer) = talking(|site| site.profiles[0].record_notice = Sound::Prompt(notice.into()));
+        let leg = world.leg_of(TRUNK, customer).expect("a leg");
+
+        let said: Vec<_> = world.shard.heard.iter().filter(|(_, to, _)| *to == leg).collect();
+        let [(began, _, Play::Clips { clips, .. })] = said[..] else { panic!("{said:?}") };
+        assert_eq!(clips.last().map(|clip| &**clip), Some(notice), "{clips:?}");
+        assert!(!clips.contains(&"recorded_notice".into()));
+        let lasts: Duration = clips.iter().map(|clip| length_of(clip)).sum();
+        let [tape] = world.shard.tapes.values().collect::<Vec<_>>()[..] else { panic!("one tape") };
+        assert!(tape.since >= *began + lasts, "taped from {:?} on, told from {began:?} for {lasts:?}", tape.since);
+
+        let record = recordings(&mut world).remove(0);
+        assert_eq!(record.consent.prompt.as_deref(), Some(notice));
+        assert!(record.consent.complete && record.notice_played);
+        assert!(record.consent.played_at.is_some_and(|played| played < record.started_at));
+    }
 }
 
 // S5.27: without a notice, which the file must acknowledge, the consent says that nobody was told.

@@ -1,6 +1,7 @@
 //! What is held for people, by rules and by a freeze; and what a second request of the same customer is.
 
 use crate::drive::{ANNA, BEN, DORA};
+use crate::products::voximplant;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use chrono::{TimeZone, Weekday};
@@ -98,6 +99,33 @@ fn a_frozen_site_rests_and_wakes_rule_by_rule() {
     world.promised_again(bob);
     assert_eq!(open(&world).iter().filter(|task| task.number.as_str() == super::BOB).count(), 1);
     assert!(!world.is_busy(TRUNK, alice));
+}
+
+// S5.12: so it is with missed calls: their rule rests until somebody activates it, and makes nothing meanwhile.
+#[test]
+fn a_rule_for_missed_calls_rests_after_a_freeze() {
+    let mut world = World::with(1, voximplant);
+    world.missed("alice", super::ALICE);
+    world.ask(Command::Freeze);
+    world.run_for(secs(1));
+    let ends: Vec<_> = world.tasks().iter().map(|task| (task.state, task.close_reason)).collect();
+    assert_eq!(ends, [(TaskState::Cancelled, Some(CloseReason::Frozen))]);
+
+    world.ask(Command::Unfreeze);
+    assert_eq!(status(&mut world).resting_rules, ["support-key".into()], "still disabled");
+    world.missed("bob", super::BOB);
+    world.register(&[ANNA]);
+    world.run_for(secs(120));
+    assert_eq!(open(&world), []);
+    assert!(world.heard(ANNA, |event| matches!(event, Heard::Incoming(..))).is_none());
+
+    world.ask(Command::PauseAgent { agent: "anna".to_owned(), reason: None });
+    world.ask(Command::ActivateRule("support-key".to_owned()));
+    world.missed("carol", super::CAROL);
+    world.ask(Command::ResumeAgent("anna".to_owned()));
+    let carol: Vec<String> = open(&world).iter().map(|task| task.number.to_string()).collect();
+    assert_eq!(carol, [super::CAROL]);
+    world.rings(ANNA, secs(61));
 }
 
 // S5.12: each rule is activated by itself; the others go on resting.

@@ -17,6 +17,7 @@ use std::time::Duration;
 const DAY: Duration = secs(24 * 3_600);
 const WORKDAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
 const SEATTLE: &str = "+12065550123";
+const MOSCOW: &str = "+74951234567";
 
 fn hours(start: u32, end: u32) -> Hours {
     let time = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).expect("an hour");
@@ -339,30 +340,38 @@ fn without_a_zone_nothing_is_dialled_and_the_reason_is_seen() {
 #[test]
 fn the_zone_of_the_number_counts_before_the_selected_one() {
     let mut world = world("2026-03-02T09:00:00", (9, 17), |site| {
-        site.profiles[0].legal_window_applies = LegalWindowApplies::All;
+        voximplant(site);
+        site.profiles[0].schedule = Some("office".into());
         site.profiles[0].tz_default = Some(chrono_tz::America::New_York);
+        site.number_policies[0].countries = vec!["US".into(), "RU".into()];
     });
-    world.promised("alice", SEATTLE);
+    world.missed("alice", SEATTLE);
+    world.run_for(secs(60));
     world.register(&[ANNA]);
     assert_eq!(next_at(&mut world), Some(new_york("2026-03-02T11:00:00")));
     assert!(!has_rung(&world));
     assert_eq!(world.callbacks()[0].zones, ["America/Los_Angeles"]);
+
+    world.missed("ivan", MOSCOW);
+    let ivan = world.callbacks().into_iter().find(|it| it.task.number.as_str() == MOSCOW).expect("his");
+    assert_eq!(ivan.zones, ["Europe/Moscow"]);
 }
 
 // S5.30: Saturday has hours of its own.
 #[test]
 fn weekends_have_hours_of_their_own() {
-    let mut world = world("2026-03-06T17:30:00", (9, 17), |site| {
+    let with_saturday = |site: &mut Settings| {
+        voximplant(site);
+        site.profiles[0].schedule = Some("office".into());
         site.schedules[0].weekly.push(Weekly { days: vec![Weekday::Sat], hours: hours(10, 14) });
-    });
-    world.promised("alice", super::ALICE);
+    };
+    let mut world = world("2026-03-06T17:30:00", (9, 17), with_saturday);
+    world.missed("alice", super::ALICE);
     world.register(&[ANNA]);
     assert_eq!(next_ring(&mut world, DAY), "Sat 10:00:00");
 
-    let mut afternoon = self::world("2026-03-07T14:00:00", (9, 17), |site| {
-        site.schedules[0].weekly.push(Weekly { days: vec![Weekday::Sat], hours: hours(10, 14) });
-    });
-    afternoon.promised("alice", super::ALICE);
+    let mut afternoon = self::world("2026-03-07T14:00:00", (9, 17), with_saturday);
+    afternoon.missed("alice", super::ALICE);
     assert_eq!(next_at(&mut afternoon), Some(new_york("2026-03-09T09:00:00")));
 }
 

@@ -2,6 +2,7 @@
 //! numbers.
 
 use crate::drive::{ANNA, BEN, CARL, DORA};
+use crate::products::voximplant;
 use crate::site::{DID, secs};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{MissedBy, Source, Task, TaskState};
@@ -168,7 +169,8 @@ fn a_call_that_anna_missed_is_returned_by_anna_or_by_the_chosen_queue() {
         let mut world = World::with(1, |site| {
             site.inbound_routes[0].to = Destination::Agent("anna".into());
             site.queues.push(Queue { members: vec![Member::of("carl")], ..Queue::named("sales", "5001") });
-            site.rules.push(rule("missed-phone", RuleSource::MissedAgent));
+            voximplant(site);
+            site.rules[0].source = RuleSource::MissedAgent;
             site.profiles[0].destination = destination.clone();
         });
         world.register(&[ANNA, BEN, CARL]);
@@ -178,7 +180,7 @@ fn a_call_that_anna_missed_is_returned_by_anna_or_by_the_chosen_queue() {
         world.run_for(secs(8));
         world.hang_up(TRUNK, call);
 
-        let ringing = world.rings(served_by, secs(2));
+        let ringing = world.rings(served_by, secs(61));
         let others: Vec<usize> = [ANNA, BEN, CARL].into_iter().filter(|it| *it != served_by).collect();
         assert!(others.iter().all(|phone| !world.is_busy(*phone, 0)), "{destination:?}");
         world.answer(served_by, ringing);

@@ -143,9 +143,9 @@ fn a_missed_call_is_returned_by_who_missed_it_and_later_by_anybody() {
         let mut world = World::with(1, |site| {
             let to = Destination::Agent("carl".into());
             site.inbound_routes.push(InboundRoute::of("carrier", DidPattern::Exact(CARLS.to_owned()), to));
-            let source = RuleSource::MissedAgent;
-            site.rules.push(CallbackRule { source, ..CallbackRule::named("missed", "standard") });
-            site.profiles[0].destination = ServedBy::MissedBy;
+            voximplant(site);
+            site.rules[0].source = RuleSource::MissedAgent;
+            site.profiles[0].intervals[0] = Duration::ZERO;
             site.profiles[0].owner_wait = secs(120);
         });
         world.register(&[ANNA, CARL]);

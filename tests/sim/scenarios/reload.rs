@@ -3,6 +3,7 @@
 use super::{ALICE, BOB, CAROL};
 use crate::disk::Mood;
 use crate::drive::{ANNA, BEN, configure};
+use crate::products::voximplant;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use chrono::TimeDelta;
@@ -34,13 +35,13 @@ const DELETED: (TaskState, Option<CloseReason>) = (TaskState::Cancelled, Some(Cl
 // S5.9: a rule that is disabled takes its five pending tasks with it; the one already talking goes on to its end.
 #[test]
 fn a_disabled_rule_cancels_what_is_pending_and_lets_the_talk_go_on() {
-    let mut world = World::new(1);
-    let first = world.promised("first", "+12025550110");
+    let mut world = World::with(1, voximplant);
+    let first = world.missed("first", "+12025550110");
     for n in 1..6 {
-        world.promised(&format!("c{n}"), &format!("+1202555011{n}"));
+        world.missed(&format!("c{n}"), &format!("+1202555011{n}"));
     }
     world.register(&[ANNA]);
-    let (agent, call) = world.called_back(first);
+    let (agent, call) = world.called_back_after(first, secs(61));
     world.answer(TRUNK, call);
     world.run_for(secs(3));
 
@@ -119,12 +120,13 @@ fn rings_in_vain(world: &mut World, customer: usize, limit: Duration, ring: Dura
 #[test]
 fn a_loaded_attempt_keeps_its_settings_and_the_next_one_reads_anew() {
     let mut world = World::with(1, |site| {
+        voximplant(site);
         site.profiles[0].attempts_max = 5;
         site.profiles[0].intervals = vec![Duration::ZERO, secs(60)];
         site.profiles[0].ring_timeout = secs(15);
         site.queues[0].wrap_up = secs(1);
     });
-    let alice = world.promised("alice", ALICE);
+    let alice = world.missed("alice", ALICE);
     does_not_answer(&mut world, alice);
     world.register(&[ANNA]);
     rings_in_vain(&mut world, alice, secs(5), secs(15));
@@ -202,6 +204,7 @@ fn an_offer_comes_and_goes_with_its_rule() {
 /// A site on which calls were lost by an agent, a group, a queue and a menu.
 fn lost_calls(seed: u64) -> World {
     let mut world = World::with(seed, |site| {
+        voximplant(site);
         site.groups.push(Group { name: "desk".into(), agents: vec!["ben".into()] });
         site.ivrs.push(Ivr::named("menu"));
         let members = vec![Member::of("anna")];

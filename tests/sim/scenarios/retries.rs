@@ -1,7 +1,7 @@
 //! What follows an attempt, and what the planner holds: intervals to the second, limits, the end of the day, a freeze.
 
 use crate::drive::{ANNA, BEN, CARL};
-use crate::products::{fonolo, mikopbx, ring2all};
+use crate::products::{fonolo, mikopbx, ring2all, voximplant};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use chrono::{TimeZone, Weekday};
@@ -141,8 +141,8 @@ fn three_attempts_are_three_dials_with_the_interval_between() {
 // S5.16, S5.2, S5.8: [1, 5, 60] minutes: the first from the request, each next from the previous unsuccessful attempt.
 #[test]
 fn the_list_of_intervals_is_kept_to_the_second() {
-    let mut world = World::with(1, |site| site.profiles[0].intervals = vec![secs(60), secs(300), secs(3_600)]);
-    let alice = world.promised("alice", super::ALICE);
+    let mut world = World::with(1, voximplant);
+    let alice = world.missed("alice", super::ALICE);
     works(&mut world, ANNA);
     reacts(&mut world, alice, [BUSY, BUSY, Reaction::Answer { after: secs(2), early: false }]);
     world.stations[TRUNK].people[alice].talk = Some(secs(20));

@@ -408,15 +408,7 @@ impl Story {
     /// Something happened in the switch.
     pub fn happened(&mut self, now: Tick, event: &Event) {
         match event {
-            Event::CallArrived { call, from, .. } => {
-                // Who withholds his number is the one who types it.
-                let found = CUSTOMERS.iter().position(|customer| customer.number == *from);
-                let typist = || CUSTOMERS.iter().position(|customer| customer.plan == Plan::TypesNumber);
-                let is_agent = AGENTS.iter().any(|agent| agent.extension == *from);
-                if let Some(customer) = found.or_else(typist).filter(|_| !is_agent) {
-                    self.calls.insert(*call, customer);
-                }
-            }
+            Event::CallArrived { call, from, .. } => self.arrived(*call, from),
             Event::CallQueued { call, position, .. } => self.queued(now, *call, *position),
             Event::CallbackRequested { task, number, .. } => {
                 let Some(customer) = CUSTOMERS.iter().position(|customer| customer.number == *number) else { return };
@@ -475,6 +467,16 @@ impl Story {
             | Event::TrunkUp { .. }
             | Event::SipMessage { .. }
             | Event::SipRefused { .. } => {} // The phones have told it, or it is no part of the story.
+        }
+    }
+
+    fn arrived(&mut self, call: CallRef, from: &str) {
+        // Who withholds his number is the one who types it.
+        let found = CUSTOMERS.iter().position(|customer| customer.number == from);
+        let typist = || CUSTOMERS.iter().position(|customer| customer.plan == Plan::TypesNumber);
+        let is_agent = AGENTS.iter().any(|agent| agent.extension == from);
+        if let Some(customer) = found.or_else(typist).filter(|_| !is_agent) {
+            self.calls.insert(call, customer);
         }
     }
 

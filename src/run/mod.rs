@@ -328,4 +328,11 @@ fn report_store(report: &Report) {
     if report.lost_commits > 0 {
         tracing::error!(count = report.lost_commits, "the disk has lost commits it had acknowledged");
     }
+    if !report.is_well() {
+        let damage: Vec<String> = report.damage.iter().map(ToString::to_string).collect();
+        tracing::error!(
+            ?damage,
+            "NOT all is well with the store: keep a copy of the data directory before anything else"
+        );
+    }
 }

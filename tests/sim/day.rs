@@ -10,6 +10,7 @@ mod habits;
 mod holds;
 mod levers;
 mod plans;
+mod presets;
 mod tally;
 
 use crate::drive::{ANNA, BEN, CARL, DORA};
@@ -113,7 +114,7 @@ fn live(seed: u64, packets: bool) -> Lived {
     let day = if packets { SHORT_DAY } else { DAY };
     let plans = plans::plans(&mut world, &mut dice, day, packets);
     let mut tally = Tally::default();
-    tally.site(&world.settings);
+    tally.site(&world.settings, presets::of(seed));
     let kills = plans.iter().filter(|(_, plan)| matches!(plan, Plan::Kill)).count();
     let lived = catch_unwind(AssertUnwindSafe(|| {
         through(&mut world, plans, day, &mut tally);
@@ -123,7 +124,7 @@ fn live(seed: u64, packets: bool) -> Lived {
         eprintln!("RINGBACK_SEED={seed} broke a law at {:?}; the last steps follow", world.now);
         resume_unwind(broken);
     }
-    tally.day(&world);
+    tally.day(&world, presets::of(seed));
     Lived { promises: world.disk.tasks.len(), kills, drawing: world.drawing(), tally }
 }
 
@@ -159,6 +160,7 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         holds::draw(seed, site);
         habits::draw_service(seed, site);
         customs::draw(seed, site);
+        presets::draw(seed, site);
     });
     world.ladder.hides_registrations = true;
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;

@@ -79,7 +79,8 @@ pub struct Laws {
     registered: BTreeMap<String, BTreeSet<String>>,
     rest_until: BTreeMap<String, Tick>,
     wrap_up: Duration,
-    attempts_max: u32,
+    /// Of each profile.
+    attempts_max: BTreeMap<Name, u32>,
     customer_first: bool,
     extensions: BTreeMap<String, String>,
     order: Order,
@@ -105,7 +106,7 @@ impl Laws {
             registered: BTreeMap::new(),
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
-            attempts_max: settings.profiles.first().map_or(0, |profile| profile.attempts_max),
+            attempts_max: settings.profiles.iter().map(|it| (it.name.clone(), it.attempts_max)).collect(),
             customer_first: settings.profiles.iter().any(|profile| profile.first_party == FirstParty::Customer),
             order: Order::new(settings),
             orphans: BTreeMap::new(),
@@ -374,6 +375,12 @@ impl Laws {
         self.orphans.extend(orphans);
     }
 
+    /// Law 6's bound for this callback; a profile that came later may have the most that any of the first has.
+    fn attempts_max(&self, task: &Task) -> u32 {
+        let own = self.attempts_max.get(&task.profile).or_else(|| self.attempts_max.values().max());
+        own.copied().unwrap_or_default()
+    }
+
     /// A commit was acknowledged.
     pub fn on_committed(&mut self, before: &BTreeMap<TaskId, Task>, changes: &[Change], disk: &Disk) {
         for change in changes {
@@ -391,8 +398,9 @@ impl Laws {
                     if let Some(old) = before.get(&task.id).filter(|old| old.number != task.number) {
                         self.order.on_renumbered(old.number.as_str(), task);
                     }
-                    let bound = task.attempts_used <= self.attempts_max + granted;
-                    assert!(bound, "law 6: {} attempts of {}", task.attempts_used, self.attempts_max);
+                    let attempts_max = self.attempts_max(task);
+                    let bound = task.attempts_used <= attempts_max + granted;
+                    assert!(bound, "law 6: {} attempts of {attempts_max}", task.attempts_used);
                     if task.source == Source::QueueRequest {
                         self.promised.insert(task.id);
                     }
@@ -400,7 +408,7 @@ impl Laws {
                 Change::PutAttempt(attempt) => {
                     let is_open = attempt.outcome.is_none() && attempt.kind == AttemptKind::Agent;
                     if let Some(task) = disk.tasks.get(&attempt.task).filter(|_| is_open) {
-                        let granted = self.attempts_max + task.reschedules.client + task.reschedules.admin;
+                        let granted = self.attempts_max(task) + task.reschedules.client + task.reschedules.admin;
                         let used = task.attempts_used;
                         assert!(used < granted, "law 6: {} is tried once more after {used} of {granted}", task.number);
                     }

@@ -1,6 +1,7 @@
 //! What the days have drawn and brought: each thing with the number of days that had it. A thing that no day of many
 //! has had is a hole in what the days prove.
 
+use super::presets;
 use crate::world::World;
 use ringback::callback::task::{CloseReason, Outcome, TaskState};
 use ringback::settings::*;
@@ -72,7 +73,7 @@ const CUSTOMS: &[(&str, Has)] = &[
     ("list of important numbers", |it| lists(it, |kind| *kind == ListKind::Vip)),
     ("list of denied numbers", |it| lists(it, |kind| matches!(kind, ListKind::Deny(_)))),
     ("list of exclusive agents", |it| lists(it, |kind| matches!(kind, ListKind::Exclusive(_)))),
-    ("policy of the house", |it| !it.number_policies.is_empty()),
+    ("policy of the house", |it| it.number_policies.iter().any(|of| &*of.name == "house")),
     ("always confirmed by key", |it| it.number_policies.iter().any(|of| of.confirm_by_key == ConfirmByKey::Always)),
 ];
 
@@ -157,13 +158,23 @@ fn lists(site: &Settings, so: impl Fn(&ListKind) -> bool) -> bool {
     site.number_lists.iter().any(|entry| so(&entry.kind))
 }
 
+fn drawn(preset: &str) -> String {
+    format!("preset: {preset}")
+}
+
+/// Somebody was called back on such a day.
+fn kept(preset: &str) -> String {
+    format!("preset: {preset}, called back")
+}
+
 impl Tally {
     fn add(&mut self, what: String) {
         *self.0.entry(what).or_default() += 1;
     }
 
-    /// What the site of a day asks for.
-    pub fn site(&mut self, site: &Settings) {
+    /// What the site of a day asks for, and whose preset it has.
+    pub fn site(&mut self, site: &Settings, preset: Option<&str>) {
+        preset.into_iter().for_each(|name| self.add(drawn(name)));
         CUSTOMS.iter().filter(|(_, has)| has(site)).for_each(|(what, _)| self.add((*what).to_owned()));
     }
 
@@ -173,8 +184,10 @@ impl Tally {
         self.add(word.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default().to_owned());
     }
 
-    /// What came about.
-    pub fn day(&mut self, world: &World) {
+    /// What came about, under which preset.
+    pub fn day(&mut self, world: &World, preset: Option<&str>) {
+        let is_kept = world.disk.tasks.values().any(|task| task.close_reason == Some(CloseReason::Success));
+        preset.filter(|_| is_kept).into_iter().for_each(|name| self.add(kept(name)));
         for outcome in world.disk.attempts.values().filter_map(|attempt| attempt.outcome) {
             self.add(format!("attempt: {}", outcome.word()));
         }
@@ -209,7 +222,8 @@ impl Tally {
         let states =
             ["stored: waitingretry", "stored: clientoffer", "stored: overflow", "state: deferred", "state: blocked"];
         let states = states.into_iter().map(str::to_owned);
-        let all = customs.chain(deeds).chain(outcomes).chain(reasons).chain(states);
+        let products = presets::names().flat_map(|name| [drawn(name), kept(name)]);
+        let all = customs.chain(products).chain(deeds).chain(outcomes).chain(reasons).chain(states);
         all.filter(|what| !self.0.contains_key(what)).collect()
     }
 }

@@ -289,6 +289,28 @@ fn nothing_acknowledged_is_lost_by_a_kill_at_a_system_call_of_the_storage() {
 }
 
 #[test]
+fn nothing_acknowledged_is_lost_by_kills_while_the_disk_is_slow() {
+    let world = World::new("slow");
+    // Whoever answered before the write would be found out: it comes a fifth of a second later.
+    for call in ["pwrite64", "fdatasync"] {
+        let inject = format!("inject={call}:delay_enter=200000:when=8+");
+        let trace = format!("trace={call}");
+        for kill in 0..3 {
+            let under = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+            let what = format!("{call} {kill}");
+            let server = world.start(&under).unwrap_or_else(|| panic!("{what}: {}", world.log()));
+            world.under_load(&server, || {
+                std::thread::sleep(Duration::from_millis(2_050 + 170 * kill));
+                server.signal("KILL");
+            });
+            world.check(&what);
+        }
+    }
+    println!("{} promises on a slow disk", world.promised());
+    assert!(world.promised() > 12);
+}
+
+#[test]
 fn a_disk_that_fails_for_a_while_costs_no_promise_and_comes_back() {
     // Each call of one thread is counted for itself: the writer's are hit once it has written a few commits.
     for (call, error) in [("fdatasync", "EIO"), ("pwrite64", "ENOSPC"), ("pwrite64", "EIO"), ("fallocate", "ENOSPC")] {

@@ -47,6 +47,37 @@ pub enum TaskState {
 }
 
 impl TaskState {
+    /// Every state.
+    pub const ALL: [TaskState; 16] = [
+        TaskState::Pending,
+        TaskState::Due,
+        TaskState::Reserving,
+        TaskState::AgentRinging,
+        TaskState::AgentReady,
+        TaskState::CustomerRinging,
+        TaskState::Talking,
+        TaskState::Deferred,
+        TaskState::WaitingRetry,
+        TaskState::Blocked,
+        TaskState::ClientOffer,
+        TaskState::Overflow,
+        TaskState::Completed,
+        TaskState::Failed,
+        TaskState::Expired,
+        TaskState::Cancelled,
+    ];
+
+    /// Their words.
+    pub const WORDS: [&'static str; TaskState::ALL.len()] = {
+        let mut words = [""; TaskState::ALL.len()];
+        let mut n = 0;
+        while n < words.len() {
+            words[n] = TaskState::ALL[n].word();
+            n += 1;
+        }
+        words
+    };
+
     /// Whether nothing follows this state.
     pub const fn is_final(self) -> bool {
         matches!(self, TaskState::Completed | TaskState::Failed | TaskState::Expired | TaskState::Cancelled)

@@ -14,6 +14,15 @@ fn tasks(count: u64) -> Vec<Vec<ringback::switch::Change>> {
     (0..count).map(|n| vec![put_task(&task(n))]).collect()
 }
 
+/// Flips a bit of the last commit.
+fn rot_the_end(place: &Place) {
+    let segment = segments(place).pop().unwrap();
+    let mut bytes = std::fs::read(&segment.path).unwrap();
+    let near_the_end = bytes.len() - 40;
+    bytes[near_the_end] ^= 1;
+    std::fs::write(&segment.path, bytes).unwrap();
+}
+
 fn sorted(mut tasks: Vec<Task>) -> Vec<Task> {
     tasks.sort_by_key(|task| task.id);
     tasks
@@ -163,11 +172,7 @@ fn checkpoints_take_the_journals_place_and_three_are_kept() {
 fn a_view_that_knows_more_than_the_journal_is_believed_and_the_loss_is_told() {
     let place = Place::new("ahead");
     commit(&place, limits(), tasks(5));
-    let segment = segments(&place).pop().unwrap();
-    let mut bytes = std::fs::read(&segment.path).unwrap();
-    let end = bytes.len() - 40;
-    bytes[end] ^= 1;
-    std::fs::write(&segment.path, bytes).unwrap();
+    rot_the_end(&place);
 
     let opened = open(&place);
     let report = opened.report.clone();
@@ -339,11 +344,7 @@ fn an_older_store_is_adopted_though_a_kill_had_stopped_its_files_on_their_way() 
 fn a_rotten_end_is_told_though_the_view_has_to_be_made_anew() {
     let place = Place::new("rotten-end");
     commit(&place, limits(), tasks(5));
-    let segment = segments(&place).pop().unwrap();
-    let mut bytes = std::fs::read(&segment.path).unwrap();
-    let end = bytes.len() - 40;
-    bytes[end] ^= 1;
-    std::fs::write(&segment.path, bytes).unwrap();
+    rot_the_end(&place);
     std::fs::write(place.store().join("view").join("db"), vec![0xA5; 9_000]).unwrap();
 
     let report = open(&place).report.clone();

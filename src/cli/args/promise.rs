@@ -1,5 +1,6 @@
 //! Callbacks and the do-not-call list on the command line.
 
+use crate::callback::task::TaskState;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ pub enum CallbackCommand {
     #[command(after_help = "Example:\n  ringback callback list --state due --state waiting_retry --queue support")]
     List {
         /// Only in this state; repeatable
-        #[arg(long, value_name = "STATE", value_parser = STATES)]
+        #[arg(long, value_name = "STATE", value_parser = TaskState::WORDS)]
         state: Vec<String>,
         /// Only of this queue
         #[arg(long, value_name = "NAME")]
@@ -59,26 +60,6 @@ pub enum CallbackCommand {
     },
 }
 
-/// The states of a callback (interface.md).
-const STATES: [&str; 16] = [
-    "pending",
-    "due",
-    "reserving",
-    "agent_ringing",
-    "agent_ready",
-    "customer_ringing",
-    "talking",
-    "deferred",
-    "waiting_retry",
-    "blocked",
-    "client_offer",
-    "overflow",
-    "completed",
-    "failed",
-    "expired",
-    "cancelled",
-];
-
 /// Options of `callback add`.
 #[derive(Clone, Debug, Args)]
 pub struct AddCallback {
@@ -126,7 +107,7 @@ fn duration(text: &str) -> Result<u64, String> {
 #[derive(Clone, Debug, Args)]
 pub struct ExportCallbacks {
     /// Only in this state; repeatable
-    #[arg(long, value_name = "STATE", value_parser = STATES)]
+    #[arg(long, value_name = "STATE", value_parser = TaskState::WORDS)]
     pub state: Vec<String>,
     /// Only of this queue
     #[arg(long, value_name = "NAME")]

@@ -2,6 +2,7 @@
 //! `count`, `real`, `truth`, `anything`; `[X]` is a list, `X|null` may be nothing, and every other word is the name of
 //! another schema. A field whose name ends in `?` may be left out.
 
+use crate::callback::task::TaskState;
 use serde_json::{Map, Value, json};
 
 type Fields = &'static [(&'static str, &'static str)];
@@ -91,27 +92,7 @@ const PAGES: &[(&str, &str)] = &[
 ];
 
 const WORDS: &[(&str, &[&str])] = &[
-    (
-        "CallbackState",
-        &[
-            "pending",
-            "due",
-            "reserving",
-            "agent_ringing",
-            "agent_ready",
-            "customer_ringing",
-            "talking",
-            "deferred",
-            "waiting_retry",
-            "blocked",
-            "client_offer",
-            "overflow",
-            "completed",
-            "failed",
-            "expired",
-            "cancelled",
-        ],
-    ),
+    ("CallbackState", &TaskState::WORDS),
     (
         "CloseReason",
         &[

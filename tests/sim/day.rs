@@ -3,7 +3,9 @@
 //! event; in the evening every promise has come to an end and nothing is left.
 //!
 //! `RINGBACK_SEED=7` lives one day again; `RINGBACK_SEEDS=300` lives so many, `RINGBACK_SEEDS=301..900` others.
+//! `RINGBACK_SIZE=whole` makes them whole days of a call centre; `RINGBACK_KEEP` leaves most of a day out (`size`).
 
+mod centre;
 mod customs;
 mod forms;
 mod habits;
@@ -11,9 +13,10 @@ mod holds;
 mod levers;
 mod plans;
 mod presets;
+mod size;
 mod tally;
 
-use crate::drive::{ANNA, BEN, CARL, DORA};
+use crate::drive::{ANNA, DORA};
 use crate::net::Weather;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
@@ -24,14 +27,15 @@ use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;
 use ringback::id::Shard;
 use ringback::media::Event;
-use ringback::settings::{AgentAccept, Credentials, TrunkMode};
+use ringback::settings::{AgentAccept, Credentials, Settings, TrunkMode};
 use ringback::switch::Input;
 use ringback::switch::command::Command;
+use size::{Day, Size, Trait};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 use tally::Tally;
 
-struct Dice(Entropy);
+pub struct Dice(Entropy);
 
 impl Dice {
     fn chance(&mut self, percent: u64) -> bool {
@@ -66,14 +70,14 @@ fn days_from_seeds_keep_the_laws() {
     let mut broken = Vec::new();
 
     for seed in &seeds {
-        let with_packets = seed % 50 == 0;
-        let Ok(lived) = catch_unwind(|| live(*seed, with_packets)) else {
+        let day = asked_for(*seed);
+        let Ok(lived) = catch_unwind(|| live(&day)) else {
             broken.push(seed);
             continue;
         };
         promises += lived.promises;
         kills += lived.kills;
-        packets += u32::from(with_packets);
+        packets += u32::from(day.size == Size::Packets);
         tally.and(lived.tally);
     }
 
@@ -92,10 +96,22 @@ fn days(text: &str) -> Option<std::ops::RangeInclusive<u64>> {
     }
 }
 
+/// The day of a seed, of the size and with what of it the environment wants.
+fn asked_for(seed: u64) -> Day {
+    let mut day = Day::of(seed);
+    if let Ok(word) = std::env::var("RINGBACK_SIZE") {
+        day.size = Size::parse(&word).expect("short, packets or whole");
+    }
+    if let Ok(text) = std::env::var("RINGBACK_KEEP") {
+        day.keep = size::Keep::parse(&text);
+    }
+    day
+}
+
 #[test]
 fn a_seed_repeats_its_day_to_the_last_message() {
     for seed in [3, 7] {
-        let [first, second] = [live(seed, false), live(seed, false)].map(|lived| lived.drawing);
+        let [first, second] = [0, 1].map(|_| drawing_of(&Day::of(seed)));
 
         assert!(first == second, "seed {seed} lived two days:\n{first}\n{second}");
     }
@@ -104,37 +120,59 @@ fn a_seed_repeats_its_day_to_the_last_message() {
 struct Lived {
     promises: usize,
     kills: usize,
-    drawing: String,
     tally: Tally,
 }
 
-fn live(seed: u64, packets: bool) -> Lived {
-    let mut dice = Dice(Entropy::from_seed(seed ^ 0x0DA7));
-    let mut world = morning(seed, packets, &mut dice);
-    let day = if packets { SHORT_DAY } else { DAY };
-    let plans = plans::plans(&mut world, &mut dice, day, packets);
+fn live(day: &Day) -> Lived {
+    let (world, kills, tally) = through_the_day(day);
+    Lived { promises: world.disk.tasks.len(), kills, tally }
+}
+
+fn drawing_of(day: &Day) -> String {
+    through_the_day(day).0.drawing()
+}
+
+fn through_the_day(day: &Day) -> (World, usize, Tally) {
+    let mut dice = Dice(Entropy::from_seed(day.seed ^ 0x0DA7));
+    let mut world = morning(day, &mut dice);
+    let drawn = plans::plans(&mut world, &mut dice, day);
+    let kept = drawn.into_iter().enumerate().filter(|(at, _)| day.keep.holds(&Trait::Plan(*at)));
+    let plans: Vec<_> = kept.map(|(_, plan)| plan).collect();
     let mut tally = Tally::default();
-    tally.site(&world.settings, presets::of(seed));
+    tally.site(&world.settings, presets::of(day.seed));
     let kills = plans.iter().filter(|(_, plan)| matches!(plan, Plan::Kill)).count();
     let lived = catch_unwind(AssertUnwindSafe(|| {
         through(&mut world, plans, day, &mut tally);
         evening(&mut world, &mut tally);
     }));
     if let Err(broken) = lived {
-        eprintln!("RINGBACK_SEED={seed} broke a law at {:?}; the last steps follow", world.now);
+        eprintln!("{day} broke a law at {:?}; the last steps follow", world.now);
         resume_unwind(broken);
     }
-    tally.day(&world, presets::of(seed));
-    Lived { promises: world.disk.tasks.len(), kills, drawing: world.drawing(), tally }
+    tally.day(&world, presets::of(day.seed));
+    (world, kills, tally)
 }
 
-fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
+/// What is drawn of a site, one layer upon the other; each can be left out.
+const LAYERS: [(&str, fn(u64, &mut Settings)); 7] = [
+    ("forms", forms::draw),
+    ("habits", habits::draw),
+    ("losses", habits::draw_losses),
+    ("holds", holds::draw),
+    ("service", habits::draw_service),
+    ("customs", customs::draw),
+    ("preset", presets::draw),
+];
+
+fn morning(day: &Day, dice: &mut Dice) -> World {
     let attempts_max = u32::try_from(dice.between(1, 3)).expect("small");
     let first_wait = dice.between(0, 20);
     let record = dice.chance(50);
-    let registers = dice.chance(25);
-    let challenges = dice.chance(25);
-    let mut world = World::starting(seed, customs::begins(seed), |site| {
+    let registers = dice.chance(25) && day.keep.has("registers");
+    let challenges = dice.chance(25) && day.keep.has("challenges");
+    let is_whole = day.size == Size::Whole;
+    let begins = if is_whole { centre::BEGINS } else { customs::begins(day.seed) };
+    let mut world = World::starting(day.seed, begins, |site| {
         let secret = "trunk-secret".to_owned();
         if registers {
             site.trunks[0].mode = TrunkMode::Register {
@@ -154,53 +192,64 @@ fn morning(seed: u64, packets: bool, dice: &mut Dice) -> World {
         site.profiles[0].expires_after = Some(secs(3_600));
         site.profiles[0].record = record;
         site.agents.iter_mut().for_each(|agent| agent.decline_cooldown = secs(20));
-        forms::draw(seed, site);
-        habits::draw(seed, site);
-        habits::draw_losses(seed, site);
-        holds::draw(seed, site);
-        habits::draw_service(seed, site);
-        customs::draw(seed, site);
-        presets::draw(seed, site);
+        if is_whole {
+            centre::build(site);
+        }
+        let layers = LAYERS.iter().filter(|(name, _)| day.keep.has(name));
+        layers.for_each(|(_, draw)| draw(day.seed, site));
+        if is_whole {
+            centre::settle(site);
+        }
     });
     world.ladder.hides_registrations = true;
+    if is_whole {
+        centre::furnish(&mut world);
+    }
+    let odd = day.keep.has("quirks");
     let quirks = &mut world.stations[TRUNK].endpoint.quirks;
-    quirks.forks_answers = dice.chance(15);
-    quirks.answers_cancel_with_200 = dice.chance(15);
-    quirks.acks_lost = if dice.chance(20) { 2 } else { 0 };
+    quirks.forks_answers = dice.chance(15) && odd;
+    quirks.answers_cancel_with_200 = dice.chance(15) && odd;
+    quirks.acks_lost = if dice.chance(20) && odd { 2 } else { 0 };
     let carrier = world.stations[TRUNK].carrier.as_mut().expect("a carrier");
     let known = ("site7".to_owned(), "trunk-secret".to_owned());
     carrier.asks_invites = challenges.then(|| known.clone());
     carrier.registrar = registers.then_some(known);
-    if dice.chance(30) {
+    if dice.chance(30) && day.keep.has("moods") {
         carrier.moods = [Registers::Refuse(503), Registers::Silence].into();
     }
-    if packets {
+    if day.size == Size::Packets {
         world = world.with_packets();
     }
     let rough = dice.chance(50);
     if rough {
-        world.net.weather = Weather {
+        let weather = Weather {
             delay: dice.millis(1, 60),
             jitter: dice.millis(0, 80),
             loss: dice.between(0, 50),
             duplicates: dice.between(0, 30),
         };
-        world.net.rtp_weather = world.net.weather;
+        if day.keep.has("weather") {
+            (world.net.weather, world.net.rtp_weather) = (weather, weather);
+        }
     }
-    world.disk.delay = dice.millis(1, 150);
-    if dice.chance(30) {
+    let delay = dice.millis(1, 150);
+    if day.keep.has("slow-disk") {
+        world.disk.delay = delay;
+    }
+    if dice.chance(30) && day.keep.has("second-phone") {
         world.second_phone(ANNA);
     }
-    wake_agents(&mut world, dice);
+    wake_agents(&mut world, day, dice);
     world
 }
 
-fn wake_agents(world: &mut World, dice: &mut Dice) {
+fn wake_agents(world: &mut World, day: &Day, dice: &mut Dice) {
     for agent in agents(world) {
-        let moods = (0..12).map(|_| agent_mood(dice)).collect::<Vec<_>>();
+        let moods = (0..12 * day.size.times()).map(|_| agent_mood(dice)).collect::<Vec<_>>();
         let (talk, silence) = (dice.millis(4_000, 40_000), secs(dice.between(60, 120)));
+        let talk = if day.size == Size::Whole { centre::pace(dice).0 + talk } else { talk };
         let person = &mut world.stations[agent].people[0];
-        person.reactions = moods.into();
+        person.reactions = if day.keep.has("agents") { moods.into() } else { Default::default() };
         person.reactions.push_back(Reaction::Answer { after: secs(2), early: false });
         (person.talk, person.bears_silence) = (Some(talk), Some(silence));
     }
@@ -208,7 +257,7 @@ fn wake_agents(world: &mut World, dice: &mut Dice) {
 
 /// The phones of the queue's agents.
 fn agents(world: &World) -> Vec<usize> {
-    (1..world.stations.len()).filter(|phone| *phone != DORA).collect()
+    (0..world.stations.len()).filter(|at| *at != DORA && world.stations[*at].carrier.is_none()).collect()
 }
 
 fn agent_mood(dice: &mut Dice) -> Reaction {
@@ -232,27 +281,40 @@ fn customer_mood(dice: &mut Dice) -> Reaction {
     }
 }
 
-fn customer(dice: &mut Dice, n: usize, digit: char) -> Person {
-    let mut person = Person::new(&format!("c{n}"), &format!("+120255501{n:02}"));
+/// The last digits of a customer's number; attackers have theirs for themselves.
+fn last_digits(n: usize) -> usize {
+    if n < 50 { 100 + n } else { 150 + n }
+}
+
+fn customer(dice: &mut Dice, n: usize, digit: char, day: &Day) -> Person {
+    let number = format!("1202555{:04}", last_digits(n));
+    let mut person = Person::new(&format!("c{n}"), &format!("+{number}"));
     person.reactions = (0..2).map(|_| customer_mood(dice)).collect();
+    if !day.keep.has("customers") {
+        person.reactions.clear();
+    }
     person.reactions.push_back(Reaction::Answer { after: secs(3), early: false });
     person.talk = Some(dice.millis(1_000, 40_000));
     person.bears_silence = Some(secs(dice.between(8, 30)));
     let begins = dice.millis(1_500, 25_000);
     let typed = match dice.between(0, 99) {
         0..=49 => format!("{digit}#"),
-        50..=61 => format!("{digit}120255501{n:02}#_1"),
+        50..=61 => format!("{digit}{number}#_1"),
         62..=67 => format!("{digit}*"),
         68..=73 => format!("{digit}12#99#{digit}*"),
         74..=77 => format!("{digit}{digit}#"),
         78..=82 => format!("1_{digit}#"),
         83..=85 => format!("2_{digit}#"),
-        86..=87 => format!("{digit}120255501{n:02}#_2#"),
+        86..=87 => format!("{digit}{number}#_2#"),
         88..=89 => "9".to_owned(),
         _ => String::new(),
     };
     let keys = presses(&typed, begins, || dice.millis(400, 1_800));
     person.visit = Visit { keys, patience: Some(dice.millis(5_000, 150_000)) };
+    if day.size == Size::Whole {
+        let (talk, patience) = centre::pace(dice);
+        (person.talk, person.visit.patience) = (Some(talk), Some(patience));
+    }
     person
 }
 
@@ -296,8 +358,10 @@ fn notice_silence(world: &mut World) {
 /// Everybody is kind: agents take every call, customers are at home, the network and the disk work.
 fn evening(world: &mut World, tally: &mut Tally) {
     world.net.weather = Weather { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0, duplicates: 0 };
-    let quirks = &mut world.stations[TRUNK].endpoint.quirks;
-    (quirks.forks_answers, quirks.answers_cancel_with_200, quirks.acks_lost) = (false, false, 0);
+    for carrier in centre::carriers(world) {
+        let quirks = &mut world.stations[carrier].endpoint.quirks;
+        (quirks.forks_answers, quirks.answers_cancel_with_200, quirks.acks_lost) = (false, false, 0);
+    }
     world.release_disk();
     world.run_for(secs(2));
     world.configure(|site| {
@@ -308,7 +372,7 @@ fn evening(world: &mut World, tally: &mut Tally) {
             // Nobody presses keys in the evening.
             (profile.enabled, profile.agent_accept) = (true, AgentAccept::Auto);
         }
-        site.trunks[0].max_calls = 30;
+        site.trunks.iter_mut().for_each(|trunk| trunk.max_calls = 30);
         plans::bring_carl(site);
     });
     world.ask(Command::Unfreeze);
@@ -325,7 +389,7 @@ fn evening(world: &mut World, tally: &mut Tally) {
     hang_up_dead_calls(world);
     notice_silence(world);
     world.run_for(secs(5));
-    for (agent, _) in WORKERS {
+    for (agent, _) in workers(world) {
         for code in ["*38", "*36", "*385000", "*365000"] {
             // He may be called back to work by the code before.
             if !world.is_busy(agent, 0) {
@@ -344,7 +408,11 @@ fn evening(world: &mut World, tally: &mut Tally) {
     world.assert_rest();
 }
 
-const WORKERS: [(usize, &str); 3] = [(ANNA, "anna"), (BEN, "ben"), (CARL, "carl")];
+/// The phones of those who work for a line, and their names.
+fn workers(world: &World) -> Vec<(usize, String)> {
+    let named = agents(world).into_iter().map(|phone| (phone, world.stations[phone].people[0].name.clone()));
+    named.filter(|(_, name)| world.settings.agents.iter().any(|agent| *agent.name == **name)).collect()
+}
 
 fn register(world: &mut World) {
     for agent in agents(world) {
@@ -360,8 +428,8 @@ fn look_after(world: &mut World, round: u32, tally: &mut Tally) {
     world.callbacks().iter().for_each(|shown| tally.state(shown.task.state));
     if round % 20 == 19 {
         register(world);
-        for (agent, name) in WORKERS {
-            let state = world.agent(name).state;
+        for (agent, name) in workers(world) {
+            let state = world.agent(&name).state;
             if matches!(state, "not_ready" | "logged_out") && !world.is_busy(agent, 0) {
                 world.dial(agent, if state == "not_ready" { "*36" } else { "*38" });
             }

@@ -89,11 +89,17 @@ impl World {
 
     /// Another carrier, by which the same person is reached; its station.
     pub fn spare_carrier(&mut self, person: Person) -> usize {
+        let spare = self.second_carrier();
+        self.stations[spare].people.push(person);
+        spare
+    }
+
+    /// Another carrier, with nobody behind it yet; its station.
+    pub fn second_carrier(&mut self) -> usize {
         let mut config = self.stations[TRUNK].endpoint.config.clone();
         config.local = SPARE;
         let entropy = self.entropy.fork();
         self.stations.push(Station::carrier("spare", config, entropy));
-        self.stations.last_mut().expect("it was pushed").people.push(person);
         self.stations.len() - 1
     }
 
@@ -200,9 +206,9 @@ impl World {
 
     /// Something is said to a customer: the laws are told.
     pub fn hears(&mut self, leg: LegRef, clips: &[Name]) {
-        let Some((TRUNK, call)) = self.who(leg) else { return };
-        let carrier = &self.stations[TRUNK];
-        if let Some(person) = carrier.owner(call) {
+        let Some((at, call)) = self.who(leg) else { return };
+        let carrier = &self.stations[at];
+        if let (Some(_), Some(person)) = (&carrier.carrier, carrier.owner(call)) {
             self.laws.on_said(&carrier.people[person].number, clips);
         }
     }

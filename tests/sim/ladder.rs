@@ -74,6 +74,14 @@ impl Ladder {
         notes.collect()
     }
 
+    /// What was noted, in order.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Note { text, .. } => Some(text.as_str()),
+            Line::Arrow { .. } => None,
+        })
+    }
+
     /// The drawing; `order` says which columns come first.
     pub fn draw(&self, order: &[String]) -> String {
         let columns: Vec<&String> = order.iter().filter(|name| self.mentions(name)).collect();

@@ -1,6 +1,6 @@
 //! The forms of an attempt, for the days of the simulation: who is called first, who presses keys, what is offered.
 
-use crate::world::{TRUNK, World};
+use crate::world::World;
 use ringback::demo::endpoint::{CallId, CallState};
 use ringback::entropy::Entropy;
 use ringback::media::Play;
@@ -33,8 +33,8 @@ pub fn draw(seed: u64, site: &mut Settings) {
     }
 }
 
-fn is_asked(world: &World, call: CallId) -> bool {
-    let leg = world.leg_of(TRUNK, call).and_then(|leg| world.shard.legs.get(&leg));
+fn is_asked(world: &World, carrier: usize, call: CallId) -> bool {
+    let leg = world.leg_of(carrier, call).and_then(|leg| world.shard.legs.get(&leg));
     leg.and_then(|leg| leg.play.as_ref()).is_some_and(|(_, what)| match what {
         Play::Clips { clips, .. } => clips.iter().any(|clip| matches!(&**clip, "confirm_call" | "customer_reschedule")),
         Play::Hold(_) | Play::Ringback => false,
@@ -48,7 +48,7 @@ pub fn press(world: &mut World, entropy: &mut Entropy) {
         let up: Vec<_> = calls.filter(|(_, call)| call.state == CallState::Up).map(|(id, _)| id).collect();
         for call in up {
             // Who waits in line has habits of his own.
-            let is_asked = station != TRUNK || is_asked(world, call);
+            let is_asked = world.stations[station].carrier.is_none() || is_asked(world, station, call);
             if entropy.below(3) == 0 && is_asked {
                 let at = usize::try_from(entropy.below(KEYS.len() as u64)).expect("few");
                 world.press_one(station, call, KEYS[at]);

@@ -63,7 +63,7 @@ pub fn pull(world: &mut World, lever: Lever) {
     match lever {
         Lever::DoraComes => world.stations[DORA].endpoint.register(now, 3_600),
         Lever::CallWithheld(person, keys) => {
-            if !world.is_busy(TRUNK, person) {
+            if !super::centre::is_engaged(world, person) {
                 world.stations[TRUNK].people[person].visit.keys = presses(keys, secs(3), || secs(1));
                 world.stations[TRUNK].dial_withheld(now, person, DID);
             }

@@ -1,11 +1,13 @@
 //! What happens on a day, and when: calls, keys and choices of people, what people at screens ask for, and what the
 //! world does to the switch.
 
+use super::centre::{calls, carriers, is_engaged};
 use super::levers::{self, Lever};
+use super::size::{Day, Size};
 use super::tally::Tally;
 use super::{Dice, agents, forms, hang_up_dead_calls, presses};
 use crate::disk::Mood;
-use crate::drive::{ANNA, BEN, CARL, configure};
+use crate::drive::configure;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::demo::person::Reaction;
@@ -65,16 +67,44 @@ pub enum Wish {
     Reload(u64),
 }
 
-pub fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -> Vec<(Tick, Plan)> {
-    let whole = u64::try_from(day.as_millis()).expect("a day");
+pub fn plans(world: &mut World, dice: &mut Dice, day: &Day) -> Vec<(Tick, Plan)> {
+    let (length, packets) = (day.size.length(), day.size == Size::Packets);
+    let whole = u64::try_from(length.as_millis()).expect("a day");
     let mut plans: Vec<(Duration, Plan)> = Vec::new();
     for agent in agents(world) {
-        plans.push((dice.millis(0, whole / 4), Plan::Register(agent)));
-        for _ in 0..dice.between(0, 4) {
-            let at = dice.millis(0, whole);
-            plans.push((at, Plan::Hold(agent, Direction::SendOnly)));
-            plans.push((at + dice.millis(200, 6_000), Plan::Hold(agent, Direction::SendRecv)));
-        }
+        at_phone(dice, whole, day.size.times(), agent, &mut plans);
+    }
+    let customers = day.size.customers(dice);
+    outside(world, dice, day, customers, &mut plans);
+    for _ in 0..day.size.times() {
+        screens(dice, whole, customers, packets, &mut plans);
+    }
+    plans.push((length, Plan::Ask(Wish::Resume)));
+    keys(dice, length, &mut plans);
+    for nth in 0..day.size.times() {
+        weather(dice, (whole / day.size.times() * nth, whole / day.size.times()), &mut plans);
+    }
+    let levers = (0..day.size.times()).flat_map(|_| levers::levers(dice, whole, customers)).collect::<Vec<_>>();
+    plans.extend(levers.into_iter().map(|(at, lever)| (at, Plan::Pull(lever))));
+    if !plans.iter().any(|(_, plan)| matches!(plan, Plan::Kill)) && dice.chance(10) {
+        // Stopped in order, and begun again.
+        let (at, rest) = (dice.millis(whole / 8, whole), dice.millis(1_000, 40_000));
+        plans.extend([(at, Plan::Pull(Lever::Drain)), (at + rest, Plan::Kill), (at + rest + secs(1), Plan::Restart)]);
+        plans.push((at + rest + secs(15), Plan::DeadAir));
+    }
+    plans.sort_by_key(|(at, _)| *at);
+    plans.into_iter().map(|(at, plan)| (Tick::ZERO + at, plan)).collect()
+}
+
+/// What an agent does at his phone.
+fn at_phone(dice: &mut Dice, whole: u64, times: u64, agent: usize, plans: &mut Vec<(Duration, Plan)>) {
+    plans.push((dice.millis(0, whole / 4 / times / times), Plan::Register(agent)));
+    for _ in 0..dice.between(0, 4 * times) {
+        let at = dice.millis(0, whole);
+        plans.push((at, Plan::Hold(agent, Direction::SendOnly)));
+        plans.push((at + dice.millis(200, 6_000), Plan::Hold(agent, Direction::SendRecv)));
+    }
+    for _ in 0..times {
         if dice.chance(30) {
             let at = dice.millis(whole / 4, whole / 2);
             plans.extend([(at, Plan::Pause(agent)), (at + dice.millis(20_000, 90_000), Plan::Pause(agent))]);
@@ -87,11 +117,19 @@ pub fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -
             plans.extend([(at, Plan::Code(agent, out)), (at + dice.millis(20_000, 200_000), Plan::Code(agent, back))]);
         }
     }
-    let customers = if packets { 4 } else { dice.between(5, 14) };
+}
+
+/// Who calls, and whom agents call themselves.
+fn outside(world: &mut World, dice: &mut Dice, day: &Day, customers: u64, plans: &mut Vec<(Duration, Plan)>) {
+    let whole = u64::try_from(day.size.length().as_millis()).expect("a day");
     let digit = world.settings.rules[0].request_digit;
+    let mut phones = agents(world);
+    phones.truncate(if day.size == Size::Whole { 10 } else { 3 });
     for n in 0..usize::try_from(customers).expect("few") {
-        let person = world.customer(super::customer(dice, n + 10, digit));
-        let at = dice.millis(0, whole * 2 / 3);
+        let person = super::customer(dice, n + 10, digit, day);
+        carriers(world).into_iter().for_each(|carrier| world.stations[carrier].people.push(person.clone()));
+        let person = world.stations[TRUNK].people.len() - 1;
+        let at = day.size.calls_at(dice);
         plans.push((at, Plan::CallIn(person)));
         if dice.chance(40) {
             let answers = ["1", "2", "3#", "32025550199#_1", "9", "", "5", "3*"];
@@ -102,7 +140,7 @@ pub fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -
             plans.push((dice.millis(whole / 3, whole), Plan::CallIn(person)));
         }
         if dice.chance(35) {
-            let agent = [ANNA, BEN, CARL][usize::try_from(dice.between(0, 2)).expect("few")];
+            let agent = phones[usize::try_from(dice.between(0, phones.len() as u64 - 1)).expect("few")];
             let at = dice.millis(whole / 4, whole);
             plans.push((at, Plan::DialOut(agent, person)));
             if dice.chance(50) {
@@ -110,18 +148,6 @@ pub fn plans(world: &mut World, dice: &mut Dice, day: Duration, packets: bool) -
             }
         }
     }
-    screens(dice, whole, customers, packets, &mut plans);
-    plans.push((day, Plan::Ask(Wish::Resume)));
-    weather(dice, day, &mut plans);
-    plans.extend(levers::levers(dice, whole, customers).into_iter().map(|(at, lever)| (at, Plan::Pull(lever))));
-    if !plans.iter().any(|(_, plan)| matches!(plan, Plan::Kill)) && dice.chance(10) {
-        // Stopped in order, and begun again.
-        let (at, rest) = (dice.millis(whole / 8, whole), dice.millis(1_000, 40_000));
-        plans.extend([(at, Plan::Pull(Lever::Drain)), (at + rest, Plan::Kill), (at + rest + secs(1), Plan::Restart)]);
-        plans.push((at + rest + secs(15), Plan::DeadAir));
-    }
-    plans.sort_by_key(|(at, _)| *at);
-    plans.into_iter().map(|(at, plan)| (Tick::ZERO + at, plan)).collect()
 }
 
 /// What people at screens ask for.
@@ -163,34 +189,38 @@ fn screens(dice: &mut Dice, whole: u64, customers: u64, packets: bool, plans: &m
     }
 }
 
-/// Keys on the phone, and what the world does to the switch.
-fn weather(dice: &mut Dice, day: Duration, plans: &mut Vec<(Duration, Plan)>) {
-    let whole = u64::try_from(day.as_millis()).expect("a day");
+/// Keys on the phone.
+fn keys(dice: &mut Dice, length: Duration, plans: &mut Vec<(Duration, Plan)>) {
     if dice.chance(50) {
         let mut at = Duration::ZERO;
-        while at < day {
+        while at < length {
             at += forms::EVERY;
             plans.push((at, Plan::Keys(dice.0.next_u64())));
         }
     }
+}
+
+/// What the world does to the switch within a part of the day, which begins then and is so long.
+fn weather(dice: &mut Dice, (from, long): (u64, u64), plans: &mut Vec<(Duration, Plan)>) {
+    let within = |dice: &mut Dice, least: u64| dice.millis(from + least, from + long);
     if dice.chance(40) {
-        let at = dice.millis(whole / 8, whole);
+        let at = within(dice, long / 8);
         let back = at + dice.millis(500, 8_000);
         plans.extend([(at, Plan::Kill), (back, Plan::Restart), (back + secs(15), Plan::DeadAir)]);
     }
     if dice.chance(30) {
         let moods = [Mood::Holding, Mood::Failing(NotStored::Failed), Mood::Failing(NotStored::Reserve)];
         let mood = moods[usize::try_from(dice.between(0, 2)).expect("few")];
-        let at = dice.millis(0, whole);
+        let at = within(dice, 0);
         plans.extend([(at, Plan::DiskStumbles(mood)), (at + dice.millis(500, 20_000), Plan::DiskRecovers)]);
     }
     if dice.chance(20) {
-        let at = dice.millis(0, whole);
+        let at = within(dice, 0);
         plans.extend([(at, Plan::CarrierRefuses), (at + dice.millis(5_000, 60_000), Plan::CarrierRecovers)]);
     }
 }
 
-pub fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration, tally: &mut Tally) {
+pub fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: &Day, tally: &mut Tally) {
     for (at, plan) in plans {
         tally.deed(&plan);
         match plan {
@@ -202,14 +232,16 @@ pub fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration, tally
         let now = world.now;
         match plan {
             Plan::Register(agent) => world.stations[agent].endpoint.register(now, 1_800),
-            Plan::CallIn(person) if !world.is_busy(TRUNK, person) => drop(world.call_in(person)),
-            Plan::CallAgain(person, answer) if !world.is_busy(TRUNK, person) => {
-                world.stations[TRUNK].people[person].visit.keys = presses(answer, secs(3), || secs(1));
-                world.call_in(person);
+            Plan::CallIn(person) if !is_engaged(world, person) => drop(calls(world, person)),
+            Plan::CallAgain(person, answer) if !is_engaged(world, person) => {
+                for carrier in carriers(world) {
+                    world.stations[carrier].people[person].visit.keys = presses(answer, secs(3), || secs(1));
+                }
+                calls(world, person);
             }
             Plan::Pause(agent) if !world.is_busy(agent, 0) => drop(world.dial(agent, "*46")),
             Plan::Code(agent, code) if !world.is_busy(agent, 0) => drop(world.dial(agent, code)),
-            Plan::DialOut(agent, person) if !world.is_busy(agent, 0) && !world.is_busy(TRUNK, person) => {
+            Plan::DialOut(agent, person) if !world.is_busy(agent, 0) && !is_engaged(world, person) => {
                 let number = world.stations[TRUNK].people[person].number.clone();
                 world.dial(agent, &number);
             }
@@ -244,7 +276,9 @@ pub fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: Duration, tally
             Plan::CarrierRecovers => world.stations[TRUNK].endpoint.quirks.dead = false,
         }
     }
-    world.run_for(day.saturating_sub(world.now.since(Tick::ZERO)));
+    if day.keep.has("length") {
+        world.run_for(day.size.length().saturating_sub(world.now.since(Tick::ZERO)));
+    }
 }
 
 fn ask(world: &mut World, wish: Wish) {
@@ -295,7 +329,8 @@ fn attack(world: &mut World) {
         let mut victim = ringback::demo::person::Person::new(&format!("v{n}"), &format!("+120255501{n}"));
         let status = if n % 2 == 0 { 603 } else { 486 };
         victim.reactions = [Reaction::Refuse { after: secs(2), status }].into();
-        let person = world.customer(victim);
+        carriers(world).into_iter().for_each(|carrier| world.stations[carrier].people.push(victim.clone()));
+        let person = world.stations[TRUNK].people.len() - 1;
         ask(world, Wish::CallBack(person));
     }
 }

@@ -194,8 +194,7 @@ impl Tally {
         for reason in world.disk.tasks.values().filter_map(|task| task.close_reason) {
             self.add(format!("callback: {reason:?}"));
         }
-        let drawing = world.drawing();
-        let stored = drawing.lines().filter_map(|line| line.split_once("store callback ")?.1.split_once(": "));
+        let stored = world.ladder.notes().filter_map(|note| note.strip_prefix("store callback ")?.split_once(": "));
         let words = stored.map(|(_, word)| word.chars().take_while(char::is_ascii_lowercase).collect::<String>());
         words.for_each(|word| self.add(format!("stored: {word}")));
         let told = world.published.iter().filter(|(_, event)| !matches!(event, Event::SipMessage { .. }));

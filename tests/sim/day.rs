@@ -149,6 +149,7 @@ fn through_the_day(day: &Day) -> (World, usize, Tally) {
         eprintln!("{day} broke a law at {:?}; the last steps follow", world.now);
         resume_unwind(broken);
     }
+    world.laws.count_silent(world.now);
     tally.day(&world, presets::of(day.seed));
     (world, kills, tally)
 }

@@ -1,5 +1,6 @@
 //! The disk: commits take their time, can be held back or refused, and a crash may take what was not acknowledged.
 
+use super::fired::Fired;
 use ringback::callback::task::{Attempt, Task};
 use ringback::id::{AttemptId, CallRef, CommitRef, Name, RecordingId, TaskId};
 use ringback::number::Party;
@@ -8,6 +9,7 @@ use ringback::switch::{
     AgentRecord, AuditRecord, Change, DoNotCall, NotStored, ObjectRecord, QueueEntry, RecordingRecord, Restored,
     SystemRecord,
 };
+use ringback::time::Tick;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -28,6 +30,11 @@ pub struct Disk {
     pub delay: Duration,
     /// Commits on their way, in order.
     pub pending: VecDeque<(CommitRef, Vec<Change>)>,
+    /// Since when each of them waits.
+    waits: VecDeque<Tick>,
+    pub now: Tick,
+    /// What it has done to whom.
+    pub fired: Fired,
     pub revision: u64,
     pub tasks: BTreeMap<TaskId, Task>,
     pub attempts: BTreeMap<AttemptId, Attempt>,
@@ -47,6 +54,9 @@ impl Disk {
             mood: Mood::Working,
             delay: Duration::from_millis(2),
             pending: VecDeque::new(),
+            waits: VecDeque::new(),
+            now: Tick::ZERO,
+            fired: Fired::default(),
             revision: 0,
             tasks: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -61,8 +71,32 @@ impl Disk {
         }
     }
 
+    /// A commit is on its way.
+    pub fn take(&mut self, now: Tick, commit: CommitRef, changes: Vec<Change>) {
+        self.pending.push_back((commit, changes));
+        self.waits.push_back(now);
+    }
+
+    /// The oldest pending commit is refused.
+    pub fn refuse_next(&mut self, why: NotStored) -> Option<CommitRef> {
+        self.waits.pop_front();
+        self.fired.add(match why {
+            NotStored::Full => "a full disk refused",
+            NotStored::Failed => "a failing disk refused",
+            NotStored::Reserve => "a disk kept its reserve",
+        });
+        self.pending.pop_front().map(|(commit, _)| commit)
+    }
+
     /// Makes the oldest pending commit durable.
     pub fn write_next(&mut self) -> Option<(CommitRef, Vec<Change>)> {
+        let waited = self.waits.pop_front().map_or(Duration::ZERO, |since| self.now.since(since));
+        match waited.as_secs() {
+            0 => {}
+            1..3 => self.fired.add("a write took more than 1 s"),
+            3..30 => self.fired.add("a write took more than 3 s"),
+            _ => self.fired.add("a write took more than 30 s"),
+        }
         let (commit, changes) = self.pending.pop_front()?;
         self.revision += 1;
         changes.iter().cloned().for_each(|change| self.apply(change));
@@ -95,9 +129,12 @@ impl Disk {
     /// The power fails: the first `survivors` of the pending commits have made it, the others are gone.
     pub fn crash(&mut self, survivors: usize) {
         for _ in 0..survivors.min(self.pending.len()) {
+            self.fired.add("a kill came between a write and its acknowledgement");
             self.write_next();
         }
+        self.fired.times("a kill took an unacknowledged write", self.pending.len());
         self.pending.clear();
+        self.waits.clear();
     }
 
     /// The process died before what agents had chosen was written.

@@ -207,3 +207,20 @@ pub fn assert_golden(name: &str, drawn: &str) {
     let golden = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(golden == drawn, "ladder {name} differs.\n--- reviewed\n{golden}\n--- now\n{drawn}");
 }
+
+/// Clips as people read them: a number is a number.
+pub fn spoken(clips: &[ringback::id::Name]) -> String {
+    let mut text = String::new();
+    for clip in clips {
+        match (&**clip, clip.strip_prefix("digit_")) {
+            ("pause", _) => {}
+            ("plus", _) => text.push_str(" +"),
+            (_, Some(digit)) if text.ends_with(|last: char| last == '+' || last.is_ascii_digit()) => {
+                text.push_str(digit)
+            }
+            (_, Some(digit)) => text.push_str(&format!(" {digit}")),
+            (word, None) => text.push_str(&format!(" {word}")),
+        }
+    }
+    text.trim().to_owned()
+}

@@ -1,6 +1,7 @@
 //! The laws of the switch, watched from outside: from what it sends, stores and plays. A broken law is a panic.
 
 use super::disk::Disk;
+use super::fired::{Fired, Wire};
 use super::order::Order;
 use super::site::{CARRIER, PHONES, SPARE};
 use ringback::callback::task::{Attempt, AttemptKind, Outcome, Source, Task, TaskState};
@@ -92,6 +93,9 @@ pub struct Laws {
     frozen: bool,
     /// The first line: who talks for a line that is gone has no rest from it.
     line: String,
+    /// What has gone wrong, none of which excuses the switch.
+    pub fired: Fired,
+    wire: Wire,
 }
 
 impl Laws {
@@ -112,6 +116,8 @@ impl Laws {
             orphans: BTreeMap::new(),
             frozen: settings.system.frozen,
             line: first_line(settings),
+            fired: Fired::default(),
+            wire: Wire::default(),
             max_calls: settings
                 .agents
                 .iter()
@@ -132,10 +138,17 @@ impl Laws {
         self.order.on_crash();
         self.orphans.clear();
         self.finals.clear();
+        self.wire.on_crash();
+    }
+
+    /// Nobody does anything any more: what has never been answered is known.
+    pub fn count_silent(&mut self, now: Tick) {
+        self.wire.count_silent(now, &mut self.fired);
     }
 
     /// A SIP message left the switch (`outgoing`) or reached it; `peer` is the address at the other end.
     pub fn on_sip(&mut self, now: Tick, outgoing: bool, peer: SocketAddr, message: &Message, disk: &Disk) {
+        self.wire.on_sip(now, outgoing, is_carrier(peer), message, &mut self.fired);
         if message.cseq().1 == "INVITE" && message.status().is_none() && message.to_tag().is_none() {
             return self.on_invite(now, outgoing, peer, message, disk);
         }
@@ -180,7 +193,7 @@ impl Laws {
         let from = codec::user(codec::address(invite.header("From").unwrap_or(""))).to_owned();
         let to = codec::user(invite.uri()).to_owned();
         let far = if outgoing { to.clone() } else { from.clone() };
-        let party = if peer == CARRIER || peer == SPARE { Peer::Customer(far) } else { Peer::Agent(far) };
+        let party = if is_carrier(peer) { Peer::Customer(far) } else { Peer::Agent(far) };
         let known = self.dialogs.get(invite.call_id()).is_some_and(|dialog| dialog.state != Stage::Over);
         let is_copy = |it: &Dialog| !outgoing && it.state == Stage::Over && invite.cseq().0 <= it.cseq;
         if self.dialogs.get(invite.call_id()).is_some_and(is_copy) {
@@ -516,6 +529,10 @@ impl Laws {
         }
         assert!(self.promised.iter().all(|id| disk.tasks.contains_key(id)), "law 1: a promise has disappeared");
     }
+}
+
+fn is_carrier(peer: SocketAddr) -> bool {
+    peer == CARRIER || peer == SPARE
 }
 
 fn first_line(settings: &Settings) -> String {

@@ -3,6 +3,7 @@
 mod day;
 mod disk;
 mod drive;
+mod fired;
 mod ladder;
 mod lawful;
 mod laws;

@@ -1,7 +1,10 @@
 //! The network: delay, loss, duplication and reordering from a seed, and a NAT in front of whom it is told.
 
+use super::fired::Fired;
 use super::site::SWITCH;
 use ringback::entropy::Entropy;
+use ringback::time::Tick;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -34,6 +37,15 @@ pub struct Network {
     pub rtp_weather: Weather,
     nat: Vec<(IpAddr, IpAddr)>,
     doomed: Vec<(String, u32)>,
+    /// Nothing comes through between the switch and these; with `true`, what the switch sends still does.
+    pub cut_off: Vec<(IpAddr, bool)>,
+    /// Whether a host says that nobody listens at a port of its (ICMP).
+    pub tells_nobody_home: bool,
+    /// When the last datagram between these two arrives.
+    last: BTreeMap<(SocketAddr, SocketAddr), Tick>,
+    pub now: Tick,
+    /// What has become of datagrams.
+    pub fired: Fired,
 }
 
 /// A datagram's fate: how it is seen and when its copies arrive.
@@ -51,7 +63,31 @@ const FAIR: Weather = Weather { delay: Duration::from_millis(10), jitter: Durati
 
 impl Network {
     pub fn new(entropy: Entropy) -> Network {
-        Network { entropy, weather: FAIR, rtp_weather: FAIR, nat: Vec::new(), doomed: Vec::new() }
+        Network {
+            entropy,
+            weather: FAIR,
+            rtp_weather: FAIR,
+            nat: Vec::new(),
+            doomed: Vec::new(),
+            cut_off: Vec::new(),
+            tells_nobody_home: false,
+            last: BTreeMap::new(),
+            now: Tick::ZERO,
+            fired: Fired::default(),
+        }
+    }
+
+    /// A datagram has come to where nobody listens: whether its sender is told.
+    pub fn nobody_home(&mut self, to: SocketAddr) -> bool {
+        if self.tells_nobody_home && to.ip() != SWITCH.ip() {
+            self.fired.add("a host said that nobody listens");
+        }
+        self.tells_nobody_home && to.ip() != SWITCH.ip()
+    }
+
+    fn is_cut_off(&self, from: SocketAddr, to: SocketAddr) -> bool {
+        let cut = |(ip, one_way): &(IpAddr, bool)| *ip == from.ip() || (*ip == to.ip() && !one_way);
+        self.cut_off.iter().any(cut)
     }
 
     /// Puts `inside` behind a NAT that shows `outside`.
@@ -87,12 +123,31 @@ impl Network {
         if lost {
             carried.after.clear();
         }
+        if self.is_cut_off(from, to) {
+            self.fired.add("a message was lost in a cut between the switch and a peer");
+            carried.after.clear();
+        }
+        if carried.after.len() > 1 {
+            self.fired.add("a message came twice");
+        }
+        if let Some(first) = carried.after.iter().min() {
+            let at = self.now + *first;
+            let last = self.last.entry((from, to)).or_insert(at);
+            if at < *last {
+                self.fired.add("a message overtook another");
+            }
+            *last = at.max(*last);
+        }
         carried
     }
 
     /// An RTP datagram.
     pub fn carry_rtp(&mut self, from: SocketAddr, to: SocketAddr) -> Carried {
-        self.carry(from, to, self.rtp_weather)
+        let mut carried = self.carry(from, to, self.rtp_weather);
+        if self.is_cut_off(from, to) {
+            carried.after.clear();
+        }
+        carried
     }
 
     fn carry(&mut self, from: SocketAddr, to: SocketAddr, weather: Weather) -> Carried {
@@ -101,6 +156,7 @@ impl Network {
         let mut after = Vec::new();
         for _ in 0..copies {
             if weather.loss > 0 && self.entropy.below(1_000) < weather.loss {
+                self.fired.add("a datagram was lost");
                 continue;
             }
             let jitter = u64::try_from(weather.jitter.as_nanos()).unwrap_or(0);

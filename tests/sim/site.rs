@@ -1,5 +1,9 @@
 //! The site that scenarios run: one queue with three agents, one carrier, one rule on key 1, one profile.
 
+use ringback::demo::endpoint::Config;
+use ringback::demo::person::Person;
+use ringback::demo::station::Station;
+use ringback::entropy::Entropy;
 use ringback::settings::*;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -201,4 +205,32 @@ fn profile() -> CallbackProfile {
         record_notice: Sound::BuiltIn,
         ..CallbackProfile::named("")
     }
+}
+
+/// The carrier and the phones, nobody registered.
+pub fn people(entropy: &mut Entropy) -> Vec<Station> {
+    let pitches: Vec<u32> = PHONES.iter().map(|(.., pitch)| *pitch).chain([500]).collect();
+    let config = |user: &str, local: SocketAddr, rtp_ports: u16, pitch: u32| Config {
+        user: user.to_owned(),
+        display: None,
+        local,
+        server: SWITCH,
+        domain: SWITCH.ip().to_string(),
+        credentials: None,
+        codecs: vec![0, 8],
+        rtp_port: 4_000,
+        rtp_ports,
+        pitch,
+        pitches: pitches.clone(),
+        packets: false,
+    };
+    let mut carrier = config(DID, CARRIER, 200, 500);
+    carrier.credentials = None;
+    let mut stations = vec![Station::carrier("carrier", carrier, entropy.fork())];
+    for (name, extension, address, pitch) in PHONES {
+        let mut config = config(extension, address, 200, pitch);
+        config.credentials = Some((extension.to_owned(), secret(extension)));
+        stations.push(Station::phone(config, Person::new(name, extension), entropy.fork()));
+    }
+    stations
 }

@@ -2,17 +2,17 @@
 //! network, and the people with their phones. A seed repeats everything.
 
 use super::disk::{Disk, Mood};
+use super::fired;
 use super::ladder::{self, Ladder};
 use super::lawful;
 use super::laws::Laws;
 use super::media::Shard;
 use super::net::Network;
 use super::packets::Packets;
-use super::site::{CARRIER, DID, PHONES, SWITCH, secret, site};
+use super::site::{self, CARRIER, SWITCH, site};
 use bytes::Bytes;
 use ringback::demo::codec::Message;
-use ringback::demo::endpoint::{CallId, Config};
-use ringback::demo::person::Person;
+use ringback::demo::endpoint::CallId;
 use ringback::demo::station::{Station, Told};
 use ringback::entropy::Entropy;
 use ringback::id::{LegRef, RecordingId, ReplyTo, Shard as ShardId};
@@ -63,6 +63,8 @@ pub struct World {
     spins: (Tick, u32),
     keys_pressed: usize,
     keys_heard: usize,
+    /// So many steps of the switch are left, inputs and outputs alike, until it is killed.
+    pub doom: Option<u64>,
     /// Recordings whose files were deleted, and how such deletions end.
     pub erased: Vec<RecordingId>,
     pub erases: Result<(), RecordingFailed>,
@@ -88,7 +90,7 @@ impl World {
         change(&mut settings);
         let mut entropy = Entropy::from_seed(seed);
         let began = began.parse().expect("an instant");
-        let stations = people(&mut entropy);
+        let stations = site::people(&mut entropy);
         let mut world = World {
             now: Tick::ZERO,
             began,
@@ -113,6 +115,7 @@ impl World {
             spins: (Tick::ZERO, 0),
             keys_pressed: 0,
             keys_heard: 0,
+            doom: None,
             erased: Vec::new(),
             erases: Ok(()),
             entropy,
@@ -192,6 +195,9 @@ impl World {
                 let now = self.now;
                 if let Some(station) = self.stations.iter_mut().find(|it| it.endpoint.config.local == to) {
                     station.receive(now, from, &bytes);
+                } else if self.net.nobody_home(to) {
+                    let flow = Flow { transport: Transport::Udp, local: SWITCH, remote: to };
+                    self.tell_switch(Duration::from_millis(1), Input::FlowLost(flow));
                 }
             }
             Happening::Rtp { from, to, bytes } => self.rtp(from, to, &bytes),
@@ -218,6 +224,7 @@ impl World {
         let cut = self.who(leg).and_then(|(station, _)| self.cut.get(&station).copied());
         let (Some((after, _)), Some(cut)) = (wanted, cut) else { return };
         if cut.max(since) + after <= self.now {
+            self.laws.fired.add("RTP of one side goes silent");
             self.handle(Input::Media(ShardId(0), media::Event::Silent { leg }));
         }
     }
@@ -255,13 +262,32 @@ impl World {
     pub fn handle(&mut self, input: Input) {
         let now = self.clock();
         if let Some(switch) = &mut self.switch {
+            let kind = fired::input(&input);
             switch.handle(now, input);
-            self.drain();
+            if !self.is_doomed(kind) {
+                self.drain();
+            }
         }
+    }
+
+    /// Whether the switch dies at this step of its own, of which this is said.
+    fn is_doomed(&mut self, kind: &'static str) -> bool {
+        let Some(left) = &mut self.doom else { return false };
+        *left = left.saturating_sub(1);
+        if *left > 0 {
+            return false;
+        }
+        self.doom = None;
+        self.laws.fired.add(kind);
+        self.crash();
+        true
     }
 
     fn drain(&mut self) {
         while let Some(output) = self.switch.as_mut().and_then(Switch::poll_output) {
+            if self.doom.is_some() && self.is_doomed(fired::output(&output)) {
+                return;
+            }
             match output {
                 Output::Send(flow, bytes) => self.send_sip(flow.local, flow.remote, bytes.to_vec()),
                 Output::Locate(lookup, wanted) => {
@@ -273,7 +299,7 @@ impl World {
                 Output::Media(shard, command) => self.media(shard, command),
                 Output::Commit(commit, changes) => {
                     changes.iter().for_each(|change| self.note_change(change));
-                    self.disk.pending.push_back((commit, changes));
+                    self.disk.take(self.now, commit, changes);
                     self.later(self.disk.delay, Happening::Written { life: self.life });
                 }
                 Output::Erase(recording) => {
@@ -306,10 +332,11 @@ impl World {
     }
 
     fn write_next(&mut self) {
+        self.disk.now = self.now;
         match self.disk.mood {
             Mood::Holding => {}
             Mood::Failing(why) => {
-                if let Some((commit, _)) = self.disk.pending.pop_front() {
+                if let Some(commit) = self.disk.refuse_next(why) {
                     self.ladder.note(self.now, "the disk refuses".to_owned());
                     self.handle(Input::Committed(commit, Err(why)));
                 }
@@ -383,7 +410,7 @@ impl World {
             media::Command::Play { leg, what: Play::Hold(_), .. } => format!("music to {}", name(leg)),
             media::Command::Play { leg, what: Play::Ringback, .. } => format!("ringback to {}", name(leg)),
             media::Command::Play { leg, what: Play::Clips { clips, .. }, .. } => {
-                format!("\"{}\" to {}", spoken(clips), name(leg))
+                format!("\"{}\" to {}", ladder::spoken(clips), name(leg))
             }
             media::Command::Bridge { a, b } => format!("{} and {} talk", name(a), name(b)),
             media::Command::Listen { from, to } => format!("{} hears {}", name(to), name(from)),
@@ -474,6 +501,7 @@ impl World {
             self.laws.utc = self.clock().utc;
             self.laws.on_sip(self.now, true, to, &message, &self.disk);
         }
+        self.net.now = self.now;
         let carried = self.net.carry_sip(from, to, &ladder::label(&message));
         let (a, b) = (self.party(from, &message), self.party(to, &message));
         self.ladder.arrow(self.now, &a, &b, &message, carried.after.is_empty());
@@ -546,23 +574,6 @@ impl World {
     }
 }
 
-/// Clips as people read them: a number is a number.
-fn spoken(clips: &[ringback::id::Name]) -> String {
-    let mut text = String::new();
-    for clip in clips {
-        match (&**clip, clip.strip_prefix("digit_")) {
-            ("pause", _) => {}
-            ("plus", _) => text.push_str(" +"),
-            (_, Some(digit)) if text.ends_with(|last: char| last == '+' || last.is_ascii_digit()) => {
-                text.push_str(digit)
-            }
-            (_, Some(digit)) => text.push_str(&format!(" {digit}")),
-            (word, None) => text.push_str(&format!(" {word}")),
-        }
-    }
-    text.trim().to_owned()
-}
-
 /// A broken law or a failed assertion is shown with the ladder that led to it.
 impl Drop for World {
     fn drop(&mut self) {
@@ -570,31 +581,4 @@ impl Drop for World {
             eprintln!("{}", self.last_steps());
         }
     }
-}
-
-fn people(entropy: &mut Entropy) -> Vec<Station> {
-    let pitches: Vec<u32> = PHONES.iter().map(|(.., pitch)| *pitch).chain([500]).collect();
-    let config = |user: &str, local: SocketAddr, rtp_ports: u16, pitch: u32| Config {
-        user: user.to_owned(),
-        display: None,
-        local,
-        server: SWITCH,
-        domain: SWITCH.ip().to_string(),
-        credentials: None,
-        codecs: vec![0, 8],
-        rtp_port: 4_000,
-        rtp_ports,
-        pitch,
-        pitches: pitches.clone(),
-        packets: false,
-    };
-    let mut carrier = config(DID, CARRIER, 200, 500);
-    carrier.credentials = None;
-    let mut stations = vec![Station::carrier("carrier", carrier, entropy.fork())];
-    for (name, extension, address, pitch) in PHONES {
-        let mut config = config(extension, address, 200, pitch);
-        config.credentials = Some((extension.to_owned(), secret(extension)));
-        stations.push(Station::phone(config, Person::new(name, extension), entropy.fork()));
-    }
-    stations
 }

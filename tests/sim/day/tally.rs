@@ -200,6 +200,9 @@ impl Tally {
         let told = world.published.iter().filter(|(_, event)| !matches!(event, Event::SipMessage { .. }));
         let told: Vec<&Event> = told.map(|(_, event)| event).collect();
         told.into_iter().for_each(|event| self.deed(event));
+        for fired in [&world.laws.fired, &world.net.fired, &world.disk.fired] {
+            fired.all().for_each(|what| self.add(format!("fault: {what}")));
+        }
     }
 
     /// A callback was seen in this state.

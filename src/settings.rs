@@ -27,7 +27,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Everything a site consists of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// What the process itself is told: addresses, realm, algorithms.
     pub server: Server,
@@ -64,7 +64,7 @@ pub struct Settings {
 }
 
 /// `[server]`, as far as the planes need it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Server {
     /// What SDP and Contact carry; `None`: the local address that routes to the peer.
     pub public_address: Option<IpAddr>,
@@ -96,11 +96,12 @@ pub enum DigestAlgorithm {
 }
 
 /// `[system]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct System {
     /// ISO 3166 alpha-2; `None` until an admin sets it: only extensions can be called then.
     pub default_country: Option<String>,
     /// Display, and schedules without a zone.
+    #[serde(with = "crate::zone::named")]
     pub default_timezone: Tz,
     /// Shown to customers as display name.
     pub company_name: String,
@@ -116,7 +117,7 @@ pub struct System {
 }
 
 /// A prompt someone may replace or silence.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sound {
     /// Unset in the file: what ships with us.
     #[default]

@@ -16,6 +16,7 @@ pub use tzif::TzifError;
 use crate::time::{DateTime, Utc};
 use chrono::{NaiveDateTime, TimeDelta};
 use chrono_tz::{TZ_VARIANTS, Tz};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock};
 use tzif::Transitions;
@@ -98,6 +99,52 @@ impl Zones {
     pub fn zone(&self, tz: Tz) -> Zone<'_> {
         let slot = self.0.slots.get(tz as usize).expect("there is a slot for every zone");
         Zone(slot.get_or_init(|| bundled(tz)))
+    }
+}
+
+/// Only which tables they are is written; read, they are those compiled in, until the reader is given better ones.
+impl Serialize for Zones {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{} {}", self.0.version, self.0.origin))
+    }
+}
+
+impl<'de> Deserialize<'de> for Zones {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Zones, D::Error> {
+        String::deserialize(deserializer).map(|_| Zones::bundled())
+    }
+}
+
+/// A zone by its name: `America/New_York`.
+pub mod named {
+    use chrono_tz::Tz;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[allow(missing_docs)]
+    pub fn serialize<S: Serializer>(tz: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(tz.name())
+    }
+
+    #[allow(missing_docs)]
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(|_| D::Error::custom("no such time zone"))
+    }
+}
+
+/// The same where there may be none.
+pub mod maybe_named {
+    use chrono_tz::Tz;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[allow(missing_docs)]
+    pub fn serialize<S: Serializer>(tz: &Option<Tz>, serializer: S) -> Result<S::Ok, S::Error> {
+        tz.map(|tz| tz.name()).serialize(serializer)
+    }
+
+    #[allow(missing_docs)]
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tz>, D::Error> {
+        let name = Option::<String>::deserialize(deserializer)?;
+        name.map(|name| name.parse().map_err(|_| D::Error::custom("no such time zone"))).transpose()
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) use leg::Spread;
 
 use crate::audio::clip::Library;
 use crate::id::{LegRef, Name, PlayRef, RecordingId};
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,7 +142,7 @@ pub enum Command {
 }
 
 /// What a leg's media amounted to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LegStats {
     /// RTP packets taken.
     pub received: u64,
@@ -158,7 +159,7 @@ pub struct LegStats {
 }
 
 /// What a shard tells the switch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The port could not be bound, or the shard is full. This is the end of the leg: its port is free, and no `Closed`
     /// follows.

@@ -130,15 +130,16 @@ impl SipSocket {
         }
         let datagram = Bytes::copy_from_slice(datagram);
         // Our own fault must cost one message, not the switch (security.md T1); the counter must stay 0.
-        let message = match std::panic::catch_unwind(|| Message::parse(&datagram)) {
-            Ok(message) => message,
+        let flow = self.flow_to(from);
+        let received = match std::panic::catch_unwind(|| Received::read(flow, datagram.clone())) {
+            Ok(received) => received,
             Err(_panic) => {
                 telemetry::PARSER_PANICS.add(1);
                 tracing::error!(%from, octets = datagram.len(), "the parser gave up on a message");
                 return None;
             }
         };
-        Some(Received { flow: self.flow_to(from), message })
+        Some(received)
     }
 }
 

@@ -3,10 +3,11 @@
 use super::Tz;
 use crate::id::Name;
 use chrono::{NaiveDate, NaiveTime, Weekday};
+use serde::{Deserialize, Serialize};
 
 /// One range of opening hours; the start belongs to it, the end does not. An end at or before the start lies on the
 /// next day; `24:00` is stored as midnight of the next day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hours {
     /// Opens.
     pub start: NaiveTime,
@@ -15,7 +16,7 @@ pub struct Hours {
 }
 
 /// One line of `weekly`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weekly {
     /// On these days (the day on which the range starts).
     pub days: Vec<Weekday>,
@@ -24,7 +25,7 @@ pub struct Weekly {
 }
 
 /// One line of `exceptions`: it replaces the weekly hours of its date.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exception {
     /// The date in the schedule's zone.
     pub date: NaiveDate,
@@ -35,11 +36,12 @@ pub struct Exception {
 }
 
 /// `[[schedule]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Schedule {
     /// Its name.
     pub name: Name,
     /// Its zone.
+    #[serde(with = "crate::zone::named")]
     pub tz: Tz,
     /// Weekly hours; several ranges a day are several lines.
     pub weekly: Vec<Weekly>,

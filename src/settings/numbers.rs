@@ -3,9 +3,10 @@
 use super::DidPattern;
 use crate::id::Name;
 use crate::time::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 /// What a list entry means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ListKind {
     /// Served first (S1.B11, S2.B7).
     Vip,
@@ -18,7 +19,7 @@ pub enum ListKind {
 }
 
 /// How a denied caller is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refuse {
     /// 603 Decline.
     Reject,
@@ -29,7 +30,7 @@ pub enum Refuse {
 }
 
 /// `[[number_list]]`: one entry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NumberEntry {
     /// What it means.
     pub kind: ListKind,
@@ -44,7 +45,7 @@ pub struct NumberEntry {
 }
 
 /// What a number may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DenyType {
     /// Premium rate.
     Premium,
@@ -61,7 +62,7 @@ pub enum DenyType {
 }
 
 /// A withheld caller who asks for a callback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Anonymous {
     /// Is asked for a number.
     AskNumber,
@@ -70,7 +71,7 @@ pub enum Anonymous {
 }
 
 /// How far the caller's identity must be verified (STIR, `verstat`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verstat {
     /// Not at all.
     None,
@@ -81,7 +82,7 @@ pub enum Verstat {
 }
 
 /// When the customer presses a key before an agent is joined (security.md T33).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConfirmByKey {
     /// Never.
     Never,
@@ -92,7 +93,7 @@ pub enum ConfirmByKey {
 }
 
 /// `[[number_policy]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NumberPolicy {
     /// Its name.
     pub name: Name,

@@ -2,11 +2,12 @@
 
 use super::{Destination, Sound};
 use crate::id::Name;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How a phone is asked to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AnswerMode {
     /// It rings.
     Normal,
@@ -15,7 +16,7 @@ pub enum AnswerMode {
 }
 
 /// `[[agent]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Agent {
     /// Its name.
     pub name: Name,
@@ -58,7 +59,7 @@ impl Agent {
 }
 
 /// `[[group]]`: agents called together (S5.22).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Group {
     /// Its name.
     pub name: Name,
@@ -67,7 +68,7 @@ pub struct Group {
 }
 
 /// How a queue picks among ready agents of the same tier (S1.B6, S2.B3, S3.B10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pick {
     /// The one that has been idle longest.
     LongestIdle,
@@ -86,7 +87,7 @@ pub enum Pick {
 }
 
 /// `queue.strategy`: with `skill_…` the highest skill level comes first and `pick` decides among equals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strategy {
     /// Among equals.
     pub pick: Pick,
@@ -101,7 +102,7 @@ impl From<Pick> for Strategy {
 }
 
 /// One line of `queue.members`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Who.
     pub agent: Name,
@@ -121,7 +122,7 @@ impl Member {
 }
 
 /// `queue.no_agents`: nobody is logged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoAgents {
     /// Wait for somebody.
     Wait,
@@ -130,7 +131,7 @@ pub enum NoAgents {
 }
 
 /// `queue.announce_position`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AnnouncePosition {
     /// Never.
     Off,
@@ -141,7 +142,7 @@ pub enum AnnouncePosition {
 }
 
 /// `[[queue]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Queue {
     /// Its name.
     pub name: Name,

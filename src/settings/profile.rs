@@ -3,10 +3,11 @@
 use super::{Hours, Sound, Tz};
 use crate::id::Name;
 use chrono::NaiveTime;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What follows an attempt that found nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoAnswerAction {
     /// By `intervals`.
     Retry,
@@ -17,7 +18,7 @@ pub enum NoAnswerAction {
 }
 
 /// What `on` says of one kind of failure, instead of the default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnOutcome {
     /// What follows.
     pub action: NoAnswerAction,
@@ -28,7 +29,7 @@ pub struct OnOutcome {
 /// `on`: what follows each kind of failure; `None`: the default of the model (busy and no answer as
 /// `no_answer_action` and `intervals` say, invalid fails, rejected retries, network retries after 60 s and is not
 /// counted twice).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct On {
     /// 486, 600.
     pub busy: Option<OnOutcome>,
@@ -45,7 +46,7 @@ pub struct On {
 }
 
 /// Who is called first (C8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FirstParty {
     /// The agent.
     Agent,
@@ -54,7 +55,7 @@ pub enum FirstParty {
 }
 
 /// Whether the agent presses a key before the customer is dialled (C9, S4.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AgentAccept {
     /// No: answering is enough.
     Auto,
@@ -68,7 +69,7 @@ pub enum AgentAccept {
 }
 
 /// The agent asks for another try (S4.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentReschedule {
     /// With this key.
     pub key: char,
@@ -77,7 +78,7 @@ pub struct AgentReschedule {
 }
 
 /// The automated call that offers a customer another try (S4.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientReschedule {
     /// With this key; 9 means never again.
     pub key: char,
@@ -86,7 +87,7 @@ pub struct ClientReschedule {
 }
 
 /// To whose callbacks the legal window applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LegalWindowApplies {
     /// Those who did not ask for it.
     Missed,
@@ -97,7 +98,7 @@ pub enum LegalWindowApplies {
 }
 
 /// Whose zone the legal window is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TzMode {
     /// The number's zones, else `tz_default`.
     NumberThenDefault,
@@ -106,7 +107,7 @@ pub enum TzMode {
 }
 
 /// When there is no zone (S5.28).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TzUnknown {
     /// Nothing is dialled.
     Block,
@@ -115,7 +116,7 @@ pub enum TzUnknown {
 }
 
 /// A reschedule that would fall too close to closing (C13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AfterCutoff {
     /// Waits for the next opening.
     NextOpen,
@@ -126,7 +127,7 @@ pub enum AfterCutoff {
 }
 
 /// Which number is shown to the customer (C14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CallerIdMode {
     /// The number the customer had called, when it is ours.
     DnisElseFixed,
@@ -135,7 +136,7 @@ pub enum CallerIdMode {
 }
 
 /// Who serves the callback (C17).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServedBy {
     /// The queue of the request.
     Same,
@@ -148,7 +149,7 @@ pub enum ServedBy {
 }
 
 /// How long a promise lives, and by which clock (C12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExpiryClock {
     /// Only while the schedule is open.
     Open,
@@ -157,7 +158,7 @@ pub enum ExpiryClock {
 }
 
 /// `[[callback_profile]]`: how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallbackProfile {
     /// Its name.
     pub name: Name,
@@ -220,6 +221,7 @@ pub struct CallbackProfile {
     /// Whose zone it is in.
     pub tz_mode: TzMode,
     /// The selected zone, when the number tells none.
+    #[serde(with = "crate::zone::maybe_named")]
     pub tz_default: Option<Tz>,
     /// Neither selected nor detected.
     pub tz_unknown: TzUnknown,

@@ -2,11 +2,12 @@
 
 use super::Sound;
 use crate::id::Name;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Where a call goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Destination {
     /// Into a queue's line.
     Queue(Name),
@@ -21,7 +22,7 @@ pub enum Destination {
 }
 
 /// `[[inbound_route]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InboundRoute {
     /// Calls of this trunk.
     pub trunk: Name,
@@ -43,7 +44,7 @@ impl InboundRoute {
 }
 
 /// What a dialled number is compared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DidPattern {
     /// Equal, `+` and formatting aside.
     Exact(String),
@@ -63,7 +64,7 @@ impl DidPattern {
 }
 
 /// `[[outbound_route]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OutboundRoute {
     /// What `dial_prefix` + number begins with.
     pub prefix: String,
@@ -76,7 +77,7 @@ pub struct OutboundRoute {
 }
 
 /// `[[ivr]]`: a menu of keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ivr {
     /// Its name.
     pub name: Name,

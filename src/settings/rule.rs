@@ -20,7 +20,7 @@ pub enum Trigger {
 }
 
 /// How the number is found out (C2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NumberCapture {
     /// The calling number, at once; a dialogue only when it is withheld.
     AniOnly,
@@ -29,7 +29,7 @@ pub enum NumberCapture {
 }
 
 /// What happens to an open task of a customer who rings in (interface.md, Settled 8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnCallIn {
     /// Closed `customer_called`; the call takes its place in line.
     Cancel,
@@ -54,7 +54,7 @@ pub enum RuleSource {
 }
 
 /// Where a rule for missed calls holds. All empty: wherever its source is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// These queues, besides those whose `rules` name the rule.
     pub queues: Vec<Name>,
@@ -69,7 +69,7 @@ pub struct Scope {
 }
 
 /// A second request of one customer (model.md, dedupe).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dedupe {
     /// The new one takes the earliest place; the older is closed `merged`.
     Merge,
@@ -80,7 +80,7 @@ pub enum Dedupe {
 }
 
 /// One number in what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DedupeScope {
     /// Anywhere.
     Number,
@@ -89,7 +89,7 @@ pub enum DedupeScope {
 }
 
 /// `[[callback_rule]]`: when.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallbackRule {
     /// Its name.
     pub name: Name,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// How a trunk is reached.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TrunkMode {
     /// Known by its source address.
     Peer,
@@ -26,7 +26,7 @@ pub enum TrunkMode {
 }
 
 /// The format in which a trunk wants numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NumberFormat {
     /// `+12025550123`
     E164Plus,
@@ -37,7 +37,7 @@ pub enum NumberFormat {
 }
 
 /// Which header carries our identity to a trunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdentityHeader {
     /// From only.
     From,
@@ -48,7 +48,7 @@ pub enum IdentityHeader {
 }
 
 /// `[[trunk]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trunk {
     /// Its name.
     pub name: Name,
@@ -93,7 +93,7 @@ pub struct Trunk {
 }
 
 /// A digest user and secret of ours.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Credentials {
     /// Digest user.
     pub username: String,
@@ -104,7 +104,7 @@ pub struct Credentials {
 }
 
 /// An address block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cidr {
     /// First address.
     pub address: IpAddr,
@@ -140,7 +140,7 @@ pub enum Codec {
 }
 
 /// `[[caller_id]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallerId {
     /// Its name, and the display name shown.
     pub label: Name,

@@ -1,6 +1,7 @@
 //! A flow: one way to a peer and back (RFC 5626 §2). What a message came by, and what its answer leaves by.
 
 use super::message::{Malformed, Message};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -50,6 +51,16 @@ impl FromStr for Flow {
 pub struct Received {
     /// Where it came from.
     pub flow: Flow,
+    /// Its octets, as they came.
+    pub wire: Bytes,
     /// What it says, or why it says nothing and what answer that deserves.
     pub message: Result<Message, Malformed>,
+}
+
+impl Received {
+    /// Reads a datagram.
+    pub fn read(flow: Flow, wire: Bytes) -> Received {
+        let message = Message::parse(&wire);
+        Received { flow, wire, message }
+    }
 }

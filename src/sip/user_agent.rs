@@ -245,7 +245,7 @@ impl UserAgent {
 
     /// A message that was admitted.
     pub fn receive(&mut self, now: Tick, received: Received) {
-        let Received { flow, message } = received;
+        let Received { flow, message, wire: _ } = received;
         match message {
             Ok(Message::Request(mut request)) => {
                 stamp_source(&mut request, flow);

@@ -29,7 +29,7 @@ pub struct NewCallback {
 }
 
 /// A number goes onto the do-not-call list, or off it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NeverCall {
     /// As typed; read with the site's country.
     pub number: String,
@@ -40,7 +40,7 @@ pub struct NeverCall {
 }
 
 /// One page of a list: at most `limit`, after `after`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PageOf {
     /// The `next` of the page before.
     pub after: Option<String>,
@@ -49,7 +49,7 @@ pub struct PageOf {
 }
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// `GET /callbacks`, filtered by state and queue.
     ListCallbacks {
@@ -145,7 +145,7 @@ pub enum Command {
 }
 
 /// Another edition of the site.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Configure {
     /// The whole site.
     pub settings: Arc<Settings>,
@@ -167,7 +167,7 @@ impl PartialEq for Configure {
 }
 
 /// What somebody has done; the switch says when.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     /// Who: the name of an API key, or `admin`.
     pub who: String,

@@ -25,8 +25,8 @@ const PROBE: Duration = Duration::from_secs(10);
 impl Switch {
     /// A message from the network.
     pub(super) fn on_sip(&mut self, now: Now, received: Received) {
-        let flow = received.flow;
-        let message = match received.message {
+        let Received { flow, wire, message } = received;
+        let message = match message {
             Ok(message) => message,
             Err(malformed) => {
                 self.publish(event::Event::SipRefused { why: malformed.why });
@@ -48,7 +48,7 @@ impl Switch {
             let Some(peer) = self.admit(now, flow, request) else { return };
             self.admitted = Some(peer);
         }
-        self.ua.receive(now.tick, Received { flow, message: Ok(message) });
+        self.ua.receive(now.tick, Received { flow, wire, message: Ok(message) });
     }
 
     /// What the user agent has to say.

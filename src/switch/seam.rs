@@ -65,11 +65,11 @@ pub struct Wanted {
 }
 
 /// The store's state after a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Revision(pub u64);
 
 /// Why a commit did not reach the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotStored {
     /// No room.
     Full,
@@ -295,7 +295,7 @@ pub struct Pause {
 }
 
 /// A recording's file is closed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recorded {
     /// Which.
     pub id: RecordingId,
@@ -304,7 +304,7 @@ pub struct Recorded {
 }
 
 /// The finished file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordedFile {
     /// `recordings/YYYY/MM/DD/ID.wav`
     pub path: String,
@@ -315,11 +315,11 @@ pub struct RecordedFile {
 }
 
 /// The recorder could not write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordingFailed;
 
 /// What the store hands back at start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Restored {
     /// Open tasks, and the remembered closed ones.
     pub tasks: Vec<Task>,

@@ -76,11 +76,11 @@ impl World {
             while let Some((flow, bytes)) = self.ours.poll_transmit() {
                 let flow = Flow { local: flow.remote, remote: flow.local, ..flow };
                 requests += 1;
-                self.arrive(now, Received { flow, message: Message::parse(&bytes) });
+                self.arrive(now, Received::read(flow, bytes));
             }
             while let Some((flow, bytes)) = self.theirs.poll_transmit() {
                 let flow = Flow { local: flow.remote, remote: flow.local, ..flow };
-                self.ours.receive(now.tick, Received { flow, message: Message::parse(&bytes) });
+                self.ours.receive(now.tick, Received::read(flow, bytes));
             }
             while let Some(event) = self.ours.poll_event() {
                 if let Event::Response { response, .. } = event {

@@ -4,7 +4,7 @@
 use crate::corpus::{Case, attacks, rfc4475, rfc5118};
 use ringback::entropy::Entropy;
 use ringback::sip::flow::{Flow, Received, Transport};
-use ringback::sip::message::{Message, Method};
+use ringback::sip::message::Method;
 use ringback::sip::user_agent::{Event, Identity, UserAgent};
 use ringback::time::Tick;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ fn answers(octets: &[u8]) -> (Vec<u16>, usize) {
         local: SocketAddr::from(([192, 0, 2, 2], 5060)),
         remote: SocketAddr::from(([192, 0, 2, 9], 5060)),
     };
-    agent.receive(now, Received { flow, message: Message::parse(&octets.to_vec().into()) });
+    agent.receive(now, Received::read(flow, octets.to_vec().into()));
     while let Some(event) = agent.poll_event() {
         match event {
             Event::Invited { leg, .. } => agent.refuse(now, leg, 404, Vec::new()),

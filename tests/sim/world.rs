@@ -19,7 +19,6 @@ use ringback::id::{LegRef, RecordingId, ReplyTo, Shard as ShardId};
 use ringback::media::{self, Play};
 use ringback::settings::Settings;
 use ringback::sip::flow::{Flow, Received, Transport};
-use ringback::sip::message::Message as SwitchMessage;
 use ringback::switch::command::{Command, Reply};
 use ringback::switch::{Change, Input, Output, Recorded, RecordedFile, RecordingFailed, Switch, event};
 use ringback::time::{DateTime, Now, Tick, Utc};
@@ -237,8 +236,7 @@ impl World {
         }
         if self.switch.is_some() {
             let flow = Flow { transport: Transport::Udp, local: SWITCH, remote: from };
-            let message = SwitchMessage::parse(&Bytes::from(bytes));
-            self.handle(Input::Sip(Box::new(Received { flow, message })));
+            self.handle(Input::Sip(Box::new(Received::read(flow, Bytes::from(bytes)))));
         }
     }
 

@@ -5,7 +5,7 @@ use ringback::entropy::Entropy;
 use ringback::id::{LegRef, TransactionRef};
 use ringback::settings::Credentials;
 use ringback::sip::flow::{Flow, Received, Transport};
-use ringback::sip::message::{Message, Request};
+use ringback::sip::message::Request;
 use ringback::sip::user_agent::{Event, Identity, Invite, OutgoingRequest, Reach, UserAgent};
 use ringback::time::Tick;
 use std::collections::BTreeMap;
@@ -185,7 +185,7 @@ impl World {
             self.mail.push((to, String::from_utf8_lossy(bytes).into_owned()));
             return;
         };
-        let received = Received { flow: flow(inner, from), message: Message::parse(bytes) };
+        let received = Received::read(flow(inner, from), bytes.clone());
         side.agent.receive(self.now, received);
     }
 

@@ -3,6 +3,7 @@
 //! Text that a peer chose is logged quoted and escaped (security.md T41), and telephone numbers lose their last four
 //! digits. Counters are the process's; the gauges of `/metrics` are asked of the switch when somebody looks.
 
+use crate::switch::Space;
 use crate::switch::event::Event;
 use crate::switch::view::{Gauges, ServiceLevel};
 use std::collections::BTreeMap;
@@ -203,6 +204,9 @@ pub fn observe(event: &Event) {
         | Event::RecordingDeleted { .. }
         | Event::RecordingNotDeleted { .. }
         | Event::NoticeFailed { .. }
+        | Event::NotRecorded { .. }
+        | Event::RecordingStopped { .. }
+        | Event::DiskSpace { .. }
         | Event::TrunkUp { .. }
         | Event::TrunkDown { .. } => log_site(event),
     }
@@ -296,9 +300,29 @@ fn log_site(event: &Event) {
         Event::NoticeFailed { call } => {
             tracing::error!(%call, "notice.failed: the recording notice could not be played, the call is not recorded");
         }
+        Event::NotRecorded { call, why } => tracing::warn!(%call, why, "recording.not_begun"),
+        Event::RecordingStopped { recording } => {
+            tracing::warn!(%recording, "recording.stopped: the disk is nearly full");
+        }
+        Event::DiskSpace { space } => log_space(*space),
         Event::TrunkUp { trunk } => tracing::info!(%trunk, "trunk.up"),
         Event::TrunkDown { trunk, reason } => tracing::warn!(%trunk, ?reason, "trunk.down"),
         _ => {} // `observe` sends only the site's events here.
+    }
+}
+
+/// One line for each change, with what it means and what to do.
+fn log_space(space: Space) {
+    let level = space.word();
+    match space {
+        Space::Ample => tracing::warn!(level, "disk.space: there is room again"),
+        Space::Low => tracing::warn!(level, "disk.space: less than 10 % of the disk is free; make room"),
+        Space::Scarce => {
+            tracing::error!(level, "disk.space: less than 5 % of the disk is free, calls are not recorded; make room");
+        }
+        Space::Spent => {
+            tracing::error!(level, "disk.space: the disk is nearly full, no promise is made; make room at once");
+        }
     }
 }
 

@@ -184,6 +184,7 @@ fn record(id: RecordingId) -> RecordingRecord {
         retain_until: None,
         legal_hold: false,
         deleted_at: None,
+        stopped: None,
         path: Some(recorder::relative_path(id)),
         bytes: 100,
     }

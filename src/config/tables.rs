@@ -274,6 +274,12 @@ const QUEUE: &[Field] = &[
     ),
     field("rules", List(&Ref("callback_rule"), 0, 100), "[]", "Callback rules of the queue, in order."),
     field("record", Bool, "false", "Record its live calls; needs a notice or record_ack_no_notice."),
+    field(
+        "record_required",
+        Bool,
+        "false",
+        "Recorded also when less than 5 % of the disk is free, when others are not.",
+    ),
     optional("record_notice", Notice(NOTICE), "What is said before."),
     field("record_ack_no_notice", Bool, "false", "Recording without a notice is lawful here."),
 ];

@@ -204,6 +204,8 @@ pub struct Queue {
     pub rules: Vec<Name>,
     /// Record its live calls.
     pub record: bool,
+    /// Recorded also when the disk is so full that others are not (durability.md §2.12).
+    pub record_required: bool,
     /// What is played before a live call is recorded.
     pub record_notice: Sound,
 }
@@ -242,6 +244,7 @@ impl Queue {
             schedule: None,
             rules: Vec::new(),
             record: false,
+            record_required: false,
             record_notice: Sound::BuiltIn,
         }
     }

@@ -235,6 +235,8 @@ pub struct CallbackProfile {
     pub priority_boost: bool,
     /// Record the call.
     pub record: bool,
+    /// Recorded also when the disk is so full that others are not (durability.md §2.12).
+    pub record_required: bool,
     /// What the customer hears before it is recorded.
     pub record_notice: Sound,
     /// Its recordings are kept so long.
@@ -283,6 +285,7 @@ impl CallbackProfile {
             max_lines: None,
             priority_boost: false,
             record: false,
+            record_required: false,
             record_notice: Sound::BuiltIn,
             retention: Duration::from_secs(90 * 86_400),
         }

@@ -179,7 +179,7 @@ impl Switch {
             let offering = rule.map(|rule| {
                 let pending = self.planner.pending_of(&rule.name);
                 let moment = Moment { queue: &queue.name, utc: now.utc, offered: true, pending };
-                Offering { rule, is_taken: rule::takes(&settings, rule, moment).is_ok() }
+                Offering { rule, is_taken: self.may_promise_more() && rule::takes(&settings, rule, moment).is_ok() }
             });
             match next(queue, offering, waiting.told, waited, crowd) {
                 Next::Say(word) => self.say_word(now, id, queue, rule, word),

@@ -98,6 +98,7 @@ pub(super) struct Call {
     pub(super) answered_at: Option<DateTime<Utc>>,
     pub(super) ended: Option<(DateTime<Utc>, EndCause)>,
     pub(super) recording: Option<RecordingId>,
+    pub(super) not_recorded: Option<view::NotRecorded>,
     pub(super) ladder: Vec<view::LadderStep>,
     pub(super) story: Story,
 }
@@ -161,6 +162,7 @@ impl Call {
             ended_at: self.ended.map(|(at, _)| at),
             end_cause: self.ended.map(|(_, cause)| cause.word()),
             recording: self.recording,
+            not_recorded: self.not_recorded,
             ladder: with_ladder.then(|| self.ladder.clone()),
         }
     }
@@ -215,6 +217,7 @@ impl Switch {
             answered_at: None,
             ended: None,
             recording: None,
+            not_recorded: None,
             ladder: std::mem::take(&mut self.early_ladder),
             story: Story::Over,
         };

@@ -1,5 +1,6 @@
 //! What happened, in the past tense: for logs, metrics and event streams (interface.md, Events).
 
+use super::Space;
 use crate::callback::task::{CloseReason, MissedBy, Outcome};
 use crate::id::{CallRef, Name, RecordingId, TaskId};
 
@@ -137,6 +138,10 @@ pub enum Event {
     RecordingStored {
         recording: RecordingId,
     },
+    /// It ended before its call: the disk is nearly full.
+    RecordingStopped {
+        recording: RecordingId,
+    },
     RecordingFailed {
         recording: RecordingId,
     },
@@ -149,6 +154,15 @@ pub enum Event {
     /// The notice could not be played to its end, so the call is not recorded.
     NoticeFailed {
         call: CallRef,
+    },
+    /// The call should be recorded and is not, in one word of `view::NotRecorded`.
+    NotRecorded {
+        call: CallRef,
+        why: &'static str,
+    },
+    /// The disk has more or less room than before.
+    DiskSpace {
+        space: Space,
     },
     TrunkUp {
         trunk: Name,

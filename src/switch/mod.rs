@@ -9,7 +9,7 @@
 //! (in line), `announce` (what is heard there), `offer` and `dialogue` (asking for a callback), `place` (coming back),
 //! `leave`, `promise` (on disk), `claim` (in line), `missed` (a call was lost), `serve` (who is next), `attempt` (the
 //! promise kept), `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`,
-//! `durable`, and `answers` for people. `site` puts another edition of the settings in force, `lever` what operators
+//! `durable`, `space` (on the disk), and `answers` for people. `site` puts another edition of the settings in force, `lever` what operators
 //! switch beside it.
 
 mod announce;
@@ -50,6 +50,7 @@ mod seam;
 mod serve;
 mod service;
 mod site;
+mod space;
 mod talk;
 mod tapes;
 mod timers;
@@ -58,6 +59,7 @@ mod wait;
 
 pub use end::EndCause;
 pub use seam::*;
+pub use space::Space;
 
 use crate::agent::Agent;
 use crate::callback::planner::Planner;
@@ -191,6 +193,8 @@ pub struct Switch {
 
     draining: bool,
     store_ok: bool,
+    /// As the shell has seen the disk last.
+    space: Space,
     serve_wanted: bool,
     /// Who sent the request that is being handled.
     admitted: Option<Peer>,
@@ -218,6 +222,7 @@ impl Switch {
             Input::Committed(commit, result) => self.on_committed(now, commit, result.map(|_| ())),
             Input::Recorded(recorded) => self.on_recorded(now, recorded),
             Input::Erased(recording, erased) => self.on_erased(now, recording, erased),
+            Input::Space(space) => self.on_space(now, space),
             Input::Command(command, to) => self.on_command(now, command, to),
         }
         self.on_time(now);

@@ -83,7 +83,7 @@ impl Switch {
         self.settle_origin(now, id, &mut task);
         let older = self.merge(&mut task);
         self.keep_standing(id);
-        let full = self.planner.len() >= limits::OPEN_TASKS;
+        let full = self.planner.len() >= limits::OPEN_TASKS || !self.may_promise_more();
         let change = Change::PutTask(Box::new(task.clone()));
         let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, change_of: None };
         if full {

@@ -3,7 +3,9 @@
 
 use super::command::{Refused, Reply};
 use super::durable::Pending;
-use super::{Change, Consent, Output, Pause, Recorded, RecordingFailed, RecordingRecord, Switch, event, media};
+use super::{
+    Change, Consent, Output, Pause, Recorded, RecordingFailed, RecordingRecord, Stopped, Switch, event, media, view,
+};
 use crate::id::{CallRef, LegRef, RecordingId};
 use crate::time::Now;
 use chrono::TimeDelta;
@@ -45,6 +47,7 @@ impl Switch {
             retain_until: TimeDelta::from_std(kept).ok().and_then(|kept| now.utc.checked_add_signed(kept)),
             legal_hold: false,
             deleted_at: None,
+            stopped: None,
             path: None,
             bytes: 0,
         };
@@ -64,7 +67,7 @@ impl Switch {
         let Some((shard, recording)) = self.calls.get(&id).and_then(|call| Some((call.shard, call.recording?))) else {
             return;
         };
-        let Some(mut record) = self.tapes.get(recording).filter(|record| record.ended_at.is_none()).cloned() else {
+        let Some(mut record) = self.tapes.get(recording).filter(|record| runs(record)).cloned() else {
             return;
         };
         match (record.pauses.last_mut().filter(|pause| pause.until.is_none()), paused) {
@@ -83,6 +86,24 @@ impl Switch {
             return;
         };
         self.media(shard, media::Command::StopRecord { recording });
+    }
+
+    /// A call that should be recorded is not; its two talk all the same.
+    pub(super) fn not_recorded(&mut self, now: Now, id: CallRef, why: view::NotRecorded) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.not_recorded = Some(why);
+        self.note(now, id, format!("{}: not recorded", why.told()));
+        self.publish(event::Event::NotRecorded { call: id, why: why.word() });
+    }
+
+    /// The tape of a call ends before its call does; what it has is kept.
+    pub(super) fn stop_tape(&mut self, now: Now, id: CallRef, recording: RecordingId, why: Stopped) {
+        let Some(mut record) = self.tapes.get(recording).filter(|record| runs(record)).cloned() else { return };
+        record.stopped = Some(why);
+        self.keep_recording(record);
+        self.end_tape(id);
+        self.note(now, id, "the disk is nearly full: the recording ends");
+        self.publish(event::Event::RecordingStopped { recording });
     }
 
     /// The file is closed, or is not.
@@ -165,4 +186,9 @@ impl Switch {
         let record = self.tapes.kept(id).cloned();
         record.ok_or_else(|| Refused::NotFound { kind: "recording", name: id.to_string() })
     }
+}
+
+/// Whether the tape goes on.
+fn runs(record: &RecordingRecord) -> bool {
+    record.ended_at.is_none() && record.stopped.is_none()
 }

@@ -80,6 +80,7 @@ impl Switch {
             lookups_made: Counter::default(),
             draining: false,
             store_ok: true,
+            space: super::Space::default(),
             serve_wanted: true,
             admitted: None,
             early_ladder: Vec::new(),

@@ -206,13 +206,6 @@ pub(super) fn confirm_call() -> Vec<Name> {
     vec!["confirm_call".into()]
 }
 
-/// What the customer of a callback hears on answering: who calls, and that it is recorded.
-pub(super) fn customer_greeting(profile: &CallbackProfile) -> Vec<Name> {
-    let mut clips = customer_hello(profile);
-    clips.extend(notice_of(profile));
-    clips
-}
-
 /// What says that a callback is recorded; nothing when it is not, or when none is due.
 pub(super) fn notice_of(profile: &CallbackProfile) -> Vec<Name> {
     if profile.record { sound(&profile.record_notice, &["recorded_notice"]) } else { Vec::new() }

@@ -1,6 +1,6 @@
 //! The seam between the switch and whatever runs it: the shell, a test, a replay. Inputs and outputs are values.
 
-use super::{command, event};
+use super::{Space, command, event};
 use crate::agent::places::Places;
 use crate::callback::task::{Attempt, Task};
 use crate::id::{AuditId, CallRef, CommitRef, LookupRef, Name, RecordingId, ReplyTo, Shard, TaskId};
@@ -32,6 +32,8 @@ pub enum Input {
     Recorded(Recorded),
     /// A recording's files are gone, or could not be deleted.
     Erased(RecordingId, Result<(), RecordingFailed>),
+    /// The disk of the data directory was looked at.
+    Space(Space),
     /// A person or a program asks.
     Command(command::Command, ReplyTo),
 }
@@ -261,10 +263,21 @@ pub struct RecordingRecord {
     /// When the audio was deleted; the record stays.
     #[serde(default)]
     pub deleted_at: Option<DateTime<Utc>>,
+    /// Why it ended before its call.
+    #[serde(default)]
+    pub stopped: Option<Stopped>,
     /// Relative to the data directory; `None` while it is being written or when it failed.
     pub path: Option<String>,
     /// Octets of the file.
     pub bytes: u64,
+}
+
+/// Why a recording ended before its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// The disk was nearly full.
+    DiskSpace,
 }
 
 /// How somebody was told that the call is recorded (model.md, recording.consent).

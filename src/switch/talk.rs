@@ -3,7 +3,7 @@
 use super::call::{Kind, Story};
 use super::end::EndCause;
 use super::record::Tape;
-use super::{Consent, Switch, event, say};
+use super::{Consent, Switch, event, say, view};
 use crate::id::{CallRef, LegRef, Name, PlayRef};
 use crate::media::Play;
 use crate::time::{Now, Tick};
@@ -69,11 +69,11 @@ impl Switch {
     pub(super) fn begin_queue_talk(&mut self, now: Now, id: CallRef, ends: Ends, queue: &Name, breaks_in: bool) {
         let Ends { agent, caller } = ends;
         let settings = self.settings.clone();
-        let (mut notice, record) = settings.queue(queue).map_or((Vec::new(), None), |queue| {
-            let notice = say::queue_notice(queue);
-            let record = queue.record.then(|| Consent::by(&notice));
-            (notice, record)
-        });
+        let (mut notice, record) =
+            settings.queue(queue).filter(|queue| queue.record).map_or((Vec::new(), None), |queue| {
+                let notice = say::queue_notice(queue);
+                self.record_if_there_is_room(now, id, notice, queue.record_required)
+            });
         if breaks_in {
             notice.insert(0, say::AGENT_AVAILABLE.into());
         }
@@ -83,6 +83,23 @@ impl Switch {
             Talk { a: agent, b: caller, purpose: Purpose::Queue, stage: Stage::Notice(None), record, star: None },
             notice,
         );
+    }
+
+    /// The notice before a recording and the consent by it; neither when the disk has no room for the recording: nobody
+    /// is told that he is recorded who is not.
+    pub(super) fn record_if_there_is_room(
+        &mut self,
+        now: Now,
+        id: CallRef,
+        notice: Vec<Name>,
+        required: bool,
+    ) -> (Vec<Name>, Option<Consent>) {
+        if self.may_record(required) {
+            let consent = Consent::by(&notice);
+            return (notice, Some(consent));
+        }
+        self.not_recorded(now, id, view::NotRecorded::DiskSpace);
+        (Vec::new(), None)
     }
 
     /// Two parties are there: a notice first, if there is one, then they are joined.
@@ -119,7 +136,7 @@ impl Switch {
             consent.complete = consent.prompt.is_some();
         }
         if refused {
-            self.note(now, id, "the notice could not be played: not recorded");
+            self.not_recorded(now, id, view::NotRecorded::NoticeFailed);
             self.publish(event::Event::NoticeFailed { call: id });
         }
         self.join(now, id);
@@ -131,8 +148,13 @@ impl Switch {
         let (a, b, purpose, record) = (talk.a, talk.b, talk.purpose, talk.record.take());
         self.forget_entry(id);
         self.bridge(a, b);
-        if let Some(consent) = record {
-            self.begin_tape(now, id, Tape { left: a, right: b }, consent);
+        match record {
+            // There may have been room when the notice began.
+            Some(_) if !self.may_record(self.must_record(id)) => {
+                self.not_recorded(now, id, view::NotRecorded::DiskSpace);
+            }
+            Some(consent) => self.begin_tape(now, id, Tape { left: a, right: b }, consent),
+            None => {}
         }
         self.note(now, id, "joined");
         if purpose == Purpose::Callback {

@@ -102,6 +102,7 @@ mod tests {
             retain_until: Some(at(1_000 + i64::try_from(n).expect("a small number"))),
             legal_hold: false,
             deleted_at: None,
+            stopped: None,
             path: None,
             bytes: 0,
         }

@@ -1,5 +1,6 @@
 //! What people and programs see of the switch: plain values that serialise to the API's JSON (interface.md).
 
+use super::Space;
 use crate::callback::task::{Attempt, Task};
 use crate::id::{CallRef, Name, RecordingId, TaskId};
 use crate::time::{DateTime, Utc};
@@ -199,9 +200,39 @@ pub struct Call {
     pub end_cause: Option<&'static str>,
     /// Its recording.
     pub recording: Option<RecordingId>,
+    /// Why there is none, although there should be.
+    pub not_recorded: Option<NotRecorded>,
     /// Messages, one line each; only in `GET /calls/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ladder: Option<Vec<LadderStep>>,
+}
+
+/// Why a call that should be recorded is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotRecorded {
+    /// The disk is nearly full (durability.md §2.12).
+    DiskSpace,
+    /// The notice could not be played to its end (S5.27).
+    NoticeFailed,
+}
+
+impl NotRecorded {
+    /// The word of it in the interface.
+    pub const fn word(self) -> &'static str {
+        match self {
+            NotRecorded::DiskSpace => "disk_space",
+            NotRecorded::NoticeFailed => "notice_failed",
+        }
+    }
+
+    /// The same for people.
+    pub(super) const fn told(self) -> &'static str {
+        match self {
+            NotRecorded::DiskSpace => "the disk is nearly full",
+            NotRecorded::NoticeFailed => "the notice could not be played",
+        }
+    }
 }
 
 /// One arrow of a ladder.
@@ -226,6 +257,8 @@ pub struct Status {
     pub calls: usize,
     /// The last commit reached the disk.
     pub store_ok: bool,
+    /// How much room the disk has.
+    pub space: Space,
     /// Why automatic dialling has stopped and waits for a person; `null` when it has not.
     pub breaker: Option<&'static str>,
     /// Nothing is offered or dialled (S5.12).

@@ -31,6 +31,7 @@ fn world(name: &str, change: impl FnOnce(&mut RecordingRecord)) -> (World, Recor
         retain_until: None,
         legal_hold: false,
         deleted_at: None,
+        stopped: None,
         path: Some(recorder::relative_path(id)),
         bytes: 684,
     };

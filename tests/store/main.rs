@@ -160,6 +160,7 @@ fn everything_that_was_acknowledged_comes_back() {
         retain_until: None,
         legal_hold: false,
         deleted_at: None,
+        stopped: None,
         path: None,
         bytes: 0,
     };

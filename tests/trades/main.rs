@@ -13,6 +13,7 @@ mod planner;
 mod retries;
 mod routes;
 mod site;
+mod space;
 mod strategies;
 mod windows;
 mod zones;

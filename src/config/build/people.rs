@@ -145,6 +145,7 @@ impl Builder<'_> {
             schedule: queue.maybe_name("schedule"),
             rules: rules.of(queue),
             record: queue.yes("record"),
+            record_required: queue.yes("record_required"),
             record_notice: self.notice("queue", queue),
         }
     }

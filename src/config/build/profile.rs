@@ -58,6 +58,7 @@ impl Builder<'_> {
             max_lines: profile.maybe_number("max_lines"),
             priority_boost: profile.yes("priority_boost"),
             record: profile.yes("record"),
+            record_required: profile.yes("record_required"),
             record_notice: self.notice("callback_profile", profile),
             retention: Duration::from_secs(profile.number::<u64>("retention_days") * 86_400),
             ..calendar(profile)

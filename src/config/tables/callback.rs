@@ -135,6 +135,12 @@ pub(super) const CALLBACK_PROFILE: &[Field] = &[
     field("max_lines", Integer(0, 1000), NONE, "Callback attempts of this profile at once."),
     field("priority_boost", Bool, "false", "Served before everybody else, as VIPs are."),
     field("record", Bool, "false", "Record the call; needs a notice or record_ack_no_notice."),
+    field(
+        "record_required",
+        Bool,
+        "false",
+        "Recorded also when less than 5 % of the disk is free, when others are not.",
+    ),
     optional("record_notice", Notice(NOTICE), "What the customer hears before the recording."),
     field("record_ack_no_notice", Bool, "false", "Recording without a notice is lawful here."),
     field("retention_days", Integer(1, 3650), "90", "How long recordings of its calls are kept."),

@@ -261,6 +261,7 @@ impl Switch {
             draining: self.draining,
             calls: self.calls.len(),
             store_ok: self.store_ok,
+            space: self.space,
             breaker,
             frozen: self.settings.system.frozen,
             resting_rules: self.system.resting.iter().cloned().collect(),

@@ -5,7 +5,7 @@ use super::super::durable::Pending;
 use super::super::outcome::Refusal;
 use super::super::ring::ELSEWHERE;
 use super::super::talk::{Purpose, Stage as TalkStage, Talk};
-use super::super::{Change, Consent, Switch, event, say};
+use super::super::{Change, Switch, event, say};
 use super::{Coming, Form, Stage};
 use crate::callback::ledger;
 use crate::callback::task::{Outcome, Task, TaskState};
@@ -93,7 +93,7 @@ impl Switch {
             self.set_stage(id, Stage::Holds { customer, agent: Coming::Rings(ring) });
             return;
         };
-        self.talk(now, id, agent, customer, say::customer_greeting(&profile));
+        self.talk(now, id, agent, customer, say::customer_hello(&profile));
     }
 
     fn ring_agent_for(&mut self, now: Now, id: CallRef, customer: LegRef) -> Option<super::super::ring::Ring> {
@@ -104,21 +104,26 @@ impl Switch {
 
     /// The agent whom the customer has waited for is there.
     pub(super) fn join_holder(&mut self, now: Now, id: CallRef, customer: LegRef, agent: LegRef) {
-        let Some(profile) = self.loaded(id) else { return };
         self.cancel_call_timers(id);
         self.hush(customer);
-        self.talk(now, id, agent, customer, say::notice_of(&profile));
+        self.talk(now, id, agent, customer, Vec::new());
     }
 
-    fn talk(&mut self, now: Now, id: CallRef, agent: LegRef, customer: LegRef, first: Vec<Name>) {
+    /// The customer hears `hello`, and that he is recorded when he is.
+    fn talk(&mut self, now: Now, id: CallRef, agent: LegRef, customer: LegRef, mut hello: Vec<Name>) {
         let (Some(profile), Some(task)) = (self.loaded(id), self.calls.get(&id).and_then(|call| call.task)) else {
             return;
         };
         self.advance(now, task, TaskState::Talking);
         let (purpose, stage) = (Purpose::Callback, TalkStage::Notice(None));
-        let record = profile.record.then(|| Consent::by(&say::notice_of(&profile)));
+        let mut record = None;
+        if profile.record {
+            let (notice, consent) =
+                self.record_if_there_is_room(now, id, say::notice_of(&profile), profile.record_required);
+            (record, hello) = (consent, [hello, notice].concat());
+        }
         let talk = Talk { a: agent, b: customer, purpose, stage, record, star: None };
-        self.begin_talk(now, id, talk, first);
+        self.begin_talk(now, id, talk, hello);
     }
 
     /// The customer's phone has refused, or (`leg` unset) has rung as long as the profile says; or he has hung up

@@ -138,6 +138,7 @@ const WORDS: &[(&str, &[&str])] = &[
             "superseded",
         ],
     ),
+    ("Space", &["ample", "low", "scarce", "spent"]),
     ("Source", &["queue_request", "missed_queue", "missed_ivr", "missed_agent", "api"]),
     ("NumberOrigin", &["trusted", "signalled", "typed", "given"]),
     ("AttemptKind", &["agent", "client_offer"]),
@@ -347,6 +348,7 @@ const CALL: Fields = &[
     ("ended_at", "instant|null"),
     ("end_cause", "text|null"),
     ("recording", "ulid|null"),
+    ("not_recorded", "text|null"),
     ("ladder?", "[Step]"),
 ];
 
@@ -365,6 +367,7 @@ const RECORDING: Fields = &[
     ("retain_until", "instant|null"),
     ("legal_hold", "truth"),
     ("deleted_at", "instant|null"),
+    ("stopped", "text|null"),
     ("path", "text|null"),
     ("bytes", "count"),
 ];
@@ -393,6 +396,7 @@ const STATUS: Fields = &[
     ("draining", "truth"),
     ("calls", "count"),
     ("store_ok", "truth"),
+    ("space", "Space"),
     ("breaker", "text|null"),
     ("frozen", "truth"),
     ("resting_rules", "[text]"),

@@ -37,6 +37,7 @@ mod request;
 mod restart;
 mod retries;
 mod sounds;
+mod space;
 mod stolen;
 mod strategies;
 mod traps;

@@ -441,6 +441,7 @@ impl Story {
                 self.recordings += 1;
                 self.tell(now, Role::Bad, "ringback", "could not store a recording");
             }
+            Event::NotRecorded { .. } => self.tell(now, Role::Bad, "ringback", "could not record a call"),
             Event::TrunkDown { reason, .. } => self.tell(now, Role::Bad, "carrier", format!("is down: {reason}")),
             Event::CallAbandoned { .. }
             | Event::CallAnswered { .. }
@@ -462,6 +463,8 @@ impl Story {
             | Event::RecordingDeleted { .. }
             | Event::RecordingNotDeleted { .. }
             | Event::NoticeFailed { .. }
+            | Event::RecordingStopped { .. }
+            | Event::DiskSpace { .. }
             | Event::AgentRegistered { .. }
             | Event::AgentUnregistered { .. }
             | Event::TrunkUp { .. }

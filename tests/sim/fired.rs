@@ -51,6 +51,7 @@ pub fn input(input: &Input) -> &'static str {
         Input::Media(..) => "killed after news of media",
         Input::Committed(..) => "killed after an acknowledged write",
         Input::Recorded(_) | Input::Erased(..) => "killed after news of a recording",
+        Input::Space(_) => "killed after news of the disk",
         Input::Command(..) => "killed after a command",
     }
 }

@@ -184,6 +184,7 @@ pub fn observe(event: &Event) {
         | Event::CallbackCompleted { .. }
         | Event::CallbackFailed { .. }
         | Event::CallbackUnreached { .. }
+        | Event::CallbackLost { .. }
         | Event::CallbackExpired { .. }
         | Event::CallbackCancelled { .. } => log_callback(event),
         Event::SiteFrozen
@@ -264,6 +265,10 @@ fn log_callback(event: &Event) {
         }
         Event::CallbackCompleted { task, wait_secs } => tracing::info!(%task, wait_secs, "callback.completed"),
         Event::CallbackFailed { task, reason } => tracing::info!(%task, ?reason, "callback.failed"),
+        Event::CallbackLost { task, queue, number } => tracing::warn!(
+            %task, %queue, number = ?masked(number),
+            "callback.lost_after_answer: the restart cut a call that the customer had answered; keep it or remove it"
+        ),
         Event::CallbackUnreached { task, queue, number } => {
             tracing::warn!(%task, %queue, number = ?masked(number), "callback.unreached: somebody should take it up");
         }

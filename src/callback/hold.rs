@@ -67,6 +67,8 @@ pub enum Hold {
     Behind(usize),
     /// Left over at the end of the day; people decide (S4.B3).
     Overflow,
+    /// He had answered when a restart cut the call; people decide (durability.md §2.8).
+    LostAfterAnswer,
     /// No agent is wanted: the customer is asked first whether he wants another try (S4.5).
     ClientOffer,
     /// The site is frozen (S5.12).
@@ -117,6 +119,9 @@ impl fmt::Display for Hold {
             Hold::AgentsBusy(queue) => write!(f, "no agent of the queue {queue} is free"),
             Hold::Behind(ahead) => write!(f, "{ahead} ahead in line"),
             Hold::Overflow => f.write_str("left over at the end of the day: keep it or remove it"),
+            Hold::LostAfterAnswer => f.write_str(
+                "lost_after_answer: the customer had answered when the switch was restarted: keep it or remove it",
+            ),
             Hold::ClientOffer => f.write_str("the customer is asked first whether he wants another try"),
             Hold::Frozen => f.write_str("the site is frozen"),
         }

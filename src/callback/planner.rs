@@ -15,7 +15,7 @@ pub use people::NotKept;
 use super::hold::{Hold, Undialable};
 use super::ledger::Ledger;
 use super::retry::{By, Next, Verdict};
-use super::task::{AttemptKind, CloseReason, Task, TaskState};
+use super::task::{AttemptKind, CloseReason, HoldReason, Task, TaskState};
 use super::window::{Shut, Whom, Window};
 use crate::id::{Name, TaskId};
 use crate::number::Party;
@@ -362,43 +362,7 @@ impl Planner {
     /// held. `None` when the task is not open any more, as when what superseded the attempt closed it.
     pub fn conclude(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId, verdict: Verdict) -> Option<Task> {
         let mut task = self.get(id)?.clone();
-        task.attempts_used += u32::from(verdict.counted);
-        match verdict.by {
-            Some(By::Auto) => task.reschedules.auto += 1,
-            Some(By::Agent) => task.reschedules.agent += 1,
-            Some(By::Client) => task.reschedules.client += 1,
-            None => {}
-        }
-        match verdict.next {
-            Next::Done => closed(&mut task, TaskState::Completed, CloseReason::Success, now),
-            Next::Fail(reason) => closed(&mut task, TaskState::Failed, reason, now),
-            Next::Unreached => closed(&mut task, TaskState::Failed, CloseReason::NoAnswerAction, now),
-            Next::Cancel(reason) => closed(&mut task, TaskState::Cancelled, reason, now),
-            Next::ClientOffer(not_before) => {
-                task.state = TaskState::ClientOffer;
-                task.not_before = not_before;
-                task.due_since = None;
-            }
-            Next::Overflow => {
-                task.state = TaskState::Overflow;
-                task.due_since = None;
-            }
-            Next::Retry(not_before) => {
-                task.state = TaskState::WaitingRetry;
-                task.not_before = not_before;
-                task.due_since = None;
-            }
-            Next::Again(not_before) => {
-                task.state = TaskState::Pending;
-                task.not_before = not_before;
-            }
-            // Looked at again at once, which finds the reason and keeps it; if it has gone, a pause keeps this from
-            // going round and round.
-            Next::Blocked | Next::Superseded => {
-                task.state = TaskState::Pending;
-                task.not_before = now + BLOCKED_PAUSE;
-            }
-        }
+        conclude(&mut task, verdict, now);
         self.put(now, settings, task.clone());
         if verdict.next == Next::Blocked {
             self.look_by(id, now);
@@ -417,6 +381,52 @@ impl Planner {
     fn starts_until(&mut self, now: DateTime<Utc>) {
         // A clock that was set back must not hold the rate for longer than a minute.
         self.starts.retain(|start| *start <= now && *start + MINUTE > now);
+    }
+}
+
+/// What an attempt's end makes of its task, as `retry` has judged it.
+pub fn conclude(task: &mut Task, verdict: Verdict, now: DateTime<Utc>) {
+    task.attempts_used += u32::from(verdict.counted);
+    match verdict.by {
+        Some(By::Auto) => task.reschedules.auto += 1,
+        Some(By::Agent) => task.reschedules.agent += 1,
+        Some(By::Client) => task.reschedules.client += 1,
+        None => {}
+    }
+    match verdict.next {
+        Next::Done => closed(task, TaskState::Completed, CloseReason::Success, now),
+        Next::Fail(reason) => closed(task, TaskState::Failed, reason, now),
+        Next::Unreached => closed(task, TaskState::Failed, CloseReason::NoAnswerAction, now),
+        Next::Cancel(reason) => closed(task, TaskState::Cancelled, reason, now),
+        Next::ClientOffer(not_before) => {
+            task.state = TaskState::ClientOffer;
+            task.not_before = not_before;
+            task.due_since = None;
+        }
+        Next::Overflow => {
+            task.state = TaskState::Overflow;
+            task.due_since = None;
+        }
+        Next::Lost => {
+            task.state = TaskState::Blocked;
+            task.hold_reason = Some(HoldReason::LostAfterAnswer);
+            task.due_since = None;
+        }
+        Next::Retry(not_before) => {
+            task.state = TaskState::WaitingRetry;
+            task.not_before = not_before;
+            task.due_since = None;
+        }
+        Next::Again(not_before) => {
+            task.state = TaskState::Pending;
+            task.not_before = not_before;
+        }
+        // Looked at again at once, which finds the reason and keeps it; if it has gone, a pause keeps this from
+        // going round and round.
+        Next::Blocked | Next::Superseded => {
+            task.state = TaskState::Pending;
+            task.not_before = now + BLOCKED_PAUSE;
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! the network is forgiven twice. Agent-side failures put the task back at once, but each further one in a row waits
 //! longer, so that one agent who always declines does not spin the switch.
 
-use super::task::{Attempt, CloseReason, Outcome, Task};
+use super::task::{Attempt, AttemptKind, CloseReason, Outcome, Task};
 use super::window::{Whom, Window};
 use crate::settings::{AfterCutoff, CallbackProfile, NoAnswerAction, OnOutcome, Settings};
 use crate::time::{DateTime, Utc};
@@ -84,6 +84,8 @@ pub enum Next {
     Cancel(CloseReason),
     /// Cannot be dialled as things are.
     Blocked,
+    /// He had answered, and nobody knows how it went on: people say what becomes of it.
+    Lost,
     /// Closed by what superseded it; nothing follows here.
     Superseded,
 }
@@ -313,6 +315,22 @@ pub fn first_try(profile: &CallbackProfile, requested_at: DateTime<Utc>, wish: O
 /// How long a number is left alone after a restart found an attempt open (interface.md, Settled 7).
 pub fn after_restart(ring_timeout: Duration, restarted_at: DateTime<Utc>) -> DateTime<Utc> {
     restarted_at + ring_timeout + RESTART_MARGIN
+}
+
+/// What becomes of an attempt that a restart found open and cannot take up again (durability.md §2.8): once more after
+/// `again`, for nothing that is known has reached the customer; kept, when they had talked long enough; or, when he had
+/// answered and no more is known, for people to decide. Who has been reached is not rung again by us.
+pub fn interrupted(attempt: &Attempt, again: DateTime<Utc>) -> (Outcome, Verdict) {
+    let answered = attempt.customer_leg.as_ref().is_some_and(|leg| leg.answered_at.is_some());
+    match (attempt.kept_at, answered, attempt.kind) {
+        (Some(_), _, AttemptKind::Agent) => (Outcome::Success, Verdict { counted: true, next: Next::Done, by: None }),
+        (_, true, _) => (Outcome::SystemRestart, Verdict::uncounted(Next::Lost)),
+        (_, false, AttemptKind::ClientOffer) => {
+            // Everything else is used: it is the customer who is asked again.
+            (Outcome::SystemRestart, Verdict::uncounted(Next::ClientOffer(again)))
+        }
+        (None, false, AttemptKind::Agent) => (Outcome::SystemRestart, Verdict::uncounted(Next::Again(again))),
+    }
 }
 
 /// `intervals[used]`; the last repeats.

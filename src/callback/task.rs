@@ -105,8 +105,8 @@ impl TaskState {
         }
     }
 
-    /// Whether it waits for something that no agent can give: for the customer's own word, or for people.
-    pub const fn rests(self) -> bool {
+    /// Whether no agent can give what it waits for.
+    const fn rests(self) -> bool {
         matches!(self, TaskState::ClientOffer | TaskState::Overflow)
     }
 
@@ -121,6 +121,15 @@ impl TaskState {
                 | TaskState::Talking
         )
     }
+}
+
+/// Why a task is `blocked` until people say what becomes of it: nothing else moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The customer had answered when the process ended, and nobody knows whether they have talked (durability.md
+    /// §2.8): he is not rung by himself again.
+    LostAfterAnswer,
 }
 
 /// Why a task is closed.
@@ -379,6 +388,9 @@ pub struct Task {
     pub expires_at: Option<DateTime<Utc>>,
     /// Where it is.
     pub state: TaskState,
+    /// `blocked` for people, and why.
+    #[serde(default)]
+    pub hold_reason: Option<HoldReason>,
     /// Attempts that count.
     pub attempts_used: u32,
     /// Attempts in all, counted or not: the number of the last one.
@@ -420,6 +432,7 @@ impl Task {
             not_before: at,
             expires_at: None,
             state: TaskState::Pending,
+            hold_reason: None,
             attempts_used: 0,
             attempts_made: 0,
             origin_call: None,
@@ -431,6 +444,16 @@ impl Task {
 }
 
 impl Task {
+    /// Whether it waits for something that no agent can give: for the customer's own word, or for people.
+    pub const fn rests(&self) -> bool {
+        self.state.rests() || self.hold_reason.is_some()
+    }
+
+    /// Whether only people go on with it.
+    pub const fn is_for_people(&self) -> bool {
+        matches!(self.state, TaskState::Overflow) || self.hold_reason.is_some()
+    }
+
     /// Names of the site instead of copies of its own, as they come from the disk: there may be a million tasks.
     pub fn share_names(&mut self, settings: &Settings) {
         fn share<'a>(name: &mut Name, of: impl FnOnce(&str) -> Option<&'a Name>) {
@@ -512,6 +535,10 @@ pub struct Attempt {
     pub ended_at: Option<DateTime<Utc>>,
     /// Bridged talk.
     pub talk_secs: u64,
+    /// Since when they have talked longer than `success_min_talk`: stored at that instant, and not waited for, so that
+    /// a crash in the middle of the talk does not undo it.
+    #[serde(default)]
+    pub kept_at: Option<DateTime<Utc>>,
     /// Its recording.
     pub recording: Option<RecordingId>,
 }
@@ -532,6 +559,7 @@ impl Attempt {
             outcome: None,
             ended_at: None,
             talk_secs: 0,
+            kept_at: None,
             recording: None,
         }
     }

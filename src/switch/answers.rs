@@ -286,7 +286,7 @@ impl Switch {
         Ok(())
     }
 
-    /// A callback left over at the end of its day waits again (S4.B3).
+    /// A callback left over at the end of its day (S4.B3), or cut by a restart, waits again.
     fn keep_callback(&mut self, now: Now, id: TaskId, to: ReplyTo) -> Result<(), Refused> {
         let settings = self.settings.clone();
         if self.planner.get(id).is_none() {
@@ -351,7 +351,7 @@ impl Switch {
 
 fn not_kept(why: NotKept) -> Refused {
     let detail = match why {
-        NotKept::NotLeftOver => "the callback is not left over",
+        NotKept::NotLeftOver => "the callback does not wait for people: it is tried by itself",
         NotKept::UnderWay => "an attempt is under way",
         NotKept::UsedUp => "every attempt is used up; `now` grants one more",
     };

@@ -19,7 +19,7 @@ impl Switch {
 
     /// Gives a task its place in its queue's line, if it has none yet.
     pub(super) fn line_up(&mut self, task: &Task) {
-        if task.state.rests() {
+        if task.rests() {
             return;
         }
         let claim = self.claim_of(task);

@@ -68,7 +68,7 @@ pub enum Command {
     CancelCallback(TaskId),
     /// `POST /callbacks/{id}/now`
     CallbackNow(TaskId),
-    /// `POST /callbacks/{id}/keep`: one that is left over waits again.
+    /// `POST /callbacks/{id}/keep`: one that is left over, or that a restart has cut, waits again.
     KeepCallback(TaskId),
     /// `POST /callbacks/{id}/postpone`: not before this instant, whatever was planned.
     PostponeCallback(TaskId, DateTime<Utc>),

@@ -84,6 +84,12 @@ pub enum Event {
         queue: Name,
         number: String,
     },
+    /// He had answered when the process ended, and nobody knows how it went on: people are asked to decide.
+    CallbackLost {
+        task: TaskId,
+        queue: Name,
+        number: String,
+    },
     CallbackExpired {
         task: TaskId,
     },

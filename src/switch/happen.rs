@@ -305,6 +305,7 @@ impl Switch {
             Timer::Call(call, CallTimer::NoAgents) => self.nobody_there(now, call),
             Timer::Call(call, CallTimer::Key) => self.attempt_key_missing(now, call),
             Timer::Call(call, CallTimer::Dial) => self.dial_when_ready(now, call),
+            Timer::Call(call, CallTimer::Kept) => self.attempt_kept(now, call),
             Timer::Probe(leg) => self.end_leg(now, leg, EndCause::MediaLost),
             Timer::Look => self.serve_wanted = true,
             Timer::TellAgain => self.tell_again(),

@@ -30,6 +30,7 @@ pub mod event;
 mod freeze;
 mod go;
 mod happen;
+mod interrupted;
 mod leave;
 mod legs;
 mod lever;
@@ -103,6 +104,8 @@ enum CallTimer {
     Key,
     /// A trunk takes another call then.
     Dial,
+    /// The talk of a callback has lasted long enough.
+    Kept,
 }
 
 /// What a deadline is for.
@@ -334,8 +337,8 @@ impl Switch {
     }
 
     fn cancel_call_timers(&mut self, id: CallRef) {
-        use CallTimer::{Announce, Dial, Dialogue, Key, MaxWait, NoAgents, Ring};
-        for timer in [Ring, Dialogue, Announce, MaxWait, NoAgents, Key, Dial] {
+        use CallTimer::{Announce, Dial, Dialogue, Kept, Key, MaxWait, NoAgents, Ring};
+        for timer in [Ring, Dialogue, Announce, MaxWait, NoAgents, Key, Dial, Kept] {
             self.timers.cancel(&Timer::Call(id, timer));
         }
     }

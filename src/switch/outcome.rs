@@ -139,7 +139,7 @@ impl Switch {
 
     /// The task waits again, at its old place; or for something else than its turn, and then not in line.
     pub(super) fn reopen_place(&mut self, task: &Task) {
-        if task.state.rests() {
+        if task.rests() {
             self.out_of_line(task);
         } else if !task.state.is_final() {
             self.line_up(task);

@@ -111,13 +111,15 @@ impl Switch {
     }
 
     /// Whether the customer is asked when he rings in: not about a missed call, of whose callback he knows nothing; not
-    /// about one that is left over with every attempt used up, which he could only be told is kept; and not while we
-    /// are dialling for him, when an agent is on the line already and he is served at once.
+    /// about one that is left over with every attempt used up, which he could only be told is kept, nor about one that
+    /// a restart has cut; and not while we are dialling for him, when an agent is on the line already and he is served
+    /// at once.
     fn is_asked_about(&self, task: &Task) -> bool {
         let rule = task.rule.as_deref().and_then(|rule| self.settings.rule(rule));
         let was_asked_for = !task.source.is_missed();
         let profile = self.settings.profile(&task.profile);
         let is_past = task.state == TaskState::Overflow && profile.is_some_and(|it| retry::is_used_up(it, task));
+        let is_past = is_past || task.hold_reason.is_some();
         was_asked_for && !is_past && !task.state.is_live() && rule.is_some_and(|rule| rule.on_call_in == OnCallIn::Menu)
     }
 

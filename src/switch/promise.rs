@@ -365,7 +365,7 @@ impl Switch {
         if let Some(line) = self.lines.get_mut(&promise.queue) {
             // The ticket is handed on when nothing else changes; another queue, owner or priority is another place, and
             // who waits for the customer's word, or stands there already, needs none.
-            let needs_one = !task.state.rests() && line.ticket_of(task.id).is_none();
+            let needs_one = !task.rests() && line.ticket_of(task.id).is_none();
             let is_same = needs_one
                 && line.entry(promise.ticket).is_some_and(|entry| {
                     task.queue == promise.queue

@@ -1,7 +1,6 @@
 //! Starting: an empty switch, or one that takes up where another process was torn away (law 10).
 //!
-//! An attempt found open was interrupted. It is closed as `system_restart`, never blindly repeated: what may still be
-//! ringing is told to stop, and its number is left alone for a while (interface.md, Settled 7).
+//! An attempt found open was interrupted: `interrupted` says what becomes of it. None is blindly repeated.
 
 use super::durable::Pending;
 use super::legs::{OnLine, Ports};
@@ -9,8 +8,7 @@ use super::timers::Timers;
 use super::{Change, Restored, Switch};
 use crate::agent::Agent;
 use crate::callback::planner::Planner;
-use crate::callback::retry;
-use crate::callback::task::{Attempt, AttemptKind, Outcome, Task, TaskState};
+use crate::callback::task::{Task, TaskState};
 use crate::entropy::Entropy;
 use crate::id::{Counter, Name};
 use crate::policy::Policy;
@@ -121,7 +119,7 @@ impl Switch {
         self.recount();
         self.plan_retention();
         self.restore_entries(now, restored.entries);
-        self.close_orphans(now);
+        self.settle_orphans(now);
         self.restore_presence(now, &stored);
         if self.system != restored.system {
             self.commit(vec![Change::PutSystem(self.system.clone())], Pending::Told);
@@ -136,24 +134,12 @@ impl Switch {
             self.remember(task);
             return;
         }
-        let mut changes = Vec::new();
-        if let Some(attempt) = self.attempts.get_mut(&task.id).and_then(|attempts| attempts.last_mut())
-            && attempt.outcome.is_none()
-        {
-            attempt.outcome = Some(Outcome::SystemRestart);
-            attempt.ended_at = Some(now.utc);
-            let attempt = attempt.clone();
-            task.not_before = self.settle_interrupted(now, &attempt);
-            if attempt.kind == AttemptKind::ClientOffer {
-                task.state = TaskState::ClientOffer; // Everything else is used: it is the customer who is asked again.
-            }
-            changes.push(Change::PutAttempt(Box::new(attempt)));
-        }
+        let mut changes = Vec::from_iter(self.settle_restored(now, &mut task));
         if task.state.is_live() {
             task.state = TaskState::Pending;
         }
         // C15: a rule that was disabled meanwhile takes its open tasks with it; so does a source that is gone.
-        if let Some(reason) = self.lost(&task) {
+        if let Some(reason) = self.lost(&task).filter(|_| !task.state.is_final()) {
             task.state = TaskState::Cancelled;
             task.close_reason = Some(reason);
             task.closed_at = Some(now.utc);
@@ -173,26 +159,6 @@ impl Switch {
         }
     }
 
-    /// Attempts whose task could not be read: they are settled like every other one.
-    fn close_orphans(&mut self, now: Now) {
-        let open: Vec<Attempt> = self
-            .attempts
-            .values()
-            .filter_map(|attempts| attempts.last())
-            .filter(|attempt| attempt.outcome.is_none())
-            .cloned()
-            .collect();
-        for mut attempt in open {
-            self.settle_interrupted(now, &attempt);
-            attempt.outcome = Some(Outcome::SystemRestart);
-            attempt.ended_at = Some(now.utc);
-            if let Some(held) = self.attempts.get_mut(&attempt.task).and_then(|attempts| attempts.last_mut()) {
-                *held = attempt.clone();
-            }
-            self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Told);
-        }
-    }
-
     /// A phone that is bound has logged its agent in, even if the process died between the two.
     fn restore_presence(&mut self, now: Now, stored: &BTreeSet<Name>) {
         for desk in self.agents.values_mut() {
@@ -201,18 +167,6 @@ impl Switch {
                 desk.registered(now);
             }
         }
-    }
-
-    /// Stops whatever may still ring, and says until when its number is left alone.
-    fn settle_interrupted(&mut self, now: Now, attempt: &Attempt) -> crate::time::DateTime<crate::time::Utc> {
-        let until = retry::after_restart(Duration::from_secs(attempt.ring_timeout_secs), now.utc);
-        self.planner.quarantine(attempt.number.clone(), until);
-        for leg in attempt.agent_legs.iter().chain(&attempt.customer_leg) {
-            if let Some(dialog) = &leg.dialog {
-                self.ua.abandon(now.tick, &leg.uri, dialog);
-            }
-        }
-        until
     }
 }
 

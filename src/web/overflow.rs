@@ -1,5 +1,6 @@
-//! What was left over at the end of a day (S4.B3), for people: each callback is kept or removed, and all of them are
-//! exported, or exported and removed (S4.B2).
+//! What only people go on with: callbacks that were left over at the end of a day (S4.B3), and those that a restart
+//! has cut after the customer had answered (durability.md §2.8). Each is kept or removed; those left over are exported,
+//! or exported and removed (S4.B2).
 
 use super::page::{page, see_other, table, text};
 use super::roles::Caller;
@@ -14,13 +15,15 @@ use axum::response::Response;
 const LEFT_OVER: [TaskState; 1] = [TaskState::Overflow];
 
 pub(super) async fn show(State(site): Shared, Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
-    let all = csv::all(&site, &LEFT_OVER, None).await?;
+    let left_over = csv::all(&site, &LEFT_OVER, None).await?;
+    let mut all = csv::all(&site, &[TaskState::Blocked], None).await?;
+    all.retain(|callback| callback.task.is_for_people());
     let may = caller.role >= Role::Supervisor;
     let mut body = String::from(
-        "<p class=\"doc\">Callbacks that were not reached before their day ended. Nobody calls them until you \
-         decide.</p>",
+        "<p class=\"doc\">Callbacks that were not reached before their day ended, and those whose customer had \
+         answered when the switch was restarted. Nobody calls them until you decide.</p>",
     );
-    if !all.is_empty() {
+    if !left_over.is_empty() {
         body.push_str("<div class=\"actions\"><a class=\"button\" href=\"/overflow.csv\">Export</a>");
         if may {
             body.push_str(
@@ -30,8 +33,9 @@ pub(super) async fn show(State(site): Shared, Extension(caller): Extension<Calle
         }
         body.push_str("</div>");
     }
+    all.extend(left_over);
     let rows: Vec<Vec<String>> = all.iter().map(|callback| row(callback, may)).collect();
-    body.push_str(&table(&["number", "queue", "asked", "tried", "last", ""], &rows, "Nothing is left over."));
+    body.push_str(&table(&["number", "queue", "asked", "tried", "last", "why", ""], &rows, "Nothing is left over."));
     Ok(page(Some(&caller), "Left over", &body))
 }
 
@@ -52,6 +56,7 @@ fn row(callback: &view::Callback, may: bool) -> Vec<String> {
         task.created_at.format("%Y-%m-%d %H:%M UTC").to_string(),
         task.attempts_used.to_string(),
         outcome.unwrap_or_default().replace('_', " "),
+        text(callback.held_by.as_deref().unwrap_or_default()),
         if may { acts } else { String::new() },
     ]
 }

@@ -152,8 +152,12 @@ fn promises() -> Vec<Route> {
         act("/api/v1/callbacks/{id}/postpone", callbacks::postpone, "Try a callback later")
             .takes(Json("Postpone"))
             .gives("Callback"),
-        act("/api/v1/callbacks/{id}/keep", callbacks::keep, "Keep a callback left over at the end of its day")
-            .gives("Callback"),
+        act(
+            "/api/v1/callbacks/{id}/keep",
+            callbacks::keep,
+            "Keep a callback left over at the end of its day, or cut by a restart",
+        )
+        .gives("Callback"),
         read("/api/v1/do-not-call", never::list, "List numbers that are never called").paged().gives("DoNotCallPage"),
         act("/api/v1/do-not-call", never::add, "Never call a number again; its open callbacks are cancelled")
             .takes(Json("NewDoNotCall"))

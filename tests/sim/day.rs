@@ -437,7 +437,7 @@ fn look_after(world: &mut World, round: u32, tally: &mut Tally) {
         }
     }
     let open: Vec<_> = world.disk.tasks.values().filter(|task| !task.state.is_final()).collect();
-    let left_over: Vec<_> = open.iter().filter(|task| task.state == TaskState::Overflow).map(|task| task.id).collect();
+    let left_over: Vec<_> = open.iter().filter(|task| task.is_for_people()).map(|task| task.id).collect();
     for task in left_over {
         world.tell(if round < 5 { Command::KeepCallback(task) } else { Command::CancelCallback(task) });
     }

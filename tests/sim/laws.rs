@@ -419,6 +419,9 @@ impl Laws {
                     }
                 }
                 Change::PutAttempt(attempt) => {
+                    let before = before.get(&attempt.task).filter(|_| attempt.outcome.is_none());
+                    let is_peoples = before.is_some_and(Task::is_for_people);
+                    assert!(!is_peoples, "law 10: {} is tried while people are to decide", attempt.number);
                     let is_open = attempt.outcome.is_none() && attempt.kind == AttemptKind::Agent;
                     if let Some(task) = disk.tasks.get(&attempt.task).filter(|_| is_open) {
                         let granted = self.attempts_max(task) + task.reschedules.client + task.reschedules.admin;

@@ -148,7 +148,12 @@ impl World {
     /// `kill -9`: what was not acknowledged may or may not be on the disk.
     pub fn crash(&mut self) {
         let survivors = self.entropy.below(self.disk.pending.len() as u64 + 1);
-        self.disk.crash(usize::try_from(survivors).expect("a short queue"));
+        self.crash_keeping(usize::try_from(survivors).expect("a short queue"));
+    }
+
+    /// The same, and so many of the commits that were not acknowledged are on the disk.
+    pub fn crash_keeping(&mut self, survivors: usize) {
+        self.disk.crash(survivors);
         self.switch = None;
         self.life += 1;
         self.shard = Shard::default();
@@ -324,7 +329,8 @@ impl World {
         if let Change::PutAttempt(attempt) = change {
             lawful::assert_lawful(&self.settings, &self.disk, attempt);
             self.laws.on_attempt(attempt, &self.disk);
-            let outcome = attempt.outcome.map_or("open".to_owned(), |outcome| format!("{outcome:?}").to_lowercase());
+            let open = if attempt.kept_at.is_some() { "open, kept" } else { "open" };
+            let outcome = attempt.outcome.map_or(open.to_owned(), |outcome| format!("{outcome:?}").to_lowercase());
             self.ladder.note(self.now, format!("store attempt {}: {outcome}", attempt.n));
         }
     }

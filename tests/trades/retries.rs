@@ -151,6 +151,7 @@ fn history_counts_the_network_and_the_agents_last_row_of_failures() {
         outcome,
         ended_at: None,
         talk_secs: 0,
+        kept_at: None,
         recording: None,
     };
     use Outcome::*;

@@ -4,7 +4,7 @@ use super::{Agents, Around, MINUTE, Planned, Planner, shut, window_of};
 use crate::callback::hold::{Hold, Undialable};
 use crate::callback::ledger::{Cap, Tripped};
 use crate::callback::retry;
-use crate::callback::task::{AttemptKind, Task, TaskState};
+use crate::callback::task::{AttemptKind, HoldReason, Task, TaskState};
 use crate::callback::window::{Whom, Window};
 use crate::number::Party;
 use crate::settings::{CallbackProfile, Settings};
@@ -107,8 +107,10 @@ impl Planner {
         if task.state.is_live() {
             return Err(Hold::UnderWay(task.state));
         }
-        if task.state == TaskState::Overflow {
-            return Err(Hold::Overflow);
+        match task.hold_reason {
+            Some(HoldReason::LostAfterAnswer) => return Err(Hold::LostAfterAnswer),
+            None if task.state == TaskState::Overflow => return Err(Hold::Overflow),
+            None => {}
         }
         if (task.state == TaskState::ClientOffer) != (kind == AttemptKind::ClientOffer) {
             return Err(Hold::ClientOffer);

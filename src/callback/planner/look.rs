@@ -20,19 +20,19 @@ impl Planner {
         undialable: &mut impl FnMut(&Task) -> Option<Undialable>,
     ) -> Option<Step> {
         let Planned { mut task, .. } = planned;
-        let before = task.state;
-        if before != TaskState::Overflow && task.expires_at.is_some_and(|at| at <= now) {
+        let (before, rests) = (task.state, task.rests());
+        if !task.is_for_people() && task.expires_at.is_some_and(|at| at <= now) {
             closed(&mut task, TaskState::Expired, CloseReason::Expired, now);
             return Some(Step::Expired(Box::new(task)));
         }
         let profile = settings.profile(&task.profile);
-        if let Some(profile) = profile.filter(|profile| !before.rests() && retry::is_used_up(profile, &task)) {
+        if let Some(profile) = profile.filter(|profile| !rests && retry::is_used_up(profile, &task)) {
             return Some(self.no_more_attempts(now, settings, profile, task));
         }
         let window = window_of(settings, &task, now);
         let opens = window.as_ref().map(|window| window.opens(now).ok_or_else(|| shut(window, now)));
         let blocked = undialable(&task).or_else(|| Some(opens.as_ref()?.as_ref().err()?.to_string())).map(Box::new);
-        task.state = if before.rests() {
+        task.state = if rests {
             before
         } else if blocked.is_some() {
             TaskState::Blocked
@@ -98,6 +98,9 @@ impl Planner {
         task: &Task,
         reason_known: bool,
     ) -> Option<DateTime<Utc>> {
+        if task.is_for_people() {
+            return None; // They decide, however long it takes.
+        }
         let changes = match task.state {
             TaskState::Pending | TaskState::WaitingRetry => Some(task.not_before),
             TaskState::Deferred => {
@@ -125,8 +128,8 @@ impl Planner {
                     at => at,
                 }
             }
-            TaskState::Overflow => return None, // People decide, however long it takes.
-            TaskState::Reserving
+            TaskState::Overflow
+            | TaskState::Reserving
             | TaskState::AgentRinging
             | TaskState::AgentReady
             | TaskState::CustomerRinging

@@ -11,7 +11,7 @@ use crate::time::{DateTime, Utc};
 /// Why a task is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotKept {
-    /// It is not left over.
+    /// It does not wait for people.
     NotLeftOver,
     /// An attempt is being made.
     UnderWay,
@@ -26,9 +26,10 @@ impl Planner {
     pub fn hasten(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Option<Task> {
         let mut task = self.get(id).filter(|task| !task.state.is_live())?.clone();
         task.not_before = now;
-        if task.state == TaskState::Overflow {
+        if task.is_for_people() {
             begin_anew(now, settings, &mut task);
         }
+        task.hold_reason = None;
         task.state = match task.state {
             TaskState::Due => TaskState::Due,
             TaskState::ClientOffer => TaskState::ClientOffer,
@@ -42,12 +43,14 @@ impl Planner {
         Some(task)
     }
 
-    /// A task left over at the end of its day is wanted after all (S4.B3): it waits for what it waited for, an attempt
-    /// or the customer's own word, and its life begins anew. Returns the task as it is to be stored.
+    /// A task left over at the end of its day (S4.B3), or cut by a restart, is wanted after all: it waits for what it
+    /// waited for, an attempt or the customer's own word, and its life begins anew. Returns the task as it is to be
+    /// stored.
     pub fn keep(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Result<Task, NotKept> {
-        let left_over = self.get(id).filter(|task| task.state == TaskState::Overflow);
+        let left_over = self.get(id).filter(|task| task.is_for_people());
         let mut task = left_over.ok_or(NotKept::NotLeftOver)?.clone();
         task.state = waiting(now, settings, &task)?;
+        task.hold_reason = None;
         task.not_before = now;
         begin_anew(now, settings, &mut task);
         self.put(now, settings, task.clone());
@@ -66,9 +69,10 @@ impl Planner {
         let mut task = self.get(id).filter(|task| !task.state.is_live()).ok_or(NotKept::UnderWay)?.clone();
         task.state = match task.state {
             TaskState::ClientOffer => TaskState::ClientOffer,
-            TaskState::Overflow => waiting(now, settings, &task)?,
+            _ if task.is_for_people() => waiting(now, settings, &task)?,
             _ => TaskState::Pending, // Whatever else it waits for.
         };
+        task.hold_reason = None;
         task.not_before = until;
         task.due_since = None;
         begin_anew(until, settings, &mut task);
@@ -77,7 +81,7 @@ impl Planner {
     }
 }
 
-/// What a task that was left over waits for: an attempt, or the customer's own word.
+/// What a task that people have kept waits for: an attempt, or the customer's own word.
 fn waiting(now: DateTime<Utc>, settings: &Settings, task: &Task) -> Result<TaskState, NotKept> {
     let used_up = settings.profile(&task.profile).filter(|profile| retry::is_used_up(profile, task));
     match used_up.map(|profile| retry::when_used_up(profile, task, now)) {

@@ -36,7 +36,7 @@ pub enum CallbackCommand {
         #[arg(required = true)]
         id: Vec<String>,
     },
-    /// Keep callbacks that were left over at the end of a day: they wait again
+    /// Keep callbacks that were left over at the end of a day, or cut by a restart: they wait again
     #[command(after_help = "Example:\n  ringback callback keep 01JD0000000000000000000000")]
     Keep {
         /// Their ids

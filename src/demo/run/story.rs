@@ -451,6 +451,7 @@ impl Story {
             | Event::CallEnded { .. }
             | Event::AttemptStarted { .. }
             | Event::CallbackUnreached { .. }
+            | Event::CallbackLost { .. }
             | Event::ConfigChanged
             | Event::SiteFrozen
             | Event::SiteUnfrozen

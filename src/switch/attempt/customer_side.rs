@@ -5,7 +5,7 @@ use super::super::durable::Pending;
 use super::super::outcome::Refusal;
 use super::super::ring::ELSEWHERE;
 use super::super::talk::{Purpose, Stage as TalkStage, Talk};
-use super::super::{Change, Switch, event, say};
+use super::super::{CallTimer, Change, Switch, Timer, event, say};
 use super::{Coming, Form, Stage};
 use crate::callback::ledger;
 use crate::callback::task::{Outcome, Task, TaskState};
@@ -14,6 +14,9 @@ use crate::media::Play;
 use crate::time::Now;
 use bytes::Bytes;
 use std::time::Duration;
+
+/// A success has talked longer than `success_min_talk`, not just as long.
+const JUST_LONGER: Duration = Duration::from_millis(1);
 
 impl Switch {
     /// 18x from the customer's side: its own sound takes the place of our ringback.
@@ -123,6 +126,9 @@ impl Switch {
             (record, hello) = (consent, [hello, notice].concat());
         }
         let talk = Talk { a: agent, b: customer, purpose, stage, record, star: None };
+        if profile.success_min_talk.is_zero() {
+            self.attempt_kept(now, id); // Zero asks for no more than the answer (S2.20).
+        }
         self.begin_talk(now, id, talk, hello);
     }
 
@@ -176,6 +182,10 @@ impl Switch {
     pub(in crate::switch) fn attempt_joined(&mut self, now: Now, id: CallRef) {
         let Some(call) = self.calls.get(&id) else { return };
         let (agent, queue) = (call.agent.clone(), call.queue.clone());
+        let least = self.loaded(id).map_or(Duration::ZERO, |profile| profile.success_min_talk);
+        if !least.is_zero() {
+            self.timers.set(Timer::Call(id, CallTimer::Kept), now.tick + least + JUST_LONGER);
+        }
         let wait = call.task.and_then(|task| self.planner.get(task)).map_or(0, |task| {
             u64::try_from(now.utc.signed_duration_since(task.virtual_start).num_seconds()).unwrap_or(0)
         });
@@ -184,6 +194,28 @@ impl Switch {
         }
         if let Some(agent) = agent {
             self.publish(event::Event::CallAnswered { call: id, agent, wait_secs: wait });
+        }
+    }
+
+    /// They have talked as long as a success needs: the next life knows it, should this one end in the middle. Not
+    /// once the agent has said that it was a machine.
+    pub(in crate::switch) fn attempt_kept(&mut self, now: Now, id: CallRef) {
+        let Some(task) = self.calls.get(&id).and_then(|call| call.task).filter(|_| !self.has_asked(id)) else { return };
+        let least = self.loaded(id).map_or(Duration::ZERO, |profile| profile.success_min_talk);
+        let Some(attempt) = self.open_attempt(task) else { return };
+        attempt.kept_at = Some(now.utc);
+        attempt.talk_secs = least.as_secs();
+        let kept = Change::PutAttempt(Box::new(attempt.clone()));
+        self.commit(vec![kept], Pending::Told);
+    }
+
+    /// The agent has said that it was a machine: the next life is not to take it for a success.
+    pub(super) fn attempt_not_kept(&mut self, id: CallRef) {
+        let Some(task) = self.calls.get(&id).and_then(|call| call.task) else { return };
+        if let Some(attempt) = self.open_attempt(task).filter(|attempt| attempt.kept_at.is_some()) {
+            attempt.kept_at = None;
+            let again = Change::PutAttempt(Box::new(attempt.clone()));
+            self.commit(vec![again], Pending::Told);
         }
     }
 

@@ -68,6 +68,7 @@ impl Switch {
         if is_it && loaded.said == Said::Nothing {
             loaded.said = Said::AgentAsks;
             self.note(now, id, "the agent asks for another try");
+            self.attempt_not_kept(id);
         }
     }
 

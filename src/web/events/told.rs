@@ -58,6 +58,9 @@ fn of_callbacks(event: &Event) -> Option<(&'static str, Value)> {
         Event::CallbackUnreached { task, queue, number } => {
             ("callback.unreached", json!({ "callback": task, "queue": queue, "number": number }))
         }
+        Event::CallbackLost { task, queue, number } => {
+            ("callback.lost_after_answer", json!({ "callback": task, "queue": queue, "number": number }))
+        }
         Event::CallbackExpired { task } => ("callback.expired", json!({ "callback": task })),
         Event::CallbackCancelled { task, reason } => {
             ("callback.cancelled", json!({ "callback": task, "reason": reason }))

@@ -142,6 +142,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("Source", &["queue_request", "missed_queue", "missed_ivr", "missed_agent", "api"]),
     ("NumberOrigin", &["trusted", "signalled", "typed", "given"]),
     ("AttemptKind", &["agent", "client_offer"]),
+    ("HoldReason", &["lost_after_answer"]),
     (
         "AgentState",
         &[
@@ -229,6 +230,7 @@ const CALLBACK: Fields = &[
     ("not_before", "instant"),
     ("expires_at", "instant|null"),
     ("state", "CallbackState"),
+    ("hold_reason", "HoldReason|null"),
     ("attempts_used", "count"),
     ("attempts_made", "count"),
     ("origin_call", "ulid|null"),
@@ -255,6 +257,7 @@ const ATTEMPT: Fields = &[
     ("outcome", "Outcome|null"),
     ("ended_at", "instant|null"),
     ("talk_secs", "count"),
+    ("kept_at", "instant|null"),
     ("recording", "ulid|null"),
 ];
 

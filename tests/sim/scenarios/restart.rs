@@ -4,8 +4,7 @@ use crate::drive::ANNA;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{Outcome, TaskState};
-use ringback::demo::endpoint::Event;
-use ringback::demo::person::{Person, Reaction};
+use ringback::demo::person::Person;
 
 #[test]
 fn a_promise_survives_and_is_kept_by_the_next_life() {
@@ -79,43 +78,4 @@ fn a_kill_before_the_promise_is_stored_promises_nothing_to_nobody() {
         assert!(!spoken, "law 1");
         assert!(world.tasks().len() <= 1);
     }
-}
-
-#[test]
-fn a_kill_after_any_step_of_a_callback_keeps_the_promise() {
-    let mut steps = 0;
-    while killed_after(steps) {
-        steps += 1;
-    }
-    assert!(steps > 25, "a callback has more steps than {steps}");
-}
-
-/// Lives a callback up to this step, dies, lives again. `false`: it was over before.
-fn killed_after(steps: u64) -> bool {
-    let mut world = World::new(steps);
-    let alice = world.promised("alice", super::ALICE);
-    let soon = Reaction::Answer { after: secs(4), early: false };
-    let person = &mut world.stations[TRUNK].people[alice];
-    (person.reactions, person.bears_silence) = ([soon.clone()].into(), Some(secs(5)));
-    let agent = &mut world.stations[ANNA].people[0];
-    (agent.reactions, agent.talk, agent.bears_silence) = ([soon].into(), Some(secs(8)), Some(secs(60)));
-    let now = world.now;
-    world.stations[ANNA].endpoint.register(now, 3_600);
-
-    let limit = world.now + secs(60);
-    world.serve_people();
-    let died = (0..steps).all(|_| world.step(limit)) && !world.tasks()[0].state.is_final();
-    world.crash();
-    world.run_for(secs(3));
-    world.start();
-    world.run_for(secs(600));
-
-    let task = world.tasks().remove(0);
-    assert!(task.state.is_final(), "killed after step {steps}: {task:?}");
-    let rung = world.told.iter().filter(|(_, at, told)| *at == TRUNK && matches!(told.event, Event::Incoming(..)));
-    let rung = rung.count();
-    assert!(rung <= 2, "killed after step {steps}: her phone rang {rung} times");
-    let restarts = world.attempts().iter().filter(|it| it.outcome == Some(Outcome::SystemRestart)).count();
-    assert!(restarts <= 1);
-    died
 }

@@ -116,6 +116,10 @@ pub const CHECKPOINT_COMMITS: u64 = 10_000;
 pub const CHECKPOINT_SEGMENTS: usize = 8;
 /// Checkpoints that are kept, with the journal since the oldest of them.
 pub const CHECKPOINTS: usize = 3;
+/// Octets of segments that are kept until a backup holds them; beyond it the oldest go without one.
+pub const KEPT_OCTETS: u64 = 256 * 1024 * 1024;
+/// Days that they are kept for it.
+pub const KEPT_DAYS: u32 = 7;
 /// Commits waiting for the disk; beyond it a commit is refused at once.
 pub const COMMITS: usize = 4_096;
 /// Questions of people and programs waiting for the switch.

@@ -111,3 +111,32 @@ fn any_telephone_events_are_no_more_digits_than_a_person_presses() {
     let presses: Vec<u8> = (0..40).flat_map(|n: u8| [20, 0, 0, n / 8, 0, n / 8, 0x0a, 1, 0x40]).collect();
     mutate(&[presses], targets::dtmf);
 }
+
+/// Commits, records and heads as they are written, each with what it is in front.
+#[cfg(feature = "shell")]
+fn stored() -> Vec<Vec<u8>> {
+    use ringback::store::journal::frame::{self, Mark, Op};
+    use ringback::store::journal::segment::Head;
+    use ringback::store::record;
+    let key = "task/00000000000000000000000001";
+    let value = record::encode(key.as_bytes(), &serde_json::json!({ "number": "+12025550123" }));
+    let ops = [Op::Put { key: key.into(), value: value.clone() }, Op::Remove { key: "entry/1".into() }];
+    let (mut frames, after) = (Vec::new(), Mark { sequence: 3, sum: 5 });
+    let mark = frame::append(&mut frames, after, 0, &ops);
+    let first = frames.clone();
+    frame::append(&mut frames, mark, 1, &ops[1..]);
+    let segment = [&Head { store: [7; 16], after }.write()[..], &frames].concat();
+    // It says that more were synced with it than there ever were.
+    let mut misplaced = Vec::new();
+    frame::append(&mut misplaced, after, 9, &ops);
+    let kinds =
+        [(2 | 0x80, misplaced), (0, first), (1, value.clone()), (2, segment), (2 | 0x80, frames), (3 | 0x80, value)];
+    kinds.into_iter().map(|(kind, octets)| [&[kind], &octets[..]].concat()).collect()
+}
+
+#[cfg(feature = "shell")]
+#[test]
+fn whatever_lies_on_the_disk_is_read_or_refused() {
+    check!().with_iterations(ITERATIONS).for_each(targets::store_frame);
+    mutate(&stored(), targets::store_frame);
+}

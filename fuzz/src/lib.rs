@@ -4,6 +4,10 @@
 
 mod media;
 mod sip;
+#[cfg(feature = "shell")]
+mod store;
 
 pub use media::{dtmf, rtp, sdp};
 pub use sip::{digest, sip_message, sip_stream};
+#[cfg(feature = "shell")]
+pub use store::store_frame;

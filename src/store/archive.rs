@@ -6,7 +6,7 @@
 //! file of hex digits, which has to be kept apart from the backup and from the machine.
 
 use super::Snapshots;
-use super::journal::Journal;
+use super::journal::{Journal, kept};
 use super::lock::{Lock, LockError};
 use super::open::{BACKUP, JOURNAL, make_private_dir};
 use super::verify::Verified;
@@ -130,8 +130,11 @@ impl From<io::Error> for RestoreError {
 /// Writes a backup of a running store; all that has been acknowledged is in it.
 pub fn back_up(store: &Path, snapshots: &Snapshots, key: &Key, sink: impl Write) -> io::Result<Manifest> {
     let folder = Passing::new(store.join(BACKUP))?;
+    let held = kept::list(&store.join(JOURNAL))?;
     snapshots.take(&folder.path)?;
-    write(&folder.path, key, sink)
+    let manifest = write(&folder.path, key, sink)?;
+    kept::remove(&held)?;
+    Ok(manifest)
 }
 
 /// Writes a backup of a store that nobody works in.
@@ -145,7 +148,9 @@ pub fn back_up_at_rest(data: &Path, key: &Key, sink: impl Write) -> io::Result<M
     }
     let _damage = journal.replay(|_| {})?;
     journal.snapshot(&folder.path)?;
-    write(&folder.path, key, sink)
+    let manifest = write(&folder.path, key, sink)?;
+    kept::remove(&kept::list(&store.join(JOURNAL))?)?;
+    Ok(manifest)
 }
 
 /// A folder that is gone afterwards.

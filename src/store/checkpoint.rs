@@ -5,7 +5,7 @@
 //! renamed: one that has its name is whole, and says so at its end.
 
 use super::journal::frame::{Mark, Op};
-use super::journal::segment::{StoreId, newer};
+use super::journal::segment::{LAST, StoreId, newer};
 use super::state::Digest;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -55,7 +55,7 @@ impl Checkpoint {
         let sequence = u64::from_le_bytes(said[28..36].try_into().expect("eight octets were cut"));
         let sum = u32::from_le_bytes(said[36..40].try_into().expect("four octets were cut"));
         let store = said[12..28].try_into().expect("sixteen octets were cut");
-        Ok(Some(Checkpoint { path, store, mark: Mark { sequence, sum } }))
+        Ok((sequence <= LAST).then_some(Checkpoint { path, store, mark: Mark { sequence, sum } }))
     }
 
     /// Its records, sorted by key. An `Err` is the last item.

@@ -8,6 +8,12 @@
 //! A write or sync that fails poisons its segment. Nothing is acknowledged then until everything acknowledged has been
 //! read back and a new segment is begun, while calls go on.
 //!
+//! What checkpoints have made needless stays in `kept` until a backup holds it, at most 7 days and 256 MiB
+//! (`journal::kept`).
+//!
+//! A store of a newer schema is refused and left as it is (`schema`); one of the time before the journal is copied
+//! before it becomes one of this (`older`).
+//!
 //! Every value carries schema, checksum and its own key (`record`). One that does not hold is copied into
 //! `quarantine.jsonl`, reported, and left out.
 
@@ -17,9 +23,11 @@ pub mod export;
 pub mod journal;
 pub mod keys;
 pub mod lock;
+mod older;
 mod open;
 mod reading;
 pub mod record;
+pub mod schema;
 pub mod state;
 pub mod verify;
 mod view;

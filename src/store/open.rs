@@ -2,13 +2,14 @@
 //! (durability.md §2.4).
 
 use super::journal::frame::{self, Frame, Mark, Op};
-use super::journal::{self, Journal, segment::StoreId};
+use super::journal::segment::{StoreId, newer};
+use super::journal::{self, Journal};
 use super::lock::{Lock, LockError};
 use super::reading::{Bad, Reading};
 use super::record::{self, Damage};
 use super::view::View;
 use super::writer::{Disk, Known, Store};
-use super::{Limits, keys, writer};
+use super::{Limits, keys, older, schema, writer};
 use crate::id::CommitRef;
 use crate::switch::{NotStored, Restored, Revision};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -141,21 +142,26 @@ impl Opened {
             LockError::Held(pid) => OpenError::Locked(data.into(), pid),
             LockError::Io(error) => OpenError::Directory(data.into(), error),
         })?;
+        schema::check(&store).map_err(|error| failed(&store, error))?;
         for folder in [&store, &store.join(JOURNAL)] {
             make_private_dir(folder).map_err(|error| OpenError::Directory(data.into(), error))?;
         }
         sync_folders(data).map_err(|error| OpenError::Directory(data.into(), error))?;
-        let (disk, restored, report) = Recovery::of(&store, limits).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => OpenError::Damaged(store.clone(), error.to_string()),
-            io::ErrorKind::Unsupported => OpenError::Newer(store.clone(), error.to_string()),
-            _ => OpenError::Disk(store.clone(), error),
-        })?;
+        let (disk, restored, report) = Recovery::of(&store, limits).map_err(|error| failed(&store, error))?;
         Ok(Opened { restored, report, disk, lock })
     }
 
     /// Begins to write. Every commit is answered once, from the writer's thread, by `answer`.
     pub fn start(self, answer: impl FnMut(CommitRef, Result<Revision, NotStored>) + Send + 'static) -> Store {
         writer::start(self.disk, self.lock, answer)
+    }
+}
+
+fn failed(store: &Path, error: io::Error) -> OpenError {
+    match error.kind() {
+        io::ErrorKind::InvalidData => OpenError::Damaged(store.into(), error.to_string()),
+        io::ErrorKind::Unsupported => OpenError::Newer(store.into(), error.to_string()),
+        _ => OpenError::Disk(store.into(), error),
     }
 }
 
@@ -188,7 +194,8 @@ fn sync_folders(data: &Path) -> io::Result<()> {
 enum Trouble {
     /// It is not believed, and is made anew.
     Doubt(String),
-    /// The machine has no room, files or rights left. It would be no better with another view.
+    /// The machine has no room, files or rights left, or the files are a newer version's. It would be no better with
+    /// another view.
     Machine(io::Error),
 }
 
@@ -198,6 +205,7 @@ impl From<io::Error> for Trouble {
         let machine =
             [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::ACCESS];
         match error.raw_os_error() {
+            None if error.kind() == io::ErrorKind::Unsupported => Trouble::Machine(error), // A newer version's file.
             Some(number) if machine.iter().any(|errno| errno.raw_os_error() == number) => Trouble::Machine(error),
             _ => Trouble::Doubt(error.to_string()),
         }
@@ -221,7 +229,7 @@ struct Recovery<'a> {
 
 impl Recovery<'_> {
     fn of(store: &Path, limits: Limits) -> io::Result<(Disk, Restored, Report)> {
-        move_old_layout(store)?;
+        older::take_up(store)?;
         drop_old_backup(store)?;
         let (mut journal, heads) = Journal::open(&store.join(JOURNAL), new_id()?, limits.checkpoint_commits)?;
         if journal.is_new() && !store.join(VIEW).exists() {
@@ -271,10 +279,11 @@ impl Recovery<'_> {
         }
         let taken = catching_up.finish(self.journal.mark)?;
         let reading = guarded(|| Reading::of(view.records()))?;
+        refuse_newer(&reading)?;
         if Some(reading.digest) != view.applied.map(|applied| applied.digest) {
             return doubt("its records do not add up");
         }
-        if let Some(bad) = reading.bad.iter().find(|bad| !is_newer(bad)) {
+        if let Some(bad) = reading.bad.first() {
             return doubt(format!("{}: {}", bad.key, bad.damage));
         }
         if applied.sequence > self.journal.mark.sequence {
@@ -328,6 +337,7 @@ impl Recovery<'_> {
         self.damage.extend(found);
         self.report = ViewReport::Rebuilt { why, checkpoint: base.sequence, commits };
         let reading = guarded(|| Reading::of(view.records())).map_err(failed)?;
+        refuse_newer(&reading)?;
         Ok((view, reading))
     }
 
@@ -352,13 +362,14 @@ impl Recovery<'_> {
     }
 
     fn finish(mut self, mut view: View, reading: Reading, limits: Limits) -> io::Result<(Disk, Restored, Report)> {
+        schema::note(self.store)?;
         let records = reading.believed();
         let Reading { restored, open, stale, bad, .. } = reading;
         let tasks = restored.tasks.iter().filter(|task| !task.state.is_final()).map(|task| task.id).collect();
         let quarantined =
             bad.iter().map(|bad| Quarantined { key: bad.key.clone(), damage: bad.damage }).collect::<Vec<_>>();
         set_aside(self.store, &bad)?;
-        let gone = bad.into_iter().filter(|bad| !is_newer(bad)).map(|bad| bad.key).chain(stale);
+        let gone = bad.into_iter().map(|bad| bad.key).chain(stale);
         let ops: Vec<Op> = gone.map(|key| Op::Remove { key }).collect();
         let stands_behind = view.applied.map(|applied| applied.mark()) != Some(self.journal.mark);
         if self.heal || stands_behind || self.damage.iter().any(journal::Damage::is_loss) {
@@ -474,31 +485,6 @@ pub(super) fn new_id() -> io::Result<StoreId> {
     Ok(id)
 }
 
-/// Before there was a journal, sled's files lay in the store's own folder.
-fn move_old_layout(store: &Path) -> io::Result<()> {
-    let unfinished = store.join("view.moving");
-    let is_moving = store.join("db").exists() || unfinished.join("db").exists();
-    if store.join(VIEW).exists() || !is_moving {
-        return Ok(());
-    }
-    make_private_dir(&unfinished)?;
-    // `db` goes last. A process that was killed in between goes on with what is left.
-    let names = fs::read_dir(store)?.map(|it| it.map(|it| it.file_name())).collect::<io::Result<Vec<_>>>()?;
-    let theirs = names.iter().filter(|name| {
-        let name = name.to_string_lossy();
-        name == "conf" || name == "blobs" || name.starts_with("snap.")
-    });
-    for name in theirs.map(|name| name.as_os_str()).chain([std::ffi::OsStr::new("db")]) {
-        match fs::rename(store.join(name), unfinished.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && name == "db" => {} // It was moved before.
-            moved => moved?,
-        }
-    }
-    File::open(&unfinished)?.sync_all()?;
-    fs::rename(&unfinished, store.join(VIEW))?;
-    File::open(store)?.sync_all()
-}
-
 /// The view as it was is kept for whoever wants to look; an older one makes room.
 fn move_view_aside(store: &Path) -> io::Result<()> {
     let (view, aside) = (store.join(VIEW), store.join("view.aside"));
@@ -512,18 +498,20 @@ fn move_view_aside(store: &Path) -> io::Result<()> {
     File::open(store)?.sync_all()
 }
 
-/// A whole record that this version does not understand is of another one, and nothing that this one may throw away.
-fn is_newer(bad: &Bad) -> bool {
-    matches!(bad.damage, Damage::Schema(_) | Damage::Body)
+/// A whole record of a schema that this version does not know is nothing that it may throw away, and a switch without
+/// it would not keep what was promised.
+fn refuse_newer(reading: &Reading) -> io::Result<()> {
+    let is_newer = |bad: &Bad| matches!(bad.damage, Damage::Schema(schema) if schema > record::SCHEMA);
+    if reading.bad.iter().any(is_newer) { Err(newer()) } else { Ok(()) }
 }
 
 /// Bad records leave the store only once their bytes are safe elsewhere.
 fn set_aside(store: &Path, bad: &[Bad]) -> io::Result<()> {
-    if bad.iter().all(is_newer) {
+    if bad.is_empty() {
         return Ok(());
     }
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(store.join("quarantine.jsonl"))?;
-    for Bad { key, value, damage } in bad.iter().filter(|bad| !is_newer(bad)) {
+    for Bad { key, value, damage } in bad {
         tracing::error!(key, %damage, "a stored record cannot be believed and is set aside");
         let hex = value.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         writeln!(file, "{}", serde_json::json!({ "key": key, "damage": damage.to_string(), "value": hex }))?;

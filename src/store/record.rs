@@ -6,7 +6,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The schema this version writes. Older ones are read for ever; a newer one is left alone.
+/// The schema this version writes, raised with every change that an older version could not read. Older ones are read
+/// for ever; a store of a newer one is not opened (`schema`).
 pub const SCHEMA: u8 = 1;
 const HEAD: usize = 1 + 4 + 2;
 

@@ -140,3 +140,59 @@ fn verify_names_the_file_that_is_damaged_and_changes_nothing() {
     assert!(matches!(Verified::of(&place.0).unwrap().view, ViewSeen::InUse(Some(_))));
     drop(opened);
 }
+
+#[test]
+fn old_segments_wait_for_a_backup_and_the_one_before_leads_to_today_with_them() {
+    use ringback::store::journal::kept;
+    let place = Place::new("kept");
+    let few = Limits { checkpoint_commits: 20, ..limits() };
+    let life = |n: u64| commit(&place, few, (n * 25..n * 25 + 25).map(|n| vec![put_task(&task(n))]).collect());
+    let key = key(&place, "backup.key");
+    let journal = place.store().join("journal");
+    life(0);
+    let mut first = Vec::new();
+    archive::back_up_at_rest(&place.0, &key, &mut first).unwrap();
+    (1..12).for_each(|n| drop(life(n)));
+
+    assert!(kept::list(&journal).unwrap().len() > 2, "checkpoints alone make no segment needless");
+    // No checkpoint can be read any more, nor the view.
+    let other = Place::new("kept-restored");
+    archive::restore(first.as_slice(), &key, &other.0, false).unwrap();
+    let segments = files(&journal).into_iter().filter(|file| file.extension().is_some_and(|it| it == "seg"));
+    for segment in segments.chain(kept::list(&journal).unwrap()) {
+        let target = other.store().join("journal").join(segment.file_name().unwrap());
+        std::fs::copy(segment, target).unwrap();
+    }
+    let opened = open(&other);
+    assert_eq!((opened.restored.tasks.len(), opened.report.is_well()), (300, true), "{:?}", opened.report);
+
+    archive::back_up_at_rest(&place.0, &key, Vec::new()).unwrap();
+    assert!(kept::list(&journal).unwrap().is_empty(), "a backup holds them");
+}
+
+#[test]
+fn segments_that_no_backup_ever_holds_do_not_fill_the_disk() {
+    use ringback::limits::{KEPT_DAYS, KEPT_OCTETS};
+    use ringback::store::journal::kept;
+    use std::time::{Duration, SystemTime};
+    let place = Place::new("kept-most");
+    let (journal, kept) = (place.store().join("journal"), place.store().join("kept"));
+    std::fs::create_dir_all(&journal).unwrap();
+    let (now, each) = (SystemTime::now(), KEPT_OCTETS / 4);
+    let old = |days: u32| now - Duration::from_secs(u64::from(days) * 86_400 + 60);
+    let segment = |n: u32, octets: u64, written: SystemTime| {
+        let path = journal.join(format!("{n:020}.seg"));
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(octets).unwrap();
+        file.set_modified(written).unwrap();
+        path
+    };
+    let four: Vec<_> = (1..5).map(|n| segment(n, each, old(KEPT_DAYS - n))).collect();
+
+    assert_eq!(kept::keep(&journal, &four, now).unwrap(), 0, "so much is kept");
+    assert_eq!(kept::keep(&journal, &[segment(5, 1, old(0))], now).unwrap(), 1, "an octet more, and the oldest goes");
+    assert_eq!(kept::list(&journal).unwrap().first(), Some(&kept.join(format!("{:020}.seg", 2))));
+    let later = now + Duration::from_secs(5 * 86_400);
+    assert_eq!(kept::keep(&journal, &[], later).unwrap(), 3, "and so long");
+    assert_eq!(kept::list(&journal).unwrap(), [kept.join(format!("{:020}.seg", 5))]);
+}

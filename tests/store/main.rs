@@ -5,6 +5,8 @@
 
 mod archive;
 mod journal;
+mod model;
+mod older;
 
 use chrono::{TimeZone, Utc};
 use ringback::agent::places::Places;
@@ -139,13 +141,9 @@ fn anna() -> AgentRecord {
     }
 }
 
-#[test]
-fn everything_that_was_acknowledged_comes_back() {
-    let place = Place::new("round-trip");
+fn recording() -> RecordingRecord {
     let task = task(1);
-    let (first, second) = (attempt(&task, 1, Some(Outcome::Busy)), attempt(&task, 2, None));
-    let agent = anna();
-    let recording = RecordingRecord {
+    RecordingRecord {
         id: RecordingId(task.id.0),
         call: ringback::id::CallRef(task.id.0),
         task: Some(task.id),
@@ -163,8 +161,12 @@ fn everything_that_was_acknowledged_comes_back() {
         stopped: None,
         path: None,
         bytes: 0,
-    };
-    let entry = |n: u64| QueueEntry {
+    }
+}
+
+fn entry(n: u64) -> QueueEntry {
+    let task = task(1);
+    QueueEntry {
         call: ringback::id::CallRef(Entropy::from_seed(n).ulid(task.created_at)),
         number: task.number.clone(),
         ani: "+12025550123".into(),
@@ -174,7 +176,16 @@ fn everything_that_was_acknowledged_comes_back() {
         arrived_at: task.created_at,
         virtual_start: task.created_at,
         priority: 5,
-    };
+    }
+}
+
+#[test]
+fn everything_that_was_acknowledged_comes_back() {
+    let place = Place::new("round-trip");
+    let task = task(1);
+    let (first, second) = (attempt(&task, 1, Some(Outcome::Busy)), attempt(&task, 2, None));
+    let agent = anna();
+    let recording = recording();
     let (waits, has_left, number, at) = (entry(7), entry(8), task.number.clone(), task.created_at);
     let never = DoNotCall { number, at, task: Some(task.id), who: None, note: None };
 

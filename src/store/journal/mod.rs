@@ -5,6 +5,7 @@
 //! at one commit. Whoever has one checkpoint and the segments since has everything.
 
 pub mod frame;
+pub mod kept;
 mod merge;
 pub mod segment;
 
@@ -18,7 +19,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A checkpoint is due after this long, however few commits there were.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(3_600);
@@ -91,6 +92,8 @@ pub struct Journal {
     failed: Option<Instant>,
     /// Commits after which one is due.
     every: u64,
+    /// Segments that had to go before a backup held them.
+    unsaved: u64,
 }
 
 impl Journal {
@@ -138,9 +141,25 @@ impl Journal {
         let mark = checkpoints.last().map_or(Mark::default(), |it| it.mark);
         let (begun, failed) = (Instant::now(), None);
         let folder = folder.into();
-        let journal =
-            Journal { folder, id, mark, open: None, closed, checkpoints, merging: None, begun, failed, every };
+        let journal = Journal {
+            folder,
+            id,
+            mark,
+            open: None,
+            closed,
+            checkpoints,
+            merging: None,
+            begun,
+            failed,
+            every,
+            unsaved: 0,
+        };
         Ok((journal, damage, unfinished))
+    }
+
+    /// Segments that had to go in this life before a backup held them.
+    pub fn went_unsaved(&self) -> u64 {
+        self.unsaved
     }
 
     /// Whether nothing was ever written here.
@@ -410,8 +429,11 @@ impl Journal {
         let held = self.checkpoints.first().map_or(0, |it| it.mark.sequence);
         let ends = self.closed.iter().skip(1).map(|next| next.head.after.sequence);
         let needless = ends.take_while(|end| *end <= held).count();
-        for old in self.closed.drain(..needless) {
-            fs::remove_file(&old.path)?;
+        let needless: Vec<PathBuf> = self.closed.drain(..needless).map(|old| old.path).collect();
+        let gone = kept::keep(&self.folder, &needless, SystemTime::now())?;
+        if gone > 0 {
+            self.unsaved += gone as u64;
+            tracing::warn!(gone, "old segments of the journal went that no backup holds: make backups more often");
         }
         File::open(&self.folder)?.sync_all()
     }
@@ -449,7 +471,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// A segment whose head is damaged goes by its name.
 fn by_its_name(path: PathBuf) -> Option<Segment> {
-    let first = path.file_stem()?.to_str()?.parse::<u64>().ok()?;
+    let first = path.file_stem()?.to_str()?.parse::<u64>().ok().filter(|first| *first <= segment::LAST)?;
     let after = Mark { sequence: first.checked_sub(1)?, sum: 0 };
     Some(Segment { path, head: Head { store: NOBODY, after } })
 }

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub const HEAD: u64 = 64;
 const MAGIC: [u8; 8] = *b"RINGJRNL";
 const FORMAT: u32 = 1;
+/// No store comes to so many commits: a head that says so is none, and sequences can be counted on from any other.
+pub const LAST: u64 = 1 << 62;
 /// How much later than the last good frame one behind a damaged place may be. No segment holds so many, and octets that
 /// only look like a head are dismissed before anything is summed up.
 const REACH: u64 = 1 << 20;
@@ -32,7 +34,8 @@ pub struct Head {
 }
 
 impl Head {
-    fn write(&self) -> [u8; HEAD as usize] {
+    /// As it lies at the beginning of the file.
+    pub fn write(&self) -> [u8; HEAD as usize] {
         let mut bytes = [0; HEAD as usize];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
@@ -56,7 +59,7 @@ impl Head {
         let sequence = u64::from_le_bytes(said[28..36].try_into().expect("eight octets were cut"));
         let sum = u32::from_le_bytes(said[36..40].try_into().expect("four octets were cut"));
         let store = said[12..28].try_into().expect("sixteen octets were cut");
-        Ok(Some(Head { store, after: Mark { sequence, sum } }))
+        Ok((sequence <= LAST).then_some(Head { store, after: Mark { sequence, sum } }))
     }
 }
 
@@ -148,13 +151,16 @@ impl Segment {
 /// Whether this frame may come next: right behind the last good one it has to know that one's sum.
 fn follows(frame: &Frame, end: Mark, is_sure: bool) -> bool {
     let next = end.sequence + 1;
-    frame.mark.sequence > next || frame.mark.sequence == next && (!is_sure || frame.previous == end.sum)
+    let later = frame.mark.sequence.saturating_sub(end.sequence);
+    (2..REACH).contains(&later) || frame.mark.sequence == next && (!is_sure || frame.previous == end.sum)
 }
 
 /// A hole among the frames that were synced together last is what a power cut leaves: none of them had been
 /// acknowledged, and those behind the hole are not to be believed without those in it.
 fn cut_unfinished(bytes: &[u8], frames: &mut Vec<(usize, Frame)>, found: &mut Found) {
-    let Some(group) = frames.last().map(|(_, frame)| frame.mark.sequence - u64::from(frame.place)) else { return };
+    let Some(group) = frames.last().map(|(_, frame)| frame.mark.sequence.saturating_sub(frame.place.into())) else {
+        return;
+    };
     let Some(hole) = found.missing.iter().position(|range| range.end > group) else { return };
     if found.missing[hole].start < group {
         return; // It begins in what had been synced before.

@@ -3,6 +3,7 @@
 //! Text that a peer chose is logged quoted and escaped (security.md T41), and telephone numbers lose their last four
 //! digits. Counters are the process's; the gauges of `/metrics` are asked of the switch when somebody looks.
 
+use crate::run::standing::Told;
 use crate::switch::Space;
 use crate::switch::event::Event;
 use crate::switch::view::{Gauges, ServiceLevel};
@@ -349,9 +350,10 @@ fn log_places(event: &Event) {
 }
 
 /// `/metrics` in the Prometheus text format 0.0.4.
-pub fn metrics(gauges: &Gauges) -> String {
+pub fn metrics(gauges: &Gauges, standing: &Told) -> String {
     let mut out = Exposition(String::new());
     write_gauges(&mut out, gauges);
+    write_standing(&mut out, standing);
     write_counters(&mut out);
     out.0
 }
@@ -395,6 +397,24 @@ fn write_gauges(out: &mut Exposition, gauges: &Gauges) {
     }
     out.head("ringback_build_info", "gauge", "The version that runs.");
     out.row("ringback_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+}
+
+fn write_standing(out: &mut Exposition, Told { store, disk, .. }: &Told) {
+    let mut gauge = |name: &str, help: &str, value: Option<i128>| {
+        out.head(name, "gauge", help);
+        if let Some(value) = value {
+            out.row(name, &[], value);
+        }
+    };
+    let instant = |at: Option<chrono::DateTime<chrono::Utc>>| at.map(|at| i128::from(at.timestamp()));
+    gauge("ringback_disk_free_bytes", "Free on the disk of the data directory.", disk.free_bytes.map(i128::from));
+    gauge("ringback_disk_level", "0 ample, 1 low, 2 no recordings, 3 no promises.", Some(disk.space as i128));
+    gauge("ringback_disk_ballast", "Whether room is held for the last writes.", Some(i128::from(disk.ballast)));
+    gauge("ringback_store_well", "Whether the start found all that was acknowledged.", Some(i128::from(store.well)));
+    gauge("ringback_store_failing", "Whether no write reaches the disk.", Some(i128::from(store.failing)));
+    let help = "When the whole state was written down last.";
+    gauge("ringback_store_checkpoint_timestamp_seconds", help, instant(store.checkpoint_at));
+    gauge("ringback_store_backup_timestamp_seconds", "When the last backup was made.", instant(store.backup_at));
 }
 
 fn write_counters(out: &mut Exposition) {
@@ -469,7 +489,7 @@ mod tests {
     fn labels_are_escaped_and_every_metric_has_a_type() {
         let gauges = Gauges { queues: vec![("sup\"port\n".into(), 2, 30)], ..Gauges::default() };
 
-        let text = metrics(&gauges);
+        let text = metrics(&gauges, &crate::run::standing::Standing::default().told());
 
         assert!(text.contains("ringback_queue_waiting{queue=\"sup\\\"port\\n\"} 2\n"), "{text}");
         assert!(text.contains("# TYPE ringback_store_commit_seconds histogram\n"));

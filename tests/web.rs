@@ -8,7 +8,6 @@ use ringback::entropy::Entropy;
 use ringback::id::{CallRef, RecordingId};
 use ringback::limits::{HTTP_CONNECTIONS, HTTP_HEAD};
 use ringback::run::{Commands, recorder};
-use ringback::store::Health;
 use ringback::switch::RecordingRecord;
 use ringback::switch::command::{Command, NewCallback, PageOf, Refused, Reply};
 use ringback::switch::view::{Gauges, Page, Status};
@@ -44,7 +43,7 @@ impl World {
             commands,
             token: TOKEN.into(),
             data: data.clone(),
-            health: Health::default(),
+            standing: ringback::run::standing::Standing::default(),
             editor: None,
             sessions: Sessions::default(),
             events: web::Events::default(),

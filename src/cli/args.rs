@@ -162,6 +162,9 @@ pub enum Command {
     /// Look at ports, addresses, trunks, DNS, clock and disk: each line is ok, or says what is wrong and how to mend it
     #[command(after_help = "Example:\n  ringback doctor --config ringback.toml")]
     Doctor(Serve),
+    /// How a running server, its store and its disk are; exit code 1 when it is not ready
+    #[command(after_help = "Example:\n  ringback status")]
+    Status,
     /// Take no new calls; the server ends when the running ones have ended
     #[command(after_help = "Example:\n  ringback drain")]
     Drain,

@@ -63,6 +63,11 @@ impl Asked {
                 print(&self.client.get_text("/site").await?)?;
                 Ok(Exit::Done)
             }
+            Command::Status => {
+                let answer = self.client.get("/status").await?;
+                self.show(&answer, stories::status)?;
+                Ok(if answer["ready"] == true { Exit::Done } else { Exit::Failed })
+            }
             Command::Drain => self.show(&self.client.post("/system/drain", None, None).await?, stories::drain),
             Command::Serve(_)
             | Command::Check(_)

@@ -6,8 +6,9 @@ use super::client::Client;
 use super::table::{Table, harmless};
 use super::{Exit, Trouble, print, print_json, serve};
 use crate::config::Config;
+use crate::run::space;
 use crate::settings::TrunkMode;
-use crate::store::Limits;
+use crate::switch::Space;
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -39,15 +40,16 @@ fn wrong(what: &str, told: impl Into<String>, mend: impl Into<String>) -> Findin
 pub(super) fn doctor(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
     let (mut config, _) = serve::site(global, args)?;
     serve::overrule(&mut config, args).map_err(|sentence| Trouble::new(Exit::Usage, sentence))?;
-    let trunks = running(global);
+    let running = running(global);
     let mut findings = vec![well("site", site(&config)), disk(&global.data), clock(&global.data)];
-    match &trunks {
+    match &running {
         Some(_) => findings.push(well("ports", "a switch runs with this data directory and holds them")),
         None => findings.extend(ports(&config)),
     }
     findings.extend([numbers(&config), address(&config), privacy(&config)]);
     findings.extend(config.settings.trunks.iter().map(|trunk| name(&trunk.name, &trunk.host, trunk.port)));
-    findings.extend(trunks.iter().flatten().map(trunk));
+    findings.extend(running.iter().map(store));
+    findings.extend(running.iter().flat_map(|(trunks, _)| trunks).map(trunk));
     let is_well = findings.iter().all(|finding| finding.mend.is_none());
     if global.json {
         let told: Vec<Value> = findings
@@ -71,12 +73,13 @@ fn site(config: &Config) -> String {
     format!("{} agents, {} queues, {} trunks", site.agents.len(), site.queues.len(), site.trunks.len())
 }
 
-/// Trunks of the switch that runs with this data directory; `None`: none does.
-fn running(global: &Global) -> Option<Vec<Value>> {
+/// Trunks of the switch that runs with this data directory, and how it is; `None`: none does.
+fn running(global: &Global) -> Option<(Vec<Value>, Value)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let client = Client::new(global).ok()?;
     let mut trunks = runtime.block_on(client.list("/trunks", &[], usize::MAX)).ok()?;
-    trunks["items"].as_array_mut().map(std::mem::take)
+    let status = runtime.block_on(client.get("/status")).ok()?;
+    Some((trunks["items"].as_array_mut().map(std::mem::take)?, status))
 }
 
 /// Room for promises, in a directory that can be written.
@@ -91,17 +94,15 @@ fn disk(data: &Path) -> Finding {
         let mend = "run this as the user the switch runs as, or choose another with --data";
         return wrong(WHAT, format!("{} cannot be written", there.display()), mend);
     }
-    let Ok(space) = rustix::fs::statvfs(there) else {
+    let Some(space::Room { free, whole }) = space::measure()(there) else {
         return well(WHAT, format!("{shown} does not say how full it is"));
     };
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
-    let Limits { reserve_bytes, reserve_percent, .. } = Limits::default();
-    let share = space.f_blocks.saturating_mul(space.f_frsize) / 100 * reserve_percent;
-    let least = share.max(reserve_bytes);
-    let told = format!("{shown} has {} MiB free", free >> 20);
-    match free < least {
-        true => wrong(WHAT, told, format!("below {} MiB no promise is made; make room", least >> 20)),
-        false => well(WHAT, told),
+    let told = format!("{shown} has {} of {} MiB free", free >> 20, whole >> 20);
+    match Space::default().after(free, whole) {
+        Space::Ample => well(WHAT, told),
+        Space::Low => well(WHAT, format!("{told}: less than 10 %, make room soon")),
+        Space::Scarce => wrong(WHAT, told, "below 5 % calls are not recorded; make room"),
+        Space::Spent => wrong(WHAT, told, "no promise is made; make room"),
     }
 }
 
@@ -212,6 +213,16 @@ fn name(trunk: &str, host: &str, port: u16) -> Finding {
         Ok(Ok(_)) => wrong(&what, format!("{host} leads nowhere"), mend),
         Ok(Err(error)) => wrong(&what, format!("{host} is not found ({error})"), mend),
         Err(_) => wrong(&what, format!("{host} is not found within {} s", LOOKUP.as_secs()), mend),
+    }
+}
+
+/// The store of the switch that runs.
+fn store((_, status): &(Vec<Value>, Value)) -> Finding {
+    let warnings = status["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let warnings: Vec<String> = warnings.map(harmless).collect();
+    match warnings.is_empty() {
+        true => well("store", "it takes what is written"),
+        false => wrong("store", warnings.join(" "), "see `ringback status`"),
     }
 }
 

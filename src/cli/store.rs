@@ -3,6 +3,7 @@
 use super::args::{Backup, Global, Restore, StoreCommand};
 use super::client::Client;
 use super::{Exit, Trouble, print, print_json};
+use crate::run::standing::note_backup;
 use crate::store::Lock;
 use crate::store::archive::{self, KEY_FILE, Key, Manifest};
 use crate::store::export;
@@ -43,7 +44,7 @@ pub(super) fn back_up(global: &Global, args: &Backup) -> Result<Exit, Trouble> {
             let key = args.key.clone().unwrap_or_else(|| global.data.join(KEY_FILE));
             let key = Key::read_or_make(&key).map_err(|error| at(&key, &error))?;
             let written = archive::back_up_at_rest(&global.data, &key, BufWriter::new(&mut file));
-            written.map(drop).map_err(|error| at(&global.data, &error))
+            written.map(|_| note_backup(&global.data)).map_err(|error| at(&global.data, &error))
         }
     };
     let kept = done.and_then(|()| {

@@ -73,6 +73,29 @@ pub(super) fn queue(queue: &Value) -> String {
     out + &waiting(queue.get("waiting").and_then(Value::as_array).map_or(&[], Vec::as_slice))
 }
 
+/// How a server is.
+pub(super) fn status(status: &Value) -> String {
+    let of = |part: &str| status.get(part).cloned().unwrap_or_default();
+    let mut out =
+        facts(status, &[("ready", "ready"), ("draining", "draining"), ("calls", "calls"), ("breaker", "breaker")]);
+    let mebibytes = |name: &str| of("disk").get(name).and_then(Value::as_u64).map(|octets| octets >> 20);
+    let room = mebibytes("free_bytes").zip(mebibytes("whole_bytes"));
+    let room = room.map_or_else(String::new, |(free, whole)| format!(" ({free} of {whole} MiB free)"));
+    let _ = writeln!(out, "disk  {}{room}", harmless(&text(&of("disk"), "space")));
+    let said = |name: &str| Some(local(&of("store"), name)).filter(|at| !at.is_empty());
+    let never = |at: Option<String>| harmless(&at.unwrap_or_else(|| "never".to_owned()));
+    let _ = writeln!(out, "checkpoint  {}", never(said("checkpoint_at")));
+    let _ = writeln!(out, "backup  {}", never(said("backup_at")));
+    if let (Some(failed), Some(mended)) = (said("failed_at"), said("mended_at")) {
+        let why = text(&of("store"), "failure");
+        let _ = writeln!(out, "store  failed {} ({}), works again since {}", failed, harmless(&why), mended);
+    }
+    for warning in of("warnings").as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let _ = writeln!(out, "WARNING  {}", harmless(warning));
+    }
+    out
+}
+
 pub(super) fn agent(agent: &Value) -> String {
     let named = [("agent", "name"), ("state", "state"), ("reason", "reason"), ("since", "since")];
     facts(agent, &[&named[..], &[("new addresses", "new_addresses")]].concat())

@@ -14,7 +14,9 @@ pub mod prompts;
 pub mod recorder;
 pub mod repair;
 mod serve;
+pub mod space;
 pub mod speech;
+pub mod standing;
 mod start_error;
 
 pub use commands::{Commands, NoAnswer};
@@ -32,7 +34,7 @@ use crate::net::rtp;
 use crate::net::udp::SipSocket;
 use crate::settings::{Cidr, Settings, ShellSettings};
 use crate::sip::flow::Received;
-use crate::store::{Limits, Opened, Report, ViewReport};
+use crate::store::{Limits, Opened, Report, Store, ViewReport};
 use crate::switch::event::Event;
 use crate::switch::{Input, NotStored, Revision};
 use crate::web;
@@ -41,6 +43,8 @@ use clock::Clock;
 use host::{Beginning, Inboxes, World};
 use prompts::Prompts;
 use recorder::Recorder;
+use space::{Measure, Watch};
+use standing::Standing;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -142,6 +146,11 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
 
 /// Starts a switch that goes by this clock.
 pub fn start_by(parts: Parts, clock: Clock) -> Result<Running, StartError> {
+    start_on(parts, clock, space::measure())
+}
+
+/// Starts a switch whose disk is as full as `measure` says.
+pub fn start_on(parts: Parts, clock: Clock, measure: Measure) -> Result<Running, StartError> {
     let Parts { mut settings, mut shell, data, source } = parts;
     let mut entropy = Entropy::from_secret(secret()?);
     // Sockets first: a taken port is the likeliest failure, and nothing has been touched yet.
@@ -165,7 +174,10 @@ pub fn start_by(parts: Parts, clock: Clock) -> Result<Running, StartError> {
     let (recorder, shards) = plane.start(&data, &mut entropy)?;
     report_store(&opened.report);
     let (restored, repaired) = (std::mem::take(&mut opened.restored), repair::repair(&data));
+    let report = std::mem::take(&mut opened.report);
     let store = opened.start(answers(news_in.clone()));
+    let standing = Standing::new(&data, &report, store.health(), store.ballast());
+    runtime.spawn(watch(&data, measure, &store, &standing, &news_in).run());
     let found = Found::default();
     let admission = Admission::new(trusted, found.clone());
     runtime.spawn(receive(socket.clone(), clock, admission, sip_in));
@@ -173,7 +185,7 @@ pub fn start_by(parts: Parts, clock: Clock) -> Result<Running, StartError> {
         commands: commands.clone(),
         token: token.clone(),
         data: data.clone(),
-        health: store.health(),
+        standing,
         editor: editor.clone(),
         prompts,
         sessions: web::Sessions::default(),
@@ -232,6 +244,19 @@ fn edit(
 fn sounds(prompts: &Prompts, shell: &ShellSettings, opened: &Opened) -> Result<Arc<Library>, ClipError> {
     let of_store = |name: &str| opened.restored.objects.iter().any(|of| of.kind == "prompt" && of.name == name);
     prompts.load(&shell.prompts, &of_store)
+}
+
+/// The disk watch.
+fn watch(data: &Path, measure: Measure, store: &Store, standing: &Standing, news: &mpsc::Sender<Input>) -> Watch {
+    Watch {
+        data: data.to_owned(),
+        measure,
+        standing: standing.clone(),
+        store: store.snapshots(),
+        health: store.health(),
+        ballast: store.ballast(),
+        news: news.clone(),
+    }
 }
 
 /// What the store has to say of a commit.

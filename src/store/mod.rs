@@ -18,6 +18,7 @@
 //! `quarantine.jsonl`, reported, and left out.
 
 pub mod archive;
+pub mod ballast;
 pub mod checkpoint;
 pub mod export;
 pub mod journal;
@@ -34,8 +35,8 @@ mod view;
 mod writer;
 
 pub use lock::Lock;
-pub use open::{OpenError, Opened, Quarantined, Report, ViewReport};
-pub use writer::{Health, Snapshots, Store};
+pub use open::{JOURNAL, OpenError, Opened, Quarantined, Report, ViewReport};
+pub use writer::{Health, Illness, Snapshots, Store};
 
 use crate::limits::CHECKPOINT_COMMITS;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Limits {
     pub reserve_bytes: u64,
     /// Below so many per cent of the disk no task is created.
     pub reserve_percent: u64,
+    /// Octets that are held for the last writes on a full disk (`ballast`).
+    pub ballast_bytes: u64,
     /// After so many commits the whole state is written down anew.
     pub checkpoint_commits: u64,
 }
@@ -59,6 +62,7 @@ impl Default for Limits {
             lock_wait: Duration::from_secs(5),
             reserve_bytes: 32 * 1024 * 1024,
             reserve_percent: 2,
+            ballast_bytes: 64 * 1024 * 1024,
             checkpoint_commits: CHECKPOINT_COMMITS,
         }
     }

@@ -119,7 +119,18 @@ pub struct Report {
 impl Report {
     /// Whether nothing that was acknowledged is missing or doubtful.
     pub fn is_well(&self) -> bool {
-        self.lost_commits == 0 && self.quarantined.is_empty() && !self.damage.iter().any(journal::Damage::is_loss)
+        self.losses().is_empty()
+    }
+
+    /// What is missing or doubtful, a sentence each.
+    pub fn losses(&self) -> Vec<String> {
+        let lost = (self.lost_commits > 0)
+            .then(|| format!("the disk has lost {} commits that it had acknowledged", self.lost_commits));
+        let doubted = (!self.quarantined.is_empty()).then(|| {
+            format!("{} records could not be believed and lie in store/quarantine.jsonl", self.quarantined.len())
+        });
+        let damage = self.damage.iter().filter(|damage| damage.is_loss()).map(ToString::to_string);
+        lost.into_iter().chain(doubted).chain(damage).collect()
     }
 }
 

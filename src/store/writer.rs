@@ -3,6 +3,7 @@
 //! What a commit does to which key is decided here, before anything is written: the journal holds keys and values, so
 //! that taking it in a second time does the same again.
 
+use super::ballast::Ballast;
 use super::journal::Journal;
 use super::journal::frame::{self, Op};
 use super::lock::Lock;
@@ -18,11 +19,10 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Commits that one sync may cover.
 const GROUP: usize = 64;
@@ -40,20 +40,47 @@ enum Wish {
     Commit(Commit),
     /// Second names of the journal's files in this folder.
     Snapshot(PathBuf, SyncSender<std::io::Result<()>>),
+    /// A new segment, if a write has failed: nobody may be left to commit while nothing is promised.
+    Mend,
+}
+
+/// A write or sync that has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Illness {
+    /// When it began.
+    pub since: SystemTime,
+    /// What the disk said last.
+    pub why: String,
+    /// When the store worked again; `None`: it does not yet.
+    pub until: Option<SystemTime>,
 }
 
 /// Whether commits are still acknowledged.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<AtomicBool>);
+pub struct Health(Arc<Mutex<Option<Illness>>>);
 
 impl Health {
     /// A write or sync has failed, and nothing has been stored since.
     pub fn is_poisoned(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.illness().is_some_and(|illness| illness.until.is_none())
     }
 
-    fn set(&self, poisoned: bool) {
-        self.0.store(poisoned, Ordering::Relaxed);
+    /// The last failure, if there was one.
+    pub fn illness(&self) -> Option<Illness> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn fell_ill(&self, why: &str) {
+        let mut illness = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = illness.as_ref().filter(|illness| illness.until.is_none()).map(|illness| illness.since);
+        let since = since.unwrap_or_else(SystemTime::now);
+        *illness = Some(Illness { since, why: why.to_owned(), until: None });
+    }
+
+    fn is_well_again(&self) {
+        if let Some(illness) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            illness.until = Some(SystemTime::now());
+        }
     }
 }
 
@@ -62,6 +89,7 @@ pub struct Store {
     wishes: Option<Arc<SyncSender<Wish>>>,
     thread: Option<JoinHandle<()>>,
     health: Health,
+    ballast: Ballast,
 }
 
 impl Store {
@@ -77,6 +105,11 @@ impl Store {
     /// Whether commits are still acknowledged.
     pub fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    /// What is held for the last writes.
+    pub fn ballast(&self) -> Ballast {
+        self.ballast.clone()
     }
 
     /// For whoever makes backups.
@@ -100,6 +133,13 @@ impl Snapshots {
         drop(wishes);
         answered.recv().map_err(|_| gone())?
     }
+
+    /// Has the store look whether it can write again, after it could not.
+    pub fn mend(&self) {
+        if let Some(wishes) = self.0.upgrade() {
+            drop(wishes.try_send(Wish::Mend)); // Commits that wait will try as well.
+        }
+    }
 }
 
 impl Drop for Store {
@@ -119,7 +159,7 @@ pub(super) fn start(
     answer: impl FnMut(CommitRef, Result<Revision, NotStored>) + Send + 'static,
 ) -> Store {
     let (wishes, waiting) = sync_channel(COMMITS);
-    let health = disk.health.clone();
+    let (health, ballast) = (disk.health.clone(), disk.ballast.clone());
     let thread = std::thread::Builder::new()
         .name("store".into())
         .spawn(move || {
@@ -127,7 +167,7 @@ pub(super) fn start(
             drop(lock); // Only after the files are closed.
         })
         .expect("a process that cannot start threads at its own start cannot serve");
-    Store { wishes: Some(Arc::new(wishes)), thread: Some(thread), health }
+    Store { wishes: Some(Arc::new(wishes)), thread: Some(thread), health, ballast }
 }
 
 /// Says so when the writer's thread ends otherwise than by being asked.
@@ -136,7 +176,7 @@ struct Watch(Health);
 impl Drop for Watch {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.set(true);
+            self.0.fell_ill("the store's thread has ended by a fault of its own");
         }
     }
 }
@@ -144,17 +184,21 @@ impl Drop for Watch {
 fn write(mut disk: Disk, waiting: &Receiver<Wish>, mut answer: impl FnMut(CommitRef, Result<Revision, NotStored>)) {
     let _watch = Watch(disk.health.clone());
     while let Ok(first) = waiting.recv() {
-        let (mut group, mut snapshots) = (Vec::new(), Vec::new());
+        let (mut group, mut snapshots, mut mend) = (Vec::new(), Vec::new(), false);
         for wish in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
             match wish {
                 Wish::Commit(commit) => group.push(commit),
                 Wish::Snapshot(folder, asker) => snapshots.push((folder, asker)),
+                Wish::Mend => mend = true,
             }
         }
         let results = disk.write(&group);
         for (commit, result) in group.into_iter().zip(results) {
             telemetry::committed(commit.since.elapsed(), result.is_ok());
             answer(commit.reference, result);
+        }
+        if mend {
+            disk.mend();
         }
         for (folder, asker) in snapshots {
             drop(asker.send(disk.journal.snapshot(&folder))); // Who does not wait any more needs none.
@@ -186,6 +230,8 @@ pub(super) struct Disk {
     side: File,
     folder: PathBuf,
     health: Health,
+    /// Held for the last writes.
+    ballast: Ballast,
     failed_at: Option<Instant>,
     limits: Limits,
 }
@@ -256,7 +302,8 @@ impl Disk {
         // The files' own entries must survive as well as their contents.
         File::open(&folder)?.sync_all()?;
         let (view, health) = (Some(view), Health::default());
-        Ok(Disk { journal, view, known, side, folder, health, failed_at: None, limits })
+        let ballast = Ballast::of(&folder, limits.ballast_bytes);
+        Ok(Disk { journal, view, known, side, folder, health, ballast, failed_at: None, limits })
     }
 
     /// Commits that were acknowledged and are not in the journal.
@@ -268,7 +315,7 @@ impl Disk {
         if self.health.is_poisoned() && !self.may_go_on() {
             return vec![Err(NotStored::Failed); group.len()];
         }
-        let scarce = is_scarce(&self.folder, &self.limits);
+        let scarce = self.ballast.is_given() || is_scarce(&self.folder, &self.limits);
         let mut undo = Undo::default();
         let staged: Vec<_> = group.iter().map(|commit| self.stage(&commit.changes, scarce, &mut undo)).collect();
         let commits: Vec<&[Op]> =
@@ -281,6 +328,9 @@ impl Disk {
             Ok(marks) => marks,
             Err(error) => {
                 self.known.take_back(undo);
+                if is_full(&error) && self.gives_ballast() {
+                    return self.write(group); // Once: there is no other ballast.
+                }
                 let why = self.failed(&error);
                 return staged.into_iter().map(|staged| staged.answer.and(Err(why))).collect();
             }
@@ -400,24 +450,41 @@ impl Disk {
         }
     }
 
+    /// Begins a new segment after a failure, without waiting for somebody's commit.
+    fn mend(&mut self) {
+        if !self.health.is_poisoned() || !self.may_go_on() {
+            return;
+        }
+        match self.journal.reopen() {
+            Ok(()) => self.heal(),
+            Err(error) => self.poison(&error.to_string()),
+        }
+    }
+
+    /// A disk without room gets some for the last writes. They go on behind what was acknowledged, if that is whole.
+    fn gives_ballast(&mut self) -> bool {
+        if !self.ballast.give() {
+            return false;
+        }
+        tracing::error!("the disk is full: its ballast is given up for what must be written, and nothing is promised");
+        self.journal.reads_back().unwrap_or(false)
+    }
+
     fn heal(&mut self) {
         if self.failed_at.take().is_some() {
-            self.health.set(false);
+            self.health.is_well_again();
             tracing::warn!("the store works again, in a new segment of its journal");
         }
     }
 
     fn failed(&mut self, error: &std::io::Error) -> NotStored {
         self.poison(&error.to_string());
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => NotStored::Full,
-            _ => NotStored::Failed,
-        }
+        if is_full(error) { NotStored::Full } else { NotStored::Failed }
     }
 
     fn poison(&mut self, why: &str) {
         self.failed_at = Some(Instant::now());
-        self.health.set(true);
+        self.health.fell_ill(why);
         tracing::error!(
             why,
             "the store has failed: no promise is made until a new segment can be written; calls go on"
@@ -476,6 +543,10 @@ fn put<T: serde::Serialize>(key: String, value: &T) -> Op {
 
 fn remove(key: String) -> Op {
     Op::Remove { key }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// Whether the disk is too full to promise anything (interface.md, Settled 13).

@@ -184,6 +184,9 @@ impl Switch {
         {
             return Err(invalid("agent", format!("the queue {} has no agent named {agent}", queue.name)));
         }
+        if !self.may_promise_more() {
+            return Err(Refused::NotStored);
+        }
         if self.planner.len() >= limits::OPEN_TASKS {
             return Err(Refused::Conflict { detail: "as many callbacks as the site can hold are open".to_owned() });
         }

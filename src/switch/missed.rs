@@ -159,7 +159,11 @@ impl Switch {
         if let Some(lost) = &lost {
             self.publish(event::Event::CallMissed { call: lost.call, by: lost.by.clone() });
         }
-        let missed = lost.and_then(|lost| self.missed(now, &lost));
+        let mut missed = lost.and_then(|lost| self.missed(now, &lost));
+        if let Some(unstored) = missed.take_if(|_| !self.may_promise_more()) {
+            let call = unstored.task.origin_call.expect("every missed call has one");
+            self.publish(event::Event::MissedNotStored { call });
+        }
         if let Some(missed) = &missed {
             changes.push(Change::PutTask(Box::new(missed.task.clone())));
         }

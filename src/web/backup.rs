@@ -2,6 +2,7 @@
 
 use super::audio::FileBody;
 use super::{Problem, Shared};
+use crate::run::standing::note_backup;
 use crate::store::Snapshots;
 use crate::store::archive::{self, KEY_FILE, Key};
 use axum::body::Body;
@@ -60,6 +61,7 @@ fn write(data: &Path, snapshots: &Snapshots) -> io::Result<(File, u64)> {
     archive::back_up(&data.join("store"), snapshots, &key, &mut out)?;
     out.flush()?;
     drop(out);
+    note_backup(data);
     let length = file.stream_position()?;
     file.rewind()?;
     Ok((file, length))

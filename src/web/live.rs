@@ -2,16 +2,19 @@
 
 use super::body::OptionalBody;
 use super::query::Pairs;
-use super::{Problem, Shared, ask};
+use super::{Problem, Shared, Site, ask};
 use crate::id::{CallRef, RecordingId};
 use crate::run::NoAnswer;
+use crate::run::standing::Told;
+use crate::switch::Space;
 use crate::switch::command::{Command, Reply};
+use crate::switch::view::Status;
 use crate::telemetry;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The body of `pause`.
 #[derive(Default, Deserialize)]
@@ -129,16 +132,54 @@ pub(super) async fn healthy(State(site): Shared) -> Result<Response, Problem> {
     Ok(Json(serde_json::json!({ "status": "ok" })).into_response())
 }
 
+/// Everything about how the switch is.
+#[derive(Serialize)]
+pub(super) struct Whole {
+    #[serde(flatten)]
+    status: Status,
+    ready: bool,
+    #[serde(flatten)]
+    told: Told,
+}
+
+impl Whole {
+    async fn of(site: &Site) -> Result<Whole, Problem> {
+        let Reply::Status(mut status) = site.commands.ask(Command::Status).await? else { return Err(NoAnswer.into()) };
+        status.store_ok = site.standing.is_storing();
+        let mut whole = Whole { status, ready: true, told: site.standing.told() };
+        whole.ready = whole.why_not_ready().is_none();
+        Ok(whole)
+    }
+
+    /// Damage that was found and set aside keeps nobody from being served.
+    fn why_not_ready(&self) -> Option<&'static str> {
+        match &self.status {
+            status if status.draining => Some("the switch is draining: it takes no new calls"),
+            status if !status.store_ok => Some("the store cannot be written: no promise is made"),
+            status if status.space == Space::Spent => Some("the disk is nearly full: no promise is made"),
+            _ => None, // Nothing else keeps it from serving.
+        }
+    }
+}
+
+pub(super) async fn status(State(site): Shared) -> Result<Response, Problem> {
+    Ok(Json(Whole::of(&site).await?).into_response())
+}
+
 /// Whether calls and promises are taken.
 pub(super) async fn ready(State(site): Shared) -> Result<Response, Problem> {
-    let Reply::Status(mut status) = site.commands.ask(Command::Status).await? else { return Err(NoAnswer.into()) };
-    status.store_ok &= !site.health.is_poisoned();
-    let code = if status.store_ok && !status.draining { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((code, Json(status)).into_response())
+    let standing = Whole::of(&site).await?;
+    let Some(detail) = standing.why_not_ready() else { return Ok(Json(standing).into_response()) };
+    let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+    // Whoever only looks at the code learns the same as from the body, which has all of it.
+    if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(&standing) {
+        problem = fields.into_iter().fold(problem, |problem, (name, value)| problem.with(&name, value));
+    }
+    Ok(problem.into_response())
 }
 
 pub(super) async fn metrics(State(site): Shared) -> Result<Response, Problem> {
     let Reply::Gauges(gauges) = site.commands.ask(Command::Gauges).await? else { return Err(NoAnswer.into()) };
-    let text = telemetry::metrics(&gauges);
+    let text = telemetry::metrics(&gauges, &site.standing.told());
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

@@ -37,8 +37,8 @@ pub use session::Sessions;
 
 use crate::limits::{HTTP_BODY_BYTES, HTTP_CONNECTION, HTTP_CONNECTIONS, HTTP_HEAD, HTTP_REQUEST, PROMPT_BYTES};
 use crate::run::prompts::Prompts;
+use crate::run::standing::Standing;
 use crate::run::{Commands, Editor, NoAnswer};
-use crate::store::Health;
 use crate::switch::command::{Command, Reply};
 use axum::Json;
 use axum::Router;
@@ -67,8 +67,8 @@ pub struct Site {
     pub token: String,
     /// Where recordings lie.
     pub data: PathBuf,
-    /// Whether commits reach the disk.
-    pub health: Health,
+    /// How store and disk stand.
+    pub standing: Standing,
     /// What changes the site, when somebody may.
     pub editor: Option<Editor>,
     /// What can be played.

@@ -242,8 +242,11 @@ pub(super) async fn live(State(site): Shared, Extension(caller): Extension<Calle
             ]
         })
         .collect();
+    let warnings = site.standing.told().warnings;
+    let warnings = warnings.iter().map(|told| format!("<p class=\"error\" role=\"alert\">{}</p>", text(told)));
     let body = format!(
-        "<p><a class=\"button\" href=\"/\">Refresh</a></p><h2>Queues</h2>{}<h2>Agents</h2>{}<h2>Callbacks</h2>{}",
+        "{}<p><a class=\"button\" href=\"/\">Refresh</a></p><h2>Queues</h2>{}<h2>Agents</h2>{}<h2>Callbacks</h2>{}",
+        warnings.collect::<String>(),
         table(&["name", "number", "waiting", "on the line", "longest wait"], &queues, "There is no queue yet."),
         table(&["name", "extension", "state", "reason"], &agents, "There is no agent yet."),
         table(&["number", "queue", "state", "tried", "next", "held by"], &callbacks, "Nobody is promised a call."),

@@ -243,6 +243,7 @@ fn site() -> Vec<Route> {
 
 fn system() -> Vec<Route> {
     vec![
+        read("/api/v1/status", live::status, "How the switch, its store and its disk are").gives("Standing"),
         act("/api/v1/rules/{name}/activate", live::activate_rule, "Activate a rule that a freeze has disabled")
             .gives("Status"),
         act("/api/v1/system/freeze", live::freeze, "No rule acts and nothing is dialled").gives("Status"),
@@ -259,7 +260,8 @@ fn system() -> Vec<Route> {
         act("/api/v1/store/backup", backup::make, "All that has been acknowledged, as one encrypted file")
             .gives_media("application/octet-stream"),
         read("/healthz", live::healthy, "Whether the switch answers").gives("Healthy"),
-        read("/readyz", live::ready, "Whether calls and promises are taken; 503 when not").gives("Status"),
+        read("/readyz", live::ready, "Whether calls and promises are taken; 503 when not, with the reason")
+            .gives("Standing"),
         read("/metrics", live::metrics, "Numbers for Prometheus").gives_media("text/plain"),
         read("/openapi.json", openapi::show, "This description").gives("Anything"),
     ]

@@ -13,6 +13,7 @@ mod openapi;
 mod prompts;
 mod recordings;
 mod roles;
+mod standing;
 
 use ringback::config;
 use ringback::run::editor::NotEdited;

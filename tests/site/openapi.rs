@@ -124,6 +124,7 @@ const PROMISED: &[&str] = &[
     "POST /api/v1/callbacks/{id}/postpone",
     "POST /api/v1/callbacks/{id}/cancel",
     "POST /api/v1/store/backup",
+    "GET /api/v1/status",
     "GET /api/v1/queues",
     "GET /api/v1/queues/{name}",
     "GET /api/v1/agents",
@@ -225,6 +226,7 @@ fn answers_are_as_described() {
     judge("POST", "/system/freeze", "/system/freeze", Value::Null);
     judge("POST", "/system/unfreeze", "/system/unfreeze", Value::Null);
     judge("POST", "/config/{kind}", "/config/queue", json!({ "name": "sales", "number": "50" }));
+    see("/status");
     see("/audit");
 }
 

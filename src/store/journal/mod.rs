@@ -272,6 +272,13 @@ impl Journal {
         Ok(marks)
     }
 
+    /// Goes on in a new segment.
+    pub fn reopen(&mut self) -> io::Result<()> {
+        let old = self.open.take();
+        self.open = Some(self.roll(old, 0)?);
+        Ok(())
+    }
+
     /// Whether every acknowledged commit of the last segment can still be read from the disk: asked after a write has
     /// failed, before a new segment goes on from there.
     pub fn reads_back(&self) -> io::Result<bool> {

@@ -194,6 +194,9 @@ const OBJECTS: &[(&str, &str, Fields)] = &[
     ("Edited", "What another edition of the site has changed, or would.", EDITED),
     ("AuditEntry", "What somebody has done.", AUDIT),
     ("Status", "Whether calls and promises are taken.", STATUS),
+    ("Standing", "How the switch, its store and its disk are.", STANDING),
+    ("StoreStanding", "How the store is.", STORE_STANDING),
+    ("DiskStanding", "How much room the disk has.", DISK_STANDING),
     ("Healthy", "It answers.", &[("status", "text")]),
 ];
 
@@ -404,4 +407,39 @@ const STATUS: Fields = &[
     ("frozen", "truth"),
     ("resting_rules", "[text]"),
     ("time_zones", "text"),
+];
+
+const STANDING: Fields = &[
+    ("draining", "truth"),
+    ("calls", "count"),
+    ("store_ok", "truth"),
+    ("space", "Space"),
+    ("breaker", "text|null"),
+    ("frozen", "truth"),
+    ("resting_rules", "[text]"),
+    ("time_zones", "text"),
+    ("ready", "truth"),
+    ("store", "StoreStanding"),
+    ("disk", "DiskStanding"),
+    ("warnings", "[text]"),
+];
+
+const STORE_STANDING: Fields = &[
+    ("well", "truth"),
+    ("damage", "[text]"),
+    ("found_at", "instant|null"),
+    ("failing", "truth"),
+    ("failed_at", "instant|null"),
+    ("failure", "text|null"),
+    ("mended_at", "instant|null"),
+    ("checkpoint_at", "instant|null"),
+    ("backup_at", "instant|null"),
+];
+
+const DISK_STANDING: Fields = &[
+    ("space", "Space"),
+    ("since", "instant"),
+    ("free_bytes", "count|null"),
+    ("whole_bytes", "count|null"),
+    ("ballast", "truth"),
 ];

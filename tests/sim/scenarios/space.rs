@@ -9,7 +9,7 @@ use ringback::demo::endpoint::CallId;
 use ringback::demo::person::Person;
 use ringback::media::Play;
 use ringback::settings::{Settings, Trigger};
-use ringback::switch::command::{Command, Reply};
+use ringback::switch::command::{Command, NewCallback, Refused, Reply};
 use ringback::switch::{Input, RecordingRecord, Space, Stopped, event, view};
 
 fn look(world: &mut World, space: Space) {
@@ -215,6 +215,31 @@ fn a_spent_disk_makes_no_promise_and_the_next_look_gives_it_back() {
     world.press(TRUNK, call, "1#");
     world.run_until("she is promised a call", secs(15), |world| world.ladder.noted("accepted").is_some());
     assert_eq!(world.tasks().iter().filter(|task| !task.state.is_final()).count(), 1);
+}
+
+// The same for programs that ask, and for missed calls, of which people are told.
+#[test]
+fn a_spent_disk_takes_no_callback_by_api_and_tells_of_a_missed_call() {
+    let mut world = World::with(1, voximplant);
+    world.customer(Person::new("alice", super::ALICE));
+    look(&mut world, Space::Spent);
+    let new = || NewCallback {
+        number: super::BOB.to_owned(),
+        queue: None,
+        not_before: None,
+        profile: Some("standard".to_owned()),
+        agent: None,
+        data: None,
+        idempotency_key: None,
+    };
+    assert!(matches!(world.ask(Command::AddCallback(Box::new(new()))), Reply::Refused(Refused::NotStored)));
+    world.missed("carol", super::CAROL);
+    world.run_for(secs(5));
+    assert!(world.tasks().is_empty());
+    assert_eq!(count(&world, |event| matches!(event, event::Event::MissedNotStored { .. })), 1);
+
+    look(&mut world, Space::Ample);
+    assert!(matches!(world.ask(Command::AddCallback(Box::new(new()))), Reply::Callback(_)));
 }
 
 // What would be refused is not offered; it is when there is room again.

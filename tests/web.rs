@@ -152,6 +152,7 @@ fn answer(command: &Command) -> Reply {
             draining: false,
             calls: 0,
             store_ok: true,
+            space: ringback::switch::Space::Ample,
             breaker: None,
             frozen: false,
             resting_rules: Vec::new(),

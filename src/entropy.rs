@@ -5,8 +5,12 @@
 
 use crate::time::DateTime;
 use chrono::Utc;
+use hmac::{Hmac, KeyInit, Mac};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use std::fmt;
 use ulid::Ulid;
 
 /// A seeded stream of randomness.
@@ -56,5 +60,31 @@ impl Entropy {
     pub fn ulid(&mut self, utc: DateTime<Utc>) -> Ulid {
         let millis = u64::try_from(utc.timestamp_millis()).unwrap_or(0);
         Ulid::from_parts(millis, u128::from_be_bytes(self.bytes()) >> 48)
+    }
+}
+
+/// A secret that outlives the process. What is derived from it is as hard to guess as what is drawn, and is the same
+/// in the next life.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret([u8; 32]);
+
+impl Secret {
+    /// From 32 secret bytes.
+    pub fn new(bytes: [u8; 32]) -> Secret {
+        Secret(bytes)
+    }
+
+    /// A token of 128 bits in lower-case hex, for this purpose: HMAC-SHA-256, cut in half.
+    pub fn token(&self, purpose: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        mac.update(purpose.as_bytes());
+        mac.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
     }
 }

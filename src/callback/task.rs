@@ -525,7 +525,7 @@ pub struct Attempt {
     pub loaded_at: DateTime<Utc>,
     /// `ring_timeout` in force, for the quarantine after a restart.
     pub ring_timeout_secs: u64,
-    /// The agents that were rung, in order.
+    /// The agents' phones, in order: those that are to ring, and those that have.
     pub agent_legs: Vec<LegRecord>,
     /// The customer's.
     pub customer_leg: Option<LegRecord>,
@@ -543,7 +543,26 @@ pub struct Attempt {
     pub recording: Option<RecordingId>,
 }
 
+/// One side of an attempt, as far as the SIP identity of its INVITE is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side<'a> {
+    /// The customer, after so many INVITEs by other ways.
+    Customer(u32),
+    /// A phone of an agent.
+    Agent(&'a str, &'a str),
+}
+
 impl Attempt {
+    /// The name from which the SIP identity of one of its legs is derived: another for each leg of each attempt of
+    /// each task.
+    pub fn leg_name(&self, side: Side<'_>) -> String {
+        let (task, n) = (self.task, self.n);
+        match side {
+            Side::Customer(way) => format!("{task} {n} customer {way}"),
+            Side::Agent(agent, contact) => format!("{task} {n} agent {agent} {contact}"),
+        }
+    }
+
     /// An attempt of `task` that begins, under the number that the task has counted up to.
     pub fn new(id: AttemptId, task: &Task, kind: AttemptKind, ring_timeout_secs: u64, at: DateTime<Utc>) -> Attempt {
         Attempt {

@@ -10,6 +10,7 @@ pub mod commands;
 mod edition;
 pub mod editor;
 mod host;
+mod identity;
 pub mod prompts;
 pub mod recorder;
 pub mod repair;
@@ -36,7 +37,7 @@ use crate::settings::{Cidr, Settings, ShellSettings};
 use crate::sip::flow::Received;
 use crate::store::{Limits, Opened, Report, Store, ViewReport};
 use crate::switch::event::Event;
-use crate::switch::{Input, NotStored, Revision};
+use crate::switch::{Input, NotStored, Restored, Revision};
 use crate::web;
 use clips::ClipError;
 use clock::Clock;
@@ -163,7 +164,8 @@ pub fn start_on(parts: Parts, clock: Clock, measure: Measure) -> Result<Running,
     let reach = (commands.clone(), prompts.clone(), trusted.clone());
     let editor = source.map(|source| edit(source, &opened, &mut settings, &mut shell, reach)).transpose()?;
     trusted.put(admitted(&settings));
-    let token = web::token::load_or_create(&data).map_err(|error| StartError::Token(data.clone(), error))?;
+    let token =
+        web::token::load_or_create(&data).map_err(|error| StartError::Token(data.join("admin.token"), error))?;
     let runtime = runtime().map_err(StartError::Thread)?;
     let (sip_in, sip) = mpsc::channel(INBOX);
     let (news_in, news) = mpsc::channel(INBOX);
@@ -173,7 +175,7 @@ pub fn start_on(parts: Parts, clock: Clock, measure: Measure) -> Result<Running,
     let plane = Plane { clock, shell: &shell, settings: &settings, prompts: &prompts, news: &news_in };
     let (recorder, shards) = plane.start(&data, &mut entropy)?;
     report_store(&opened.report);
-    let (restored, repaired) = (std::mem::take(&mut opened.restored), repair::repair(&data));
+    let (restored, repaired) = (restored(&mut opened, &data)?, repair::repair(&data));
     let report = std::mem::take(&mut opened.report);
     let store = opened.start(answers(news_in.clone()));
     let standing = Standing::new(&data, &report, store.health(), store.ballast());
@@ -257,6 +259,14 @@ fn watch(data: &Path, measure: Measure, store: &Store, standing: &Standing, news
         ballast: store.ballast(),
         news: news.clone(),
     }
+}
+
+/// What the store hands back, and the secret that belongs to it.
+fn restored(opened: &mut Opened, data: &Path) -> Result<Restored, StartError> {
+    let mut restored = std::mem::take(&mut opened.restored);
+    let secret = identity::load_or_create(data);
+    restored.secret = secret.map_err(|error| StartError::Token(data.join(identity::FILE), error))?;
+    Ok(restored)
 }
 
 /// What the store has to say of a commit.

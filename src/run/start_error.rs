@@ -51,10 +51,10 @@ impl std::fmt::Display for StartError {
                 let told: Vec<String> = problems.iter().map(|problem| problem.show("the file")).collect();
                 write!(f, "{}\nthe file has just become wrong: mend it and start again", told.join("\n"))
             }
-            StartError::Token(data, error) => write!(
+            StartError::Token(file, error) => write!(
                 f,
                 "{} cannot be read or written ({error}): make it a file of yours, or remove it for a new one",
-                data.join("admin.token").display()
+                file.display()
             ),
             StartError::Thread(error) => {
                 write!(f, "the system gives no more threads ({error}): raise the limit of processes or memory")

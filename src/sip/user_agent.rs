@@ -8,9 +8,10 @@ use super::dialog::DialogId;
 use super::flow::{Flow, Received};
 use super::leg::{Leg, describe};
 use super::message::{Message, Method, Request, Response};
+use super::transaction::table::COOKIE;
 use super::transaction::{Class, earliest};
 use super::uac::Calling;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Secret};
 use crate::id::DialogRecord;
 use crate::id::{LegRef, RequestRef, TransactionRef};
 use crate::settings::Credentials;
@@ -306,6 +307,14 @@ impl UserAgent {
         let (call_id, local_tag) = (self.core.entropy.token(), self.core.entropy.token());
         let (branch, flow) = (self.core.branch(), flow.to_string());
         DialogRecord { call_id, local_tag, branch, flow, ..DialogRecord::default() }
+    }
+
+    /// The identity of an INVITE that is known by this name: whoever asks again, in this life or the next, gets the same,
+    /// so that a repetition is a retransmission for the far end and not a second call (durability.md §2.8).
+    pub fn derived_identity(secret: &Secret, name: &str, flow: Flow) -> DialogRecord {
+        let token = |what: &str| secret.token(&format!("{what} {name}"));
+        let (call_id, local_tag, branch) = (token("call-id"), token("tag"), format!("{COOKIE}{}", token("branch")));
+        DialogRecord { call_id, local_tag, branch, flow: flow.to_string(), ..DialogRecord::default() }
     }
 
     /// Sends an INVITE.

@@ -69,7 +69,7 @@ impl Switch {
         let mut callees = Vec::new();
         for agent in agents {
             let party = self.settings.agent(agent).map(|agent| Party::Extension((&*agent.extension).into()));
-            if let Some(ring) = self.ring_phones(now, id, agent, &shown, party.as_ref()) {
+            if let Some(ring) = self.ring_phones(now, id, agent, &shown, party.as_ref(), &[]) {
                 callees.extend(ring.legs());
             }
         }

@@ -16,7 +16,7 @@ use super::event::NotTaken;
 use super::promise::NewTask;
 use super::{Change, NotStored, QueueEntry, Switch, event};
 use crate::callback::rule;
-use crate::callback::task::{CloseReason, MissedBy, NumberOrigin, Source, Task, TaskState};
+use crate::callback::task::{CloseReason, LegRecord, MissedBy, NumberOrigin, Source, Task, TaskState};
 use crate::id::{CallRef, Name, TaskId};
 use crate::limits;
 use crate::number::Party;
@@ -118,8 +118,18 @@ impl Switch {
         let (Some(in_trunk), Some(queue)) = (call.in_trunk.clone(), call.queue.clone()) else { return };
         let Some(number) = call.customer.clone() else { return };
         let (ani, dnis, arrived_at) = (call.ani.clone(), call.to.clone(), call.started_at);
-        let entry = QueueEntry { call: id, number, ani, dnis, in_trunk, queue, arrived_at, virtual_start, priority };
+        let ringing = Vec::new();
+        let entry =
+            QueueEntry { call: id, number, ani, dnis, in_trunk, queue, arrived_at, virtual_start, priority, ringing };
         self.entries.insert(id, entry.clone());
+        self.commit(vec![Change::PutEntry(Box::new(entry))], Pending::Told);
+    }
+
+    /// Phones ring for a caller in line: should this life end now, the next one stops them. Not waited for.
+    pub(super) fn store_ringing(&mut self, id: CallRef, phones: Vec<LegRecord>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.ringing = phones;
+        let entry = entry.clone();
         self.commit(vec![Change::PutEntry(Box::new(entry))], Pending::Told);
     }
 
@@ -138,6 +148,9 @@ impl Switch {
             .filter_map(|task| task.origin_call)
             .collect();
         for entry in entries {
+            for (phone, dialog) in entry.ringing.iter().filter_map(|phone| Some((phone, phone.dialog.as_ref()?))) {
+                self.ua.abandon(now.tick, &phone.uri, dialog);
+            }
             let is_lost = !promised.contains(&entry.call);
             self.judge_lost(now, is_lost.then(|| Lost::found(&entry, now.utc)), Some(entry.call));
         }

@@ -65,7 +65,7 @@ pub use space::Space;
 use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::task::{Attempt, Task};
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Secret};
 use crate::id::{CallRef, CommitRef, Counter, LegRef, LookupRef, Name, ReplyTo, RequestRef, TaskId};
 use crate::media;
 use crate::number::Party;
@@ -129,6 +129,8 @@ pub struct Switch {
     /// What lies between the two.
     system: SystemRecord,
     entropy: Entropy,
+    /// SIP identities of attempts are derived from it.
+    secret: Secret,
     ua: UserAgent,
     registrar: Registrar,
     trunks: Trunks,

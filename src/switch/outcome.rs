@@ -65,6 +65,9 @@ impl Switch {
         attempt.ended_at = Some(at);
         attempt.talk_secs = talked.as_secs();
         attempt.recording = recording;
+        // Phones that were not rung after all are no legs; what has stopped ringing needs no CANCEL any more.
+        attempt.agent_legs.retain(|leg| leg.invite_at.is_some());
+        attempt.agent_legs.iter_mut().filter(|leg| leg.answered_at.is_none()).for_each(|leg| leg.dialog = None);
         if let Some(leg) = attempt.customer_leg.as_mut().filter(|leg| leg.invite_at.is_some()) {
             leg.ended_at = Some(at);
         }

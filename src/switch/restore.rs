@@ -88,6 +88,7 @@ impl Switch {
             system,
             settings: Arc::new(settings),
             entropy,
+            secret: std::mem::take(&mut restored.secret),
         };
         switch.take_up(now, restored);
         switch

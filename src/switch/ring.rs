@@ -4,10 +4,11 @@
 use super::Switch;
 use super::legs::{NewLeg, Phase, Who};
 use super::outcome::Refusal;
+use crate::callback::task::LegRecord;
 use crate::id::{CallRef, LegRef, Name};
 use crate::number::Party;
 use crate::settings::{AnswerMode, Codec};
-use crate::sip::user_agent::{Field, Invite, Reach};
+use crate::sip::user_agent::{Field, Invite, Reach, UserAgent};
 use crate::time::Now;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -148,7 +149,8 @@ fn auto_answer(host: &str) -> Vec<Field> {
 }
 
 impl Switch {
-    /// Rings all phones of `agent` for `call`; `None` when none is registered or no port is free.
+    /// Rings all phones of `agent` for `call`, each by the identity that is stored for it, if there is one; `None` when
+    /// none is registered or no port is free.
     pub(super) fn ring_phones(
         &mut self,
         now: Now,
@@ -156,6 +158,7 @@ impl Switch {
         agent: &Name,
         shown: &Shown,
         customer: Option<&Party>,
+        stored: &[LegRecord],
     ) -> Option<Ring> {
         let settings = self.settings.clone();
         let settings = settings.agent(agent)?;
@@ -167,6 +170,8 @@ impl Switch {
         let mut ring = Ring::default();
         for (contact, flow) in phones {
             let Some(mut seat) = self.take_seat(flow) else { continue };
+            let identity = stored.iter().find(|leg| leg.peer == **agent && leg.uri == contact);
+            let identity = identity.and_then(|leg| leg.dialog.clone()).unwrap_or_else(|| self.ua.new_identity(flow));
             let host = super::peers::host_of(self.settings.server.public_address.unwrap_or_else(|| flow.local.ip()));
             let invite = Invite {
                 flows: vec![flow],
@@ -178,7 +183,7 @@ impl Switch {
                 offer: Switch::offer_from(&mut seat, &PHONE_CODECS),
                 credentials: None,
                 reach: Reach::Flow,
-                identity: self.ua.new_identity(flow),
+                identity,
             };
             let leg = self.ua.invite(now.tick, invite);
             let who = Who::Agent(agent.clone());
@@ -188,6 +193,18 @@ impl Switch {
             ring.phones.push(Phone { leg, agent: agent.clone(), rings: false });
         }
         (!ring.is_over()).then_some(ring)
+    }
+
+    /// The phones of an agent as they would ring, each known by the name of its contact.
+    pub(super) fn phones_of(&self, agent: &Name, name: impl Fn(&str) -> String) -> Vec<LegRecord> {
+        let Some(extension) = self.settings.agent(agent).map(|agent| &agent.extension) else { return Vec::new() };
+        let bindings = self.registrar.bindings(extension);
+        let leg = bindings.map(|binding| {
+            let dialog = UserAgent::derived_identity(&self.secret, &name(&binding.contact), binding.flow);
+            let (peer, uri) = (agent.to_string(), binding.contact.clone());
+            LegRecord { peer, uri, dialog: Some(dialog), ..LegRecord::default() }
+        });
+        leg.collect()
     }
 
     /// Stops all phones of a ring but the one that won.

@@ -2,7 +2,8 @@
 
 use super::{Space, command, event};
 use crate::agent::places::Places;
-use crate::callback::task::{Attempt, Task};
+use crate::callback::task::{Attempt, LegRecord, Task};
+use crate::entropy::Secret;
 use crate::id::{AuditId, CallRef, CommitRef, LookupRef, Name, RecordingId, ReplyTo, Shard, TaskId};
 use crate::media;
 use crate::number::Party;
@@ -225,6 +226,9 @@ pub struct QueueEntry {
     pub virtual_start: DateTime<Utc>,
     /// 1 (first) to 9.
     pub priority: u8,
+    /// Phones of agents that were rung for him last.
+    #[serde(default)]
+    pub ringing: Vec<LegRecord>,
 }
 
 /// A recording on disk.
@@ -354,6 +358,9 @@ pub struct Restored {
     pub objects: Vec<ObjectRecord>,
     /// What has been done lately.
     pub audit: Vec<AuditRecord>,
+    /// What the SIP identities of attempts are derived from: the data directory's own.
+    #[serde(default)]
+    pub secret: Secret,
 }
 
 /// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.

@@ -9,7 +9,7 @@ use super::outcome::Refusal;
 use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown, only};
 use super::talk::Ends;
 use super::{CallTimer, Switch, Timer, event};
-use crate::callback::task::CloseReason;
+use crate::callback::task::{CloseReason, LegRecord};
 use crate::id::{CallRef, LegRef, Name, PlayRef, TaskId, Ticket};
 use crate::queue::line::{Joining, Kind as EntryKind, Standing};
 use crate::time::{DateTime, Now, Tick, Utc};
@@ -179,9 +179,11 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return };
         let shown = Shown { display: call.from.clone(), user: call.from.clone() };
         let Some(queue) = call.queue.clone().and_then(|queue| settings.queue(&queue)) else { return };
-        let mut ring = Ring::default();
+        let (mut ring, of) = (Ring::default(), self.entropy.token());
+        let names = |agent: &Name| self.phones_of(agent, |contact| format!("{of} {agent} {contact}"));
+        let phones: Vec<LegRecord> = agents.iter().flat_map(names).collect();
         for agent in agents {
-            match self.ring_phones(now, id, agent, &shown, None) {
+            match self.ring_phones(now, id, agent, &shown, None, &phones) {
                 Some(phones) => ring.join(phones),
                 // Its phone has just gone, or no port is free: asked again in a moment.
                 None => self.exclude(id, agent, Some(now.tick + NOT_THERE)),
@@ -196,6 +198,7 @@ impl Switch {
         if let Some(waiting) = self.waiting_mut(id) {
             waiting.ring = Some(ring);
         }
+        self.store_ringing(id, phones);
         self.keep_standing(id);
         self.timers.set(Timer::Call(id, CallTimer::Ring), now.tick + queue.ring);
     }

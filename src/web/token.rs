@@ -7,25 +7,30 @@ use std::path::Path;
 
 /// The token of this data directory; a new one of 256 bits when there is none.
 pub fn load_or_create(data: &Path) -> io::Result<String> {
-    let path = data.join("admin.token");
+    secret_in(data, "admin.token")
+}
+
+/// The secret that this file of a data directory holds; a new one of 256 bits, in hex, when there is none.
+pub(crate) fn secret_in(data: &Path, file: &str) -> io::Result<String> {
+    let path = data.join(file);
     match fs::read_to_string(&path) {
         Ok(text) => match text.trim() {
-            "" => create(data, &path), // A full disk, or a crash of an earlier version: nobody can know this token.
+            "" => create(data, &path, file), // A full disk, or a crash of an earlier version: nobody can know this token.
             // Somebody's own, and too easily guessed.
             short if short.len() < 32 => Err(io::ErrorKind::InvalidData.into()),
             token => Ok(token.to_owned()),
         },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(data, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(data, &path, file),
         Err(error) => Err(error),
     }
 }
 
 /// The file appears whole or not at all. Nobody else makes one meanwhile: the data directory is locked.
-fn create(data: &Path, path: &Path) -> io::Result<String> {
+fn create(data: &Path, path: &Path, name: &str) -> io::Result<String> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
     let token = secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let part = data.join("admin.token.part");
+    let part = data.join(format!("{name}.part"));
     if let Err(error) = fs::remove_file(&part)
         && error.kind() != io::ErrorKind::NotFound
     {

@@ -21,7 +21,6 @@ use crate::net::Weather;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use plans::{Plan, through};
-use ringback::callback::task::TaskState;
 use ringback::demo::person::{Person, Reaction, Visit};
 use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;

@@ -176,6 +176,7 @@ fn entry(n: u64) -> QueueEntry {
         arrived_at: task.created_at,
         virtual_start: task.created_at,
         priority: 5,
+        ringing: Vec::new(),
     }
 }
 

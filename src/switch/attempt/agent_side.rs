@@ -8,8 +8,8 @@ use super::super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown, only};
 use super::super::{CallTimer, Change, Switch, Timer, event, say};
 use super::{Accept, Attempting, Coming, DECLINED, Form, Loaded, Said, Stage};
 use crate::callback::retry;
-use crate::callback::task::{Attempt, AttemptKind, LegRecord, Outcome, Task, TaskState};
-use crate::id::{AttemptId, CallRef, LegRef, Name, PlayRef, TaskId, Ticket};
+use crate::callback::task::{Attempt, AttemptKind, LegRecord, Outcome, Side, Task, TaskState};
+use crate::id::{AttemptId, CallRef, DialogRecord, LegRef, Name, PlayRef, TaskId, Ticket};
 use crate::media::Play;
 use crate::settings::{AgentAccept, CallbackProfile, FirstParty};
 use crate::time::Now;
@@ -67,8 +67,9 @@ impl Switch {
         let mut ways = VecDeque::new();
         if form != Form::AgentFirst {
             ways = self.ways_to(&task, profile);
-            attempt.customer_leg = self.next_way(&task, &mut ways);
+            attempt.customer_leg = self.next_way((&attempt, 0), &task, &mut ways);
         }
+        attempt.agent_legs = agents.iter().flat_map(|agent| self.phones_for(&attempt, agent)).collect();
         let from =
             only(agents).or_else(|| queue.cloned()).map_or_else(|| "ringback".to_owned(), |name| name.to_string());
         let (to, customer) = (task.number.to_string(), Some(task.number.clone()));
@@ -144,9 +145,11 @@ impl Switch {
         let task_id = self.attempting(id)?.task;
         let (task, profile) = (self.planner.get(task_id)?, self.loaded(id)?);
         let shown = Shown { display: display(now, task, &profile), user: task.number.to_string() };
+        let stored = self.open_attempt(task_id)?.clone();
+        let phones: Vec<LegRecord> = agents.iter().flat_map(|agent| self.phones_for(&stored, agent)).collect();
         let mut ring = Ring::default();
         for agent in &agents {
-            match self.ring_phones(now, id, agent, &shown, None) {
+            match self.ring_phones(now, id, agent, &shown, None, &phones) {
                 Some(phones) => ring.join(phones),
                 None => self.pass_over(id, agent, now.tick + NOT_THERE),
             }
@@ -159,16 +162,21 @@ impl Switch {
         let ring_for = self.queue_of(id).map_or(Duration::from_secs(20), |queue| queue.ring);
         self.timers.set(Timer::Call(id, CallTimer::Ring), now.tick + ring_for);
         self.advance(now, task_id, TaskState::AgentRinging);
-        let n = self.open_attempt(task_id).map_or(0, |attempt| {
-            attempt.agent_legs.extend(agents.iter().map(|agent| LegRecord {
-                peer: agent.to_string(),
-                invite_at: Some(now.utc),
-                ..LegRecord::default()
-            }));
-            attempt.n
-        });
+        let has_moved = phones.iter().any(|phone| !stored.agent_legs.contains(phone));
+        let attempt = self.open_attempt(task_id)?;
+        attempt.agent_legs = phones.into_iter().map(|phone| LegRecord { invite_at: Some(now.utc), ..phone }).collect();
+        let (n, moved) = (attempt.n, has_moved.then(|| attempt.clone()));
+        if let Some(attempt) = moved {
+            // One has registered from another place meanwhile. The attempt is on the disk; where it rings follows.
+            self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Told);
+        }
         self.publish(event::Event::AttemptStarted { task: task_id, n, agent });
         Some(ring)
+    }
+
+    /// The phones of an agent as they would ring for this attempt.
+    fn phones_for(&self, attempt: &Attempt, agent: &Name) -> Vec<LegRecord> {
+        self.phones_of(agent, |contact| attempt.leg_name(Side::Agent(agent, contact)))
     }
 
     /// The disk refused the attempt: it never was.
@@ -283,7 +291,9 @@ impl Switch {
         self.timers.cancel(&Timer::Call(id, CallTimer::Ring));
         let answered = self.ua.dialog_record(leg);
         let Some(attempt) = self.open_attempt(task) else { return };
-        let Some(record) = attempt.agent_legs.iter_mut().rev().find(|record| record.peer == *winner) else { return };
+        let call_id = |dialog: Option<&DialogRecord>| dialog.map(|dialog| dialog.call_id.clone());
+        let its = |record: &&mut LegRecord| call_id(record.dialog.as_ref()) == call_id(answered.as_ref());
+        let Some(record) = attempt.agent_legs.iter_mut().find(its) else { return };
         record.answered_at = Some(now.utc);
         record.uri = answered.as_ref().and_then(|dialog| dialog.remote_target.clone()).unwrap_or_default();
         record.dialog = answered;

@@ -7,12 +7,13 @@ use super::super::durable::Pending;
 use super::super::ring::Shown;
 use super::super::{CallTimer, Change, Switch, Timer};
 use super::{Accept, Stage};
-use crate::callback::task::{LegRecord, Outcome, Task, TaskState};
+use crate::callback::task::{Attempt, LegRecord, Outcome, Side, Task, TaskState};
 use crate::id::{CallRef, DialogRecord, LegRef, Name};
 use crate::limits;
 use crate::number::{self, Party};
 use crate::route;
 use crate::settings::{CallbackProfile, CallerId, CallerIdMode, DidPattern};
+use crate::sip::user_agent::UserAgent;
 use crate::time::{Now, Tick};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -99,9 +100,14 @@ impl Switch {
         (is_ours && !self.settings.caller_ids.iter().any(is_off)).then_some(number)
     }
 
-    /// Who carries the next INVITE, whom it asks for, and under which name it will be known there; ways that cannot be
-    /// gone now are left out.
-    pub(super) fn next_way(&mut self, task: &Task, ways: &mut VecDeque<Dial>) -> Option<LegRecord> {
+    /// Who carries the next INVITE of an attempt when so many have gone, whom it asks for, and under which name it will
+    /// be known there; ways that cannot be gone now are left out.
+    pub(super) fn next_way(
+        &self,
+        (attempt, gone): (&Attempt, u32),
+        task: &Task,
+        ways: &mut VecDeque<Dial>,
+    ) -> Option<LegRecord> {
         if let Party::Extension(extension) = &task.number {
             let (peer, uri) = (extension.to_string(), format!("sip:{extension}"));
             return Some(LegRecord { peer, uri, ..LegRecord::default() });
@@ -110,7 +116,9 @@ impl Switch {
             let flow = self.trunks.dialable(&dial.trunk).ok().and_then(|flows| flows.first().copied());
             if let Some(flow) = flow.filter(|_| self.trunk_is_free(&dial.trunk)) {
                 let (peer, uri) = (dial.trunk.to_string(), self.trunks.dialled_uri(&dial.trunk, &dial.user));
-                return Some(LegRecord { peer, uri, dialog: Some(self.ua.new_identity(flow)), ..LegRecord::default() });
+                let name = attempt.leg_name(Side::Customer(gone));
+                let dialog = Some(UserAgent::derived_identity(&self.secret, &name, flow));
+                return Some(LegRecord { peer, uri, dialog, ..LegRecord::default() });
             }
             ways.pop_front();
         }
@@ -120,9 +128,10 @@ impl Switch {
     /// The next way to the customer goes to the disk; false when there is none.
     pub(super) fn store_next_way(&mut self, now: Now, id: CallRef) -> bool {
         let Some(attempt) = self.attempting(id) else { return false };
-        let (task_id, mut ways) = (attempt.task, std::mem::take(&mut attempt.ways));
+        let (task_id, gone, mut ways) = (attempt.task, attempt.invites, std::mem::take(&mut attempt.ways));
         let Some(task) = self.planner.get(task_id).cloned() else { return false };
-        let next = self.next_way(&task, &mut ways);
+        let open = self.open_attempt(task_id).cloned();
+        let next = open.and_then(|open| self.next_way((&open, gone), &task, &mut ways));
         let Some(attempt) = self.attempting(id) else { return false };
         attempt.ways = ways;
         let (Some(next), Stage::Dialling { dialog, .. }) = (next, &mut attempt.stage) else { return false };
@@ -223,7 +232,7 @@ impl Switch {
                 let shown = Shown { display: self.display_name("Callback"), user };
                 let called = settings.agents.iter().find(|agent| *agent.extension == **extension);
                 called
-                    .and_then(|called| self.ring_phones(now, id, &called.name, &shown, Some(&task.number)))
+                    .and_then(|called| self.ring_phones(now, id, &called.name, &shown, Some(&task.number), &[]))
                     .map_or_else(Vec::new, |ring| ring.legs())
             }
             Party::Number(_) => {

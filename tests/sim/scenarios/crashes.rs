@@ -3,14 +3,17 @@
 
 use super::ALICE;
 use crate::drive::ANNA;
-use crate::site::secs;
+use crate::site::{CARRIER, SWITCH, secs};
 use crate::world::{TRUNK, World};
-use ringback::callback::task::{Attempt, CloseReason, HoldReason, Outcome, Task, TaskState};
+use ringback::callback::task::{Attempt, CloseReason, HoldReason, Outcome, Side, Task, TaskState};
 use ringback::demo::endpoint::Event;
-use ringback::demo::person::Reaction;
+use ringback::demo::person::{Person, Reaction};
 use ringback::settings::{FirstParty, Settings};
+use ringback::sip::flow::{Flow, Transport};
+use ringback::sip::user_agent::UserAgent;
 use ringback::switch::command::{Command, Reply};
 use ringback::switch::event;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Alice was called back, and has talked for so long when the process is killed; its next life has begun.
@@ -210,4 +213,80 @@ fn killed_after(form: &str, steps: u64, survives: bool, change: fn(&mut Settings
     let restarts = world.attempts().iter().filter(|it| it.outcome == Some(Outcome::SystemRestart)).count();
     assert!(restarts <= 1, "{what}");
     lived.then_some(follows)
+}
+
+/// B of the dial protocol: whoever computes an attempt's identities again gets the same, and no two legs share one.
+#[test]
+fn identities_are_derived_from_task_attempt_and_leg() {
+    let mut world = World::new(1);
+    let alice = world.promised("alice", ALICE);
+    world.register(&[ANNA]);
+    let agent = world.rings(ANNA, secs(5));
+    world.answer(ANNA, agent);
+    let flow = Flow { transport: Transport::Udp, local: SWITCH, remote: CARRIER };
+
+    // The intent is on the disk, and the process dies before the INVITE leaves, which is after the agent's prompt.
+    let intent = world.attempts().remove(0);
+    assert!(!world.is_busy(TRUNK, alice));
+    world.crash();
+    world.start();
+    let secret = world.disk.restored().secret;
+    let again = UserAgent::derived_identity(&secret, &intent.leg_name(Side::Customer(0)), flow);
+    assert_eq!(intent.customer_leg.expect("an intent").dialog, Some(again));
+
+    let call = world.called_back_after(alice, secs(60)).1;
+    world.answer(TRUNK, call);
+    let mut seen = BTreeSet::new();
+    for attempt in world.attempts() {
+        for leg in attempt.agent_legs.iter().chain(&attempt.customer_leg) {
+            let dialog = leg.dialog.clone().expect("each leg has one");
+            assert!(seen.insert(dialog.call_id) && seen.insert(dialog.local_tag) && seen.insert(dialog.branch));
+        }
+    }
+    assert_eq!(seen.len(), 12, "two legs of two attempts");
+}
+
+/// The agent's phone rings when the process is killed: the next life stops it, for a callback and for a caller in line.
+#[test]
+fn an_agents_phone_that_rings_at_a_kill_is_told_to_stop() {
+    let mut world = World::new(1);
+    let alice = world.promised("alice", ALICE);
+    world.register(&[ANNA]);
+    world.rings(ANNA, secs(5));
+    world.crash();
+    world.start();
+    world.run_for(secs(1));
+    assert!(!world.is_busy(ANNA, 0), "it rings on for a callback");
+    assert!(!world.is_busy(TRUNK, alice));
+    world.assert_ladder("agent_rings_at_a_kill");
+    assert_eq!(world.attempts()[0].outcome, Some(Outcome::SystemRestart));
+    world.run_for(secs(30)); // Within the quarantine.
+
+    let bob = world.customer(Person::new("bob", super::BOB));
+    world.joins(bob);
+    world.rings(ANNA, secs(5));
+    world.crash();
+    world.start();
+    world.run_for(secs(1));
+    assert!(!world.is_busy(ANNA, 0), "it rings on for a caller");
+}
+
+/// A phone that has come to another place between the attempt's commit and its INVITE rings there, and is stopped there.
+#[test]
+fn a_phone_that_has_moved_meanwhile_rings_where_it_is() {
+    let mut world = World::new(1);
+    world.promised("alice", ALICE);
+    world.disk.delay = secs(1);
+    let second = world.second_phone(ANNA);
+    for phone in [ANNA, second] {
+        let now = world.now;
+        world.stations[phone].endpoint.register(now, 3_600);
+        world.run_for(Duration::from_millis(500));
+    }
+    world.run_until("both ring", secs(5), |world| world.is_busy(ANNA, 0) && world.is_busy(second, 0));
+    world.run_for(secs(2));
+    world.crash();
+    world.start();
+    world.run_for(secs(2));
+    assert!(!world.is_busy(ANNA, 0) && !world.is_busy(second, 0));
 }

@@ -104,6 +104,9 @@ pub static PARSER_PANICS: Counter = Counter(AtomicU64::new(0));
 /// Frames of tape that the recorder could not take in time.
 pub static TAPE_LOST: Counter = Counter(AtomicU64::new(0));
 
+/// Faults of the switch; anything but 0 is a fault of ours.
+pub static FAULTS: Counter = Counter(AtomicU64::new(0));
+
 static SIP_MESSAGES: Labelled = Labelled::new();
 static SIP_REFUSED: Labelled = Labelled::new();
 static ATTEMPTS: Labelled = Labelled::new();
@@ -193,6 +196,7 @@ pub fn observe(event: &Event) {
         | Event::RuleActivated { .. }
         | Event::BreakerOpened { .. }
         | Event::BreakerClosed
+        | Event::SwitchFault { .. }
         | Event::AgentRegistered { .. }
         | Event::AgentUnregistered { .. }
         | Event::AgentPaused { .. }
@@ -221,6 +225,7 @@ fn count(event: &Event) {
         Event::AttemptEnded { outcome, .. } => ATTEMPTS.add([outcome.word(), ""]),
         Event::MissedNotStored { .. } => MISSED_DROPPED.add(["not_stored", ""]),
         Event::MissedNotTaken { why, .. } => MISSED_DROPPED.add([why.word(), ""]),
+        Event::SwitchFault { .. } => FAULTS.add(1),
         Event::CallbackCompleted { wait_secs, .. } => CALLBACK_WAIT_SECS.observe(Duration::from_secs(*wait_secs)),
         _ => {} // Everything else is a gauge, which the switch is asked for, or only a line in the log.
     }
@@ -291,6 +296,8 @@ fn log_site(event: &Event) {
             );
         }
         Event::BreakerClosed => tracing::warn!("breaker.closed"),
+        Event::SwitchFault { call: Some(call) } => tracing::error!(%call, "switch.fault: this call was ended by it"),
+        Event::SwitchFault { call: None } => tracing::error!("switch.fault: no call was ended by it"),
         Event::AgentRegistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.registered"),
         Event::AgentUnregistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.unregistered"),
         Event::AgentPaused { agent, reason } => tracing::info!(%agent, ?reason, "agent.paused"),
@@ -445,6 +452,7 @@ fn write_counters(out: &mut Exposition) {
     out.row("ringback_rtp_packets_total", &[("direction", "out")], RTP_OUT.get());
     out.single("ringback_media_late_ticks_total", "Media ticks that came more than 10 ms late.", &LATE_TICKS);
     out.single("ringback_parser_panics_total", "Faults of the SIP parser; must stay 0.", &PARSER_PANICS);
+    out.single("ringback_faults_total", "Faults of the switch, each of which costs a call; must stay 0.", &FAULTS);
     out.single("ringback_tape_frames_lost_total", "Frames of recordings replaced by silence.", &TAPE_LOST);
     COMMIT_SECS.write(out, "ringback_store_commit_seconds", "From a commit's arrival to its answer.");
     out.single("ringback_store_commits_failed_total", "Commits that did not reach the disk.", &COMMITS_FAILED);

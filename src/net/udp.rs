@@ -8,7 +8,6 @@ use super::sockets::{self, Traffic, canonical, for_socket};
 use crate::limits::{LOCAL_ADDRESSES, SIP_MESSAGE_BYTES};
 use crate::run::clock::Clock;
 use crate::sip::flow::{Flow, Received, Transport};
-use crate::sip::message::Message;
 use crate::telemetry;
 use bytes::Bytes;
 use std::collections::HashMap;

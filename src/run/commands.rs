@@ -53,6 +53,8 @@ fn patience(command: &Command) -> Duration {
         | Command::Drain
         | Command::EndCalls
         | Command::Gauges => PATIENCE,
+        #[cfg(any(debug_assertions, feature = "interop"))]
+        Command::Stumble(_) => PATIENCE,
     }
 }
 

@@ -420,6 +420,11 @@ impl UserAgent {
         });
     }
 
+    /// Whether an INVITE of ours still waits for its final response.
+    pub fn rings(&self, leg: LegRef) -> bool {
+        matches!(self.legs.get(&leg), Some(Leg::Calling(_)))
+    }
+
     /// Whether nothing is left: no transaction, no dialog, no leg (law 7).
     pub fn at_rest(&self) -> bool {
         self.core.table.is_empty() && self.legs.is_empty() && self.dialogs.is_empty() && self.core.timers.is_empty()

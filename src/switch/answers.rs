@@ -25,6 +25,7 @@ const POSTPONED_MOST: Duration = Duration::from_secs(366 * 86_400);
 impl Switch {
     /// Carries out a command. Its reply may have to wait for the disk.
     pub(super) fn on_command(&mut self, now: Now, command: Command, to: ReplyTo) {
+        self.suspect_command(&command);
         self.refresh_desks(now);
         let begun = match command {
             Command::CancelCallback(id) => self.cancel_callback(now, id, to),
@@ -92,6 +93,11 @@ impl Switch {
                 Ok(Reply::Status(self.status()))
             }
             Command::Gauges => Ok(Reply::Gauges(Box::new(self.gauges(now)))),
+            #[cfg(any(debug_assertions, feature = "interop"))]
+            Command::Stumble(steps) => {
+                self.trap.set(steps);
+                Ok(Reply::Stored)
+            }
             Command::CancelCallback(_)
             | Command::CallbackNow(_)
             | Command::KeepCallback(_)

@@ -195,6 +195,7 @@ impl Switch {
     /// A call begins: it gets its id and its shard. Its story follows at once.
     pub(super) fn begin_call(&mut self, now: Now, new: NewCall) -> CallRef {
         let id = CallRef(self.entropy.ulid(now.utc));
+        self.suspect_call(id);
         let shards = u64::from(self.settings.server.shards.max(1));
         let shard = Shard(u16::try_from(self.shard_turn.take() % shards).expect("below a u16"));
         let call = Call {
@@ -221,8 +222,9 @@ impl Switch {
             ladder: std::mem::take(&mut self.early_ladder),
             story: Story::Over,
         };
-        self.publish(event::Event::CallArrived { call: id, from: call.from.clone(), to: call.to.clone() });
+        let arrived = event::Event::CallArrived { call: id, from: call.from.clone(), to: call.to.clone() };
         self.calls.insert(id, call);
+        self.publish(arrived);
         id
     }
 

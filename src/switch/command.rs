@@ -142,6 +142,9 @@ pub enum Command {
     EndCalls,
     /// Numbers for `/metrics`.
     Gauges,
+    /// In builds for tests only: the switch stumbles over its own feet after so many steps of what comes next.
+    #[cfg(any(debug_assertions, feature = "interop"))]
+    Stumble(u32),
 }
 
 /// Another edition of the site.
@@ -248,6 +251,8 @@ pub enum Refused {
     },
     /// The disk did not take it: 503.
     NotStored,
+    /// A fault of ours came in between; whether it was done is to be looked at: 500.
+    Fault,
     /// Draining: 503.
     Draining,
 }

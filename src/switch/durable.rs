@@ -101,6 +101,7 @@ impl Switch {
         let commit = CommitRef(self.commits_made.take());
         self.commits.insert(commit, (pending, changes.iter().filter_map(Owed::of).collect()));
         self.out.push_back(Output::Commit(commit, changes));
+        self.trap.step();
     }
 
     /// The disk has answered.
@@ -109,6 +110,8 @@ impl Switch {
         if stored != Err(NotStored::Reserve) {
             self.store_ok = stored.is_ok();
         }
+        self.suspect_commit(&pending, stored);
+        self.trap.step();
         match pending {
             Pending::Told => {}
             Pending::Site { to, settings, audit } => self.site_committed(now, to, &settings, audit, stored),

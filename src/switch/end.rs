@@ -39,6 +39,8 @@ pub enum EndCause {
     ByAdmin,
     /// We could not carry it (no port, no shard).
     Failed,
+    /// A fault of ours tore it off.
+    Fault,
 }
 
 impl EndCause {
@@ -63,6 +65,7 @@ impl EndCause {
             EndCause::SignallingLost => "signalling_lost",
             EndCause::ByAdmin => "by_admin",
             EndCause::Failed => "failed",
+            EndCause::Fault => "fault",
         }
     }
 }

@@ -177,6 +177,10 @@ pub enum Event {
         trunk: Name,
         reason: String,
     },
+    /// A fault of ours: it has cost this call, or none, and nothing else.
+    SwitchFault {
+        call: Option<CallRef>,
+    },
     /// A SIP message came or left: counted only.
     SipMessage {
         outgoing: bool,

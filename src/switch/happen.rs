@@ -211,6 +211,13 @@ impl Switch {
 
     /// What a media shard has to say.
     pub(super) fn on_media(&mut self, now: Now, event: media::Event) {
+        let (media::Event::Digit { leg, .. }
+        | media::Event::Played { leg, .. }
+        | media::Event::Heard { leg }
+        | media::Event::Silent { leg }
+        | media::Event::OpenFailed { leg }
+        | media::Event::Closed { leg, .. }) = &event;
+        self.suspect_leg(*leg);
         match event {
             media::Event::Digit { leg, digit } => self.on_key(now, leg, digit),
             media::Event::Played { leg, play, whole } => {

@@ -484,5 +484,44 @@ impl Switch {
 
     pub(super) fn media(&mut self, shard: Shard, command: media::Command) {
         self.out.push_back(Output::Media(shard, command));
+        self.trap.step();
+    }
+
+    /// After a fault: legs, lent ports, and who is on the line agree again.
+    pub(super) fn mend_legs(&mut self, now: Now) {
+        let orphans = self.legs.iter().filter(|(_, leg)| !self.calls.contains_key(&leg.call)).map(|(leg, _)| *leg);
+        for leg in orphans.collect::<Vec<_>>() {
+            self.hang_up(now, leg, None);
+        }
+        let lent = self.ports.lent.keys().copied().filter(|leg| !self.legs.contains_key(leg)).collect::<Vec<_>>();
+        for leg in lent {
+            // It may have been told to close already; which shard has it went with the leg.
+            for shard in 0..self.settings.server.shards.max(1) {
+                self.media(Shard(shard), media::Command::Close { leg });
+            }
+        }
+        self.mend_on_line();
+        self.trunk_load.clear();
+        for leg in self.legs.values() {
+            if let Who::Trunk(trunk) = &leg.who {
+                *self.trunk_load.entry(trunk.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    fn mend_on_line(&mut self) {
+        let entered = self.on_line.by_party.iter().flat_map(|(party, legs)| legs.iter().map(move |leg| (party, *leg)));
+        let gone = entered.filter(|(_, leg)| !self.legs.contains_key(leg) && !self.ringing_on.contains_key(leg));
+        for (party, leg) in gone.map(|(party, leg)| (party.clone(), leg)).collect::<Vec<_>>() {
+            if self.ua.rings(leg) {
+                self.ringing_on.insert(leg, party); // Its CANCEL is on its way (law 2).
+            } else {
+                self.on_line.leave(&party, leg);
+            }
+        }
+        let customers = self.legs.iter().filter_map(|(leg, entry)| Some((*leg, entry.customer.clone()?)));
+        for (leg, customer) in customers.collect::<Vec<_>>() {
+            self.on_line.enter(&customer, leg);
+        }
     }
 }

@@ -68,7 +68,8 @@ impl Lost {
             | EndCause::MediaLost
             | EndCause::SignallingLost
             | EndCause::ByAdmin
-            | EndCause::Failed => false,
+            | EndCause::Failed
+            | EndCause::Fault => false,
         };
         let waited = at.signed_duration_since(call.started_at).to_std().unwrap_or_default();
         Some(Lost {
@@ -108,6 +109,12 @@ pub(super) struct Missed {
     task: Task,
     /// Older ones of the same number that it takes the place of.
     older: Vec<TaskId>,
+}
+
+impl Missed {
+    pub(super) fn task(&self) -> &Task {
+        &self.task
+    }
 }
 
 // --- Callers in line, on the disk ---

@@ -9,8 +9,8 @@
 //! (in line), `announce` (what is heard there), `offer` and `dialogue` (asking for a callback), `place` (coming back),
 //! `leave`, `promise` (on disk), `claim` (in line), `missed` (a call was lost), `serve` (who is next), `attempt` (the
 //! promise kept), `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`,
-//! `durable`, `space` (on the disk), and `answers` for people. `site` puts another edition of the settings in force, `lever` what operators
-//! switch beside it.
+//! `durable`, `space` (on the disk), and `answers` for people. `site` puts another edition of the settings in force,
+//! `lever` what operators switch beside it. `fault` is what a panic costs.
 
 mod announce;
 mod answers;
@@ -27,6 +27,7 @@ mod durable;
 mod elsewhere;
 mod end;
 pub mod event;
+mod fault;
 mod freeze;
 mod go;
 mod happen;
@@ -59,6 +60,7 @@ pub mod view;
 mod wait;
 
 pub use end::EndCause;
+pub use fault::Fault;
 pub use seam::*;
 pub use space::Space;
 
@@ -207,6 +209,9 @@ pub struct Switch {
     early_ladder: Vec<view::LadderStep>,
     /// The tick and wall clock of the last input: planner instants become ticks by them.
     seen: Now,
+    /// What a fault would have to know of the input that is being handled.
+    suspect: fault::Suspect,
+    trap: fault::Trap,
     out: VecDeque<Output>,
 }
 
@@ -214,6 +219,7 @@ impl Switch {
     /// Takes one input; afterwards `poll_output` until it is empty.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.seen = now;
+        self.trap.begin();
         match input {
             Input::Timeout => {}
             Input::Sip(received) => self.on_sip(now, *received),
@@ -230,8 +236,11 @@ impl Switch {
             Input::Space(space) => self.on_space(now, space),
             Input::Command(command, to) => self.on_command(now, command, to),
         }
+        self.trap.step();
         self.on_time(now);
+        self.trap.step();
         self.settle(now);
+        self.trap.step();
     }
 
     /// The next thing the switch asks for.
@@ -288,8 +297,10 @@ impl Switch {
             self.apply_bindings(now, &gone);
         }
         while let Some(timer) = self.timers.pop_due(now.tick) {
+            self.suspect_timer(timer);
             self.on_timer(now, timer);
         }
+        self.suspect_nobody();
         self.wake_desks(now);
         if self.retention_at.is_some_and(|at| at <= now.utc) {
             self.retention_ends(now);
@@ -311,8 +322,10 @@ impl Switch {
         }
         loop {
             while let Some(event) = self.ua.poll_event() {
+                self.suspect_event(&event);
                 self.on_sip_event(now, event);
             }
+            self.suspect_nobody();
             while let Some(want) = self.trunks.poll_want() {
                 self.on_want(now, want);
             }
@@ -348,5 +361,6 @@ impl Switch {
     fn publish(&mut self, event: event::Event) {
         self.heed(&event);
         self.out.push_back(Output::Publish(event));
+        self.trap.step();
     }
 }

@@ -83,6 +83,8 @@ impl Switch {
             admitted: None,
             early_ladder: Vec::new(),
             seen: now,
+            suspect: super::fault::Suspect::default(),
+            trap: super::fault::Trap::default(),
             out: VecDeque::new(),
             configured: Arc::new(configured),
             system,

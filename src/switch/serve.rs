@@ -258,6 +258,10 @@ impl Switch {
             if let [agent] = pick.agents.as_slice() {
                 self.service.offered.insert(pick.queue.clone(), agent.clone());
             }
+            self.suspect_nobody();
+            if let Kind::Live(call) = pick.kind {
+                self.suspect_call(call);
+            }
             match pick.kind {
                 Kind::Live(call) => self.ring_for_caller(now, call, &pick.agents),
                 Kind::Promise(task) => self.begin_attempt(now, task, &pick.queue, pick.ticket, &pick.agents),

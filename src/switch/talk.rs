@@ -206,6 +206,7 @@ impl Switch {
         let cause = cause.unwrap_or(if leg == a { EndCause::AgentHungUp } else { EndCause::CallerHungUp });
         match purpose {
             Purpose::Queue | Purpose::Direct => {}
+            Purpose::Callback if cause == EndCause::Fault => self.attempt_talk_cut(now, id, talked),
             Purpose::Callback => self.attempt_talk_over(now, id, talked, was_joined, leg == a),
         }
         if let Some(call) = self.calls.get_mut(&id).filter(|_| !was_joined && purpose != Purpose::Callback) {

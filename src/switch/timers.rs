@@ -40,6 +40,12 @@ impl<K: Ord + Clone> Timers<K> {
         }
     }
 
+    /// Takes away the deadlines of all but these.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&K) -> bool) {
+        self.by_key.retain(|key, _| is_kept(key));
+        self.by_tick.retain(|(_, key)| is_kept(key));
+    }
+
     /// The next key whose deadline has come; it is taken away.
     pub(super) fn pop_due(&mut self, now: Tick) -> Option<K> {
         let (at, _) = self.by_tick.first()?;

@@ -458,6 +458,7 @@ impl Story {
             | Event::RuleActivated { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed
+            | Event::SwitchFault { .. }
             | Event::AgentElsewhere { .. }
             | Event::AgentBlocked { .. }
             | Event::AgentTrusted { .. }

@@ -90,6 +90,7 @@ fn of_the_site(event: &Event) -> Option<(&'static str, Value)> {
         Event::SiteUnfrozen => ("site.unfrozen", json!({})),
         Event::RuleActivated { rule } => ("rule.activated", json!({ "rule": rule })),
         Event::BreakerOpened { why } => ("breaker.opened", json!({ "why": why })),
+        Event::SwitchFault { call } => ("switch.fault", json!({ "call": call })),
         Event::BreakerClosed => ("breaker.closed", json!({})),
         _ => return None, // Messages of SIP, so many a second, are counted only.
     })

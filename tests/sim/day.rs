@@ -6,6 +6,7 @@
 //! `RINGBACK_SIZE=whole` makes them whole days of a call centre; `RINGBACK_KEEP` leaves most of a day out (`size`).
 
 mod centre;
+mod clumsy;
 mod customs;
 mod forms;
 mod habits;
@@ -123,17 +124,18 @@ struct Lived {
 }
 
 fn live(day: &Day) -> Lived {
-    let (world, kills, tally) = through_the_day(day);
+    let (world, kills, tally) = through_the_day(day, |_| ());
     Lived { promises: world.disk.tasks.len(), kills, tally }
 }
 
 fn drawing_of(day: &Day) -> String {
-    through_the_day(day).0.drawing()
+    through_the_day(day, |_| ()).0.drawing()
 }
 
-fn through_the_day(day: &Day) -> (World, usize, Tally) {
+fn through_the_day(day: &Day, prepare: impl FnOnce(&mut World)) -> (World, usize, Tally) {
     let mut dice = Dice(Entropy::from_seed(day.seed ^ 0x0DA7));
     let mut world = morning(day, &mut dice);
+    prepare(&mut world);
     let drawn = plans::plans(&mut world, &mut dice, day);
     let kept = drawn.into_iter().enumerate().filter(|(at, _)| day.keep.holds(&Trait::Plan(*at)));
     let plans: Vec<_> = kept.map(|(_, plan)| plan).collect();
@@ -142,6 +144,7 @@ fn through_the_day(day: &Day) -> (World, usize, Tally) {
     let kills = plans.iter().filter(|(_, plan)| matches!(plan, Plan::Kill)).count();
     let lived = catch_unwind(AssertUnwindSafe(|| {
         through(&mut world, plans, day, &mut tally);
+        world.stumbles.now_and_then = None;
         evening(&mut world, &mut tally);
     }));
     if let Err(broken) = lived {

@@ -15,4 +15,5 @@ mod people;
 mod products;
 mod scenarios;
 mod site;
+mod stumble;
 mod world;

@@ -10,6 +10,7 @@ use super::media::Shard;
 use super::net::Network;
 use super::packets::Packets;
 use super::site::{self, CARRIER, SWITCH, site};
+use super::stumble::Stumbles;
 use bytes::Bytes;
 use ringback::demo::codec::Message;
 use ringback::demo::endpoint::CallId;
@@ -67,6 +68,7 @@ pub struct World {
     /// Recordings whose files were deleted, and how such deletions end.
     pub erased: Vec<RecordingId>,
     pub erases: Result<(), RecordingFailed>,
+    pub stumbles: Stumbles,
 }
 
 /// Index of the carrier among the stations; the phones follow.
@@ -117,6 +119,7 @@ impl World {
             doom: None,
             erased: Vec::new(),
             erases: Ok(()),
+            stumbles: Stumbles::default(),
             entropy,
         };
         world.start();
@@ -266,7 +269,7 @@ impl World {
         let now = self.clock();
         if let Some(switch) = &mut self.switch {
             let kind = fired::input(&input);
-            switch.handle(now, input);
+            self.stumbles.handle(switch, now, input);
             if !self.is_doomed(kind) {
                 self.drain();
             }

@@ -1,0 +1,41 @@
+//! Days on which the switch stumbles now and then, anywhere in the middle of an input: each fault costs its call, and
+//! every law holds all the same.
+
+use super::size::{Day, Size};
+use super::through_the_day;
+use crate::stumble::CAN_STUMBLE;
+use ringback::entropy::Entropy;
+use std::panic::catch_unwind;
+
+/// One input in so many.
+const ONE_IN: u64 = 150;
+
+#[test]
+fn days_on_which_the_switch_stumbles_keep_the_laws() {
+    if !CAN_STUMBLE {
+        return; // A build for production has no switch that can be made to.
+    }
+    let seeds: Vec<u64> = match std::env::var("RINGBACK_CLUMSY") {
+        Ok(text) => super::days(&text).expect("a number, or two").collect(),
+        Err(_) => (1..=40).collect(),
+    };
+    let (mut faults, mut calls, mut broken) = (0, 0, Vec::new());
+    for seed in &seeds {
+        let day = Day { size: Size::Short, ..Day::of(*seed) };
+        let lived = catch_unwind(|| {
+            let clumsy = (ONE_IN, Entropy::from_seed(seed ^ 0xFA11));
+            through_the_day(&day, |world| world.stumbles.now_and_then = Some(clumsy)).0
+        });
+        match lived {
+            Ok(world) => {
+                faults += world.stumbles.faults.len();
+                calls += world.stumbles.faults.iter().filter(|(_, call)| call.is_some()).count();
+            }
+            Err(_) => broken.push(*seed),
+        }
+    }
+
+    println!("{} days, {faults} faults, {calls} of them in calls", seeds.len());
+    assert!(broken.is_empty(), "with faults of ours these days broke a law: {broken:?}");
+    assert!(faults >= 2 * seeds.len() && calls >= seeds.len(), "{faults} faults, {calls} in calls");
+}

@@ -1,0 +1,67 @@
+//! Faults of the switch's own: it is made to stumble in the middle of an input, now and then or when a scenario says so.
+//! Every other panic in it is what it always was: the end of the test.
+
+use super::world::World;
+use ringback::entropy::Entropy;
+use ringback::id::{CallRef, ReplyTo};
+use ringback::switch::command::Command;
+use ringback::switch::{Fault, Input, Switch};
+use ringback::time::{Now, Tick};
+use std::panic::resume_unwind;
+
+/// Whether this build has a switch that can be made to stumble.
+pub const CAN_STUMBLE: bool = cfg!(any(debug_assertions, feature = "interop"));
+
+/// How often, and what came of it.
+#[derive(Default)]
+pub struct Stumbles {
+    /// One input in so many, by these dice.
+    pub now_and_then: Option<(u64, Entropy)>,
+    /// When, and whose call it cost.
+    pub faults: Vec<(Tick, Option<CallRef>)>,
+}
+
+/// What a test says when it lets the switch stumble.
+const STUMBLED: &str = "a test lets the switch stumble";
+/// Nobody waits for the reply.
+const NOBODY: ReplyTo = ReplyTo(0);
+
+#[cfg(any(debug_assertions, feature = "interop"))]
+fn stumble(steps: u32) -> Command {
+    Command::Stumble(steps)
+}
+
+#[cfg(not(any(debug_assertions, feature = "interop")))]
+fn stumble(_steps: u32) -> Command {
+    Command::Status
+}
+
+impl Stumbles {
+    /// Gives the switch an input, as the shell does.
+    pub fn handle(&mut self, switch: &mut Switch, now: Now, input: Input) {
+        if let Some((one_in, dice)) = &mut self.now_and_then
+            && !matches!(input, Input::Command(..))
+            && dice.below(*one_in) == 0
+        {
+            let steps = u32::try_from(dice.below(10)).expect("a few");
+            switch.handle_guarded(now, Input::Command(stumble(steps), NOBODY)).expect("it stumbles at the next input");
+        }
+        if let Err(fault) = switch.handle_guarded(now, input) {
+            self.note(now, fault);
+        }
+    }
+
+    fn note(&mut self, now: Now, fault: Fault) {
+        if fault.message != STUMBLED || !fault.mended {
+            resume_unwind(Box::new(fault.message));
+        }
+        self.faults.push((now.tick, fault.call));
+    }
+}
+
+impl World {
+    /// The switch stumbles after so many steps of the next input, if it has so many.
+    pub fn fault_next(&mut self, steps: u32) {
+        self.tell(stumble(steps));
+    }
+}

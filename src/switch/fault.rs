@@ -53,7 +53,7 @@ pub(super) struct Trap {
 }
 
 impl Trap {
-    /// Springs after so many steps from the next input on.
+    /// Springs after so many steps of the next input, if it has so many.
     #[cfg(any(debug_assertions, feature = "interop"))]
     pub(super) fn set(&mut self, steps: u32) {
         self.next = Some(steps);
@@ -62,8 +62,8 @@ impl Trap {
     /// Another input is handled.
     pub(super) fn begin(&mut self) {
         #[cfg(any(debug_assertions, feature = "interop"))]
-        if let Some(steps) = self.next.take() {
-            self.steps = Some(steps);
+        {
+            self.steps = self.next.take();
         }
     }
 

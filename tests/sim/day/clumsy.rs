@@ -8,7 +8,7 @@ use ringback::entropy::Entropy;
 use std::panic::catch_unwind;
 
 /// One input in so many.
-const ONE_IN: u64 = 150;
+const ONE_IN: u64 = 40;
 
 #[test]
 fn days_on_which_the_switch_stumbles_keep_the_laws() {

@@ -420,6 +420,13 @@ impl UserAgent {
         });
     }
 
+    /// All legs, in the order in which they began.
+    pub fn legs(&self) -> Vec<LegRef> {
+        let mut legs: Vec<LegRef> = self.legs.keys().copied().collect();
+        legs.sort_unstable();
+        legs
+    }
+
     /// Whether an INVITE of ours still waits for its final response.
     pub fn rings(&self, leg: LegRef) -> bool {
         matches!(self.legs.get(&leg), Some(Leg::Calling(_)))

@@ -37,7 +37,6 @@ pub struct Fault {
 #[derive(Debug, Default)]
 pub(super) struct Suspect {
     call: Option<CallRef>,
-    leg: Option<LegRef>,
     transaction: Option<TransactionRef>,
     /// A new callback that has just reached the disk, and may not be held yet.
     stored: Option<Box<Task>>,
@@ -115,7 +114,7 @@ impl Switch {
     /// What happens to a leg happens to its call.
     pub(super) fn suspect_leg(&mut self, leg: LegRef) {
         let call = self.legs.get(&leg).map(|leg| leg.call);
-        self.suspect = Suspect { call, leg: Some(leg), ..Suspect::default() };
+        self.suspect = Suspect { call, ..Suspect::default() };
     }
 
     /// A call is being worked on.
@@ -175,7 +174,7 @@ impl Switch {
 // --- Putting right ---
 impl Switch {
     fn mend(&mut self, now: Now, asked: Option<ReplyTo>) {
-        let Suspect { call, leg, transaction, stored } = std::mem::take(&mut self.suspect);
+        let Suspect { call, transaction, stored } = std::mem::take(&mut self.suspect);
         self.early_ladder.clear();
         self.admitted = None;
         if let Some(transaction) = transaction.filter(|it| !self.is_being_answered(*it)) {
@@ -191,8 +190,8 @@ impl Switch {
             self.end_by_force(now, call);
         }
         self.mend_legs(now);
-        if let Some(leg) = leg.filter(|leg| !self.legs.contains_key(leg)) {
-            // Nobody has taken it in, or it was let go of before it was told.
+        // Nobody has taken these in, or they were let go of before they were told; whoever was told is not told again.
+        for leg in self.ua.legs().into_iter().filter(|leg| !self.legs.contains_key(leg)) {
             self.ua.refuse(now.tick, leg, 500, Vec::new());
             self.ua.hang_up(now.tick, leg, None);
         }

@@ -195,6 +195,7 @@ impl Switch {
             self.ua.refuse(now.tick, leg, 500, Vec::new());
             self.ua.hang_up(now.tick, leg, None);
         }
+        self.take_looks();
         self.mend_tasks(now);
         self.mend_entries(now);
         self.mend_lines();

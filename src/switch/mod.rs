@@ -157,6 +157,8 @@ pub struct Switch {
     left_places: LeftPlaces,
     /// Queues whose callers wait for somebody to come at all.
     unstaffed: BTreeSet<Name>,
+    /// What the planner has seen and is not told yet.
+    looks: VecDeque<crate::callback::planner::Step>,
     closed: BTreeMap<TaskId, Task>,
     closed_order: VecDeque<TaskId>,
     tapes: tapes::Tapes,

@@ -468,7 +468,15 @@ impl Switch {
     pub(super) fn look_at_tasks(&mut self, now: Now) {
         let settings = self.settings.clone();
         let policy = &self.policy;
-        for step in self.planner.wake(now.utc, &settings, |task| undialable(&settings, policy, task, now.utc)) {
+        let looks = self.planner.wake(now.utc, &settings, |task| undialable(&settings, policy, task, now.utc));
+        self.looks.extend(looks);
+        self.take_looks();
+    }
+
+    /// What the planner has seen is told one by one: it has let go of those that it has closed, and a fault at one of
+    /// them must not lose the others.
+    pub(super) fn take_looks(&mut self) {
+        while let Some(step) = self.looks.pop_front() {
             self.take_look(step);
         }
     }

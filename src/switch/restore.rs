@@ -46,6 +46,7 @@ impl Switch {
             attempts: BTreeMap::new(),
             attempt_calls: BTreeMap::new(),
             entries: BTreeMap::new(),
+            looks: VecDeque::new(),
             closed: BTreeMap::new(),
             closed_order: VecDeque::new(),
             tapes: super::tapes::Tapes::of(std::mem::take(&mut restored.recordings)),

@@ -17,6 +17,8 @@ pub const CAN_STUMBLE: bool = cfg!(any(debug_assertions, feature = "interop"));
 pub struct Stumbles {
     /// One input in so many, by these dice.
     pub now_and_then: Option<(u64, Entropy)>,
+    /// At the first input of this kind, after so many steps.
+    pub at: Option<(fn(&Input) -> bool, u32)>,
     /// When, and whose call it cost.
     pub faults: Vec<(Tick, Option<CallRef>)>,
 }
@@ -39,11 +41,11 @@ fn stumble(_steps: u32) -> Command {
 impl Stumbles {
     /// Gives the switch an input, as the shell does.
     pub fn handle(&mut self, switch: &mut Switch, now: Now, input: Input) {
-        if let Some((one_in, dice)) = &mut self.now_and_then
-            && !matches!(input, Input::Command(..))
-            && dice.below(*one_in) == 0
-        {
-            let steps = u32::try_from(dice.below(10)).expect("a few");
+        let dice = self.now_and_then.as_mut().filter(|_| !matches!(input, Input::Command(..)));
+        let drawn = dice.and_then(|(one_in, dice)| (dice.below(*one_in) == 0).then(|| dice.below(10)));
+        let steps = drawn.map(|steps| u32::try_from(steps).expect("a few"));
+        let steps = steps.or_else(|| self.at.take_if(|(kind, _)| kind(&input)).map(|(_, steps)| steps));
+        if let Some(steps) = steps {
             switch.handle_guarded(now, Input::Command(stumble(steps), NOBODY)).expect("it stumbles at the next input");
         }
         if let Err(fault) = switch.handle_guarded(now, input) {
@@ -60,8 +62,8 @@ impl Stumbles {
 }
 
 impl World {
-    /// The switch stumbles after so many steps of the next input, if it has so many.
-    pub fn fault_next(&mut self, steps: u32) {
-        self.tell(stumble(steps));
+    /// The switch stumbles after so many steps of the next input of this kind, if it has so many.
+    pub fn fault_at(&mut self, kind: fn(&Input) -> bool, steps: u32) {
+        self.stumbles.at = Some((kind, steps));
     }
 }

@@ -25,6 +25,7 @@ mod menus;
 mod missed;
 mod offer;
 mod order;
+mod our_fault;
 mod owners;
 mod pending;
 mod phones;

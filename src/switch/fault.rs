@@ -340,7 +340,7 @@ impl Switch {
                         }
                     }
                     EntryKind::Promise(task) => match self.planner.get(task) {
-                        Some(task) if task.queue != *queue || task.state.rests() => empty.push(place),
+                        Some(task) if task.queue != *queue || task.rests() => empty.push(place),
                         Some(task) if !task.state.is_live() => idle.push(place),
                         Some(_) => {}
                         None => empty.push(place),
@@ -357,7 +357,7 @@ impl Switch {
         for call in live {
             self.keep_standing(call);
         }
-        let open = self.planner.iter().filter(|task| !task.state.rests());
+        let open = self.planner.iter().filter(|task| !task.rests());
         let has_place = |task: &&Task| self.lines.get(&task.queue).is_none_or(|line| line.ticket_of(task.id).is_some());
         for task in open.filter(|task| !has_place(task)).cloned().collect::<Vec<_>>() {
             self.line_up(&task);

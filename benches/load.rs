@@ -3,10 +3,16 @@
 //! `cargo bench --bench load` starts the switch as a child process on loopback, sets up calls in steps, and prints for
 //! each step what one held call costs: CPU of the switch and of the generator apart (both from `/proc`), memory, and
 //! how many of the packets that were due have come, and when. Nothing here is asserted: a busy machine is not a fault.
+//!
+//! `cargo bench --bench load -- commits [CALLS [SECONDS]]` (500 and 30 when unset) measures the disk beside held calls.
+
+#[path = "load/commits.rs"]
+mod commits;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,6 +34,7 @@ struct Caller {
 struct Load {
     switch: Child,
     folder: PathBuf,
+    http: u16,
     sip: UdpSocket,
     callers: Vec<Caller>,
 }
@@ -37,7 +44,11 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    let mut load = Load::start();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let Some(("commits", rest)) = arguments.split_first().map(|(word, rest)| (&**word, rest)) {
+        return commits::run(rest);
+    }
+    let mut load = Load::begin(&[], |_| {});
     println!("{}", machine());
     println!(
         "| held calls | switch CPU, ms per call-second | generator | RSS | per call | packets come | later than 40 ms |"
@@ -55,7 +66,8 @@ fn main() {
 }
 
 impl Load {
-    fn start() -> Load {
+    /// Starts it, under another program perhaps, in a data directory that `prepare` has had its hands on.
+    fn begin(under: &[&str], prepare: impl FnOnce(&Path)) -> Load {
         let folder = std::env::temp_dir().join(format!("ringback-load-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let sip = UdpSocket::bind("127.0.0.1:0").expect("a socket");
@@ -64,15 +76,20 @@ impl Load {
         let http = free_port();
         let carrier = sip.local_addr().expect("bound").port();
         fs::write(folder.join("site.toml"), site(port, http, carrier)).expect("the site");
-        let switch = Command::new(env!("CARGO_BIN_EXE_ringback"))
-            .args(["serve", "--config", "site.toml", "--data", "data"])
+        prepare(&folder.join("data"));
+        let binary = [env!("CARGO_BIN_EXE_ringback"), "serve", "--config", "site.toml", "--data", "data"];
+        let command = [under, &binary].concat();
+        let switch = Command::new(command[0])
+            .args(&command[1..])
+            // A group of its own: whoever ends strace has to end what it traces.
+            .process_group(0)
             .current_dir(&folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the switch starts");
         sip.connect(("127.0.0.1", port)).expect("loopback");
-        let load = Load { switch, folder, sip, callers: Vec::new() };
+        let load = Load { switch, folder, http, sip, callers: Vec::new() };
         wait_until_ready(http);
         load
     }
@@ -177,7 +194,8 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        let _ = self.switch.kill();
+        let group = format!("-{}", self.switch.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.switch.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
@@ -232,6 +250,14 @@ to = "queue:support"
 name = "anna"
 extension = "1001"
 secret = "nobody-registers-here"
+[[callback_profile]]
+name = "standard"
+caller_id = "Main Line"
+expires_after_secs = 31536000
+[[caller_id]]
+label = "Main Line"
+number = "+12025550100"
+trunk = "carrier"
 [[queue]]
 name = "support"
 number = "5000"
@@ -250,7 +276,7 @@ fn port_of(socket: &UdpSocket) -> u16 {
 }
 
 fn wait_until_ready(http: u16) {
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", http)) {
             let _ = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
             let mut answer = String::new();
@@ -260,7 +286,7 @@ fn wait_until_ready(http: u16) {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("the switch is not ready after 5 s");
+    panic!("the switch is not ready after 60 s");
 }
 
 /// User and system time of a process, in seconds.

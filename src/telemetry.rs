@@ -112,7 +112,8 @@ static SIP_REFUSED: Labelled = Labelled::new();
 static ATTEMPTS: Labelled = Labelled::new();
 static MISSED_DROPPED: Labelled = Labelled::new();
 static COMMITS_FAILED: Counter = Counter(AtomicU64::new(0));
-static COMMIT_SECS: Histogram<8> = Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.1, 1.0, 3.0]);
+static COMMIT_SECS: Histogram<12> =
+    Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 0.5, 1.0, 3.0]);
 static CALLBACK_WAIT_SECS: Histogram<8> =
     Histogram::new([60.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 28_800.0, 86_400.0]);
 

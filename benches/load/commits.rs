@@ -1,14 +1,16 @@
 //! Commits beside held calls: what the disk costs the callers, and what the callers cost the disk (durability.md §2.2:
 //! at most 20 ms for 99 of 100 commits beside 500 calls; P13: the audio thread never waits for a disk).
 //!
-//! Programs ask for callbacks, 20 a second, while all callers talk and listen: first on the disk as it is, then while
-//! the whole state is written down anew again and again, then, under `strace`, on a disk whose every sync takes 200 ms
-//! more. Late media ticks are the switch's own count; they should not change from row to row.
+//! Programs ask for callbacks, 20 a second, while all callers talk and listen: while the whole state is written down in
+//! a checkpoint, on the disk as it is, while one backup after the other is made, and then, under `strace`, on a disk
+//! whose every sync takes 200 ms more. Late media ticks are the switch's own count. What the disk does must not change
+//! them; what other programs do with the processor does, and a backup is such a program.
 
 use super::{Load, machine};
 use ringback::callback::task::{Source, Task};
 use ringback::entropy::Entropy;
 use ringback::id::{CommitRef, TaskId};
+use ringback::limits::CHECKPOINT_COMMITS;
 use ringback::number::Party;
 use ringback::store::{Limits, Opened};
 use ringback::switch::Change;
@@ -51,26 +53,27 @@ pub fn run(arguments: &[String]) {
          packets come | later than 40 ms |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    let mut place = Place { load: Load::begin(&[], fill), secs };
+    let mut place = Place { load: Load::begin(&[], |data| fill(data, calls)), secs };
     place.calls(calls);
-    place.row("nothing is asked", Asked { promises: false, checkpoints: false });
-    place.row("20 promises a second", Asked { promises: true, checkpoints: false });
-    place.row("and checkpoints", Asked { promises: true, checkpoints: true });
+    place.row("nothing is asked", Asked { promises: false, backups: false });
+    place.row("20 promises a second, and a checkpoint", Asked { promises: true, backups: false });
+    place.row("20 promises a second", Asked { promises: true, backups: false });
+    place.row("20 promises a second, and backups", Asked { promises: true, backups: true });
     drop(place);
     if std::process::Command::new("strace").arg("-V").output().is_err() {
         return println!("There is no strace, so the slow disk is left out.");
     }
     let mut place = Place { load: Load::begin(&SLOW, |_| {}), secs };
     place.calls(calls);
-    place.row("slow disk, nothing is asked", Asked { promises: false, checkpoints: false });
-    place.row("slow disk, 20 promises a second", Asked { promises: true, checkpoints: false });
+    place.row("slow disk, nothing is asked", Asked { promises: false, backups: false });
+    place.row("slow disk, 20 promises a second", Asked { promises: true, backups: false });
 }
 
 /// What happens beside the calls.
 #[derive(Clone, Copy)]
 struct Asked {
     promises: bool,
-    checkpoints: bool,
+    backups: bool,
 }
 
 struct Place {
@@ -88,6 +91,7 @@ impl Place {
     }
 
     fn row(&mut self, what: &str, asked: Asked) {
+        self.load.talk(Duration::from_millis(200)); // What has come since the last row is not of this one.
         for caller in &mut self.load.callers {
             (caller.received, caller.late) = (0, 0);
         }
@@ -124,14 +128,20 @@ impl Place {
     }
 }
 
-/// Callbacks for next year, so that nobody is dialled.
-fn fill(data: &Path) {
+/// Callbacks for a far day, so that nobody is dialled; in so many commits that a checkpoint is due soon after the calls
+/// have come.
+fn fill(data: &Path, calls: u64) {
     let limits = Limits { reserve_bytes: 0, reserve_percent: 0, ..Limits::default() };
     let (answers, answered) = mpsc::channel();
-    let store = Opened::open(data, limits).expect("a new store").start(move |_, result| answers.send(result).expect("it waits"));
+    let store = Opened::open(data, limits)
+        .expect("a new store")
+        .start(move |_, result| answers.send(result).expect("it waits"));
     let later = chrono::Utc::now() + chrono::TimeDelta::days(300);
-    for first in (0..OPEN).step_by(500) {
-        let tasks = (first..(first + 500).min(OPEN)).map(|n| {
+    let single = CHECKPOINT_COMMITS - calls - 200;
+    let many = (single..OPEN).step_by(1_000).map(|first| first..(first + 1_000).min(OPEN));
+    for range in (0..single).map(|n| n..n + 1).chain(many) {
+        let first = range.start;
+        let tasks = range.map(|n| {
             let id = TaskId(Entropy::from_seed(n).ulid(later));
             let number = Party::Number(format!("+1202{:07}", 2_000_000 + n).into());
             let mut task = Task::new(id, Source::Api, "standard".into(), "support".into(), number, chrono::Utc::now());
@@ -267,10 +277,9 @@ impl Crowd {
                 std::thread::spawn(move || promise(&door, &over, &slowest, begun, &turn))
             }));
         }
-        if asked.checkpoints {
+        if asked.backups {
             let (door, over) = (door.clone(), over.clone());
             threads.push(std::thread::spawn(move || {
-                // Each backup ends a segment, and after a few of them the whole state is written down.
                 while !over.load(Ordering::Relaxed) {
                     drop(door.ask("POST", "/api/v1/store/backup", ""));
                 }

@@ -97,6 +97,7 @@ fn attempt(task: &Task, n: u32, outcome: Option<Outcome>) -> Attempt {
         outcome,
         ended_at: None,
         talk_secs: 0,
+        kept_at: None,
         recording: None,
     }
 }

@@ -441,7 +441,10 @@ impl Story {
                 self.recordings += 1;
                 self.tell(now, Role::Bad, "ringback", "could not store a recording");
             }
-            Event::NotRecorded { .. } => self.tell(now, Role::Bad, "ringback", "could not record a call"),
+            Event::NotRecorded { .. } => {
+                self.recordings += 1; // There is none to wait for.
+                self.tell(now, Role::Bad, "ringback", "could not record a call");
+            }
             Event::TrunkDown { reason, .. } => self.tell(now, Role::Bad, "carrier", format!("is down: {reason}")),
             Event::CallAbandoned { .. }
             | Event::CallAnswered { .. }

@@ -89,6 +89,16 @@ impl Disk {
         self.pending.pop_front().map(|(commit, _)| commit)
     }
 
+    /// The callbacks that the oldest pending commit writes, as they stand before it.
+    pub fn before_next(&self) -> BTreeMap<TaskId, Task> {
+        let changes = self.pending.front().into_iter().flat_map(|(_, changes)| changes);
+        let written = changes.filter_map(|change| match change {
+            Change::PutTask(task) => self.tasks.get(&task.id),
+            _ => None, // No callback.
+        });
+        written.map(|task| (task.id, task.clone())).collect()
+    }
+
     /// Makes the oldest pending commit durable.
     pub fn write_next(&mut self) -> Option<(CommitRef, Vec<Change>)> {
         let waited = self.waits.pop_front().map_or(Duration::ZERO, |since| self.now.since(since));

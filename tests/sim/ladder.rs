@@ -1,9 +1,12 @@
 //! Ladders as telephone engineers read them (RFC 3665): who sent what to whom, with the facts of each message below.
 
+use bytes::Bytes;
 use ringback::demo::codec::{self, Message};
 use ringback::demo::session::Session;
 use ringback::time::Tick;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// What happened, in order.
 #[derive(Default)]
@@ -14,20 +17,29 @@ pub struct Ladder {
 }
 
 enum Line {
-    Arrow { at: Tick, from: String, to: String, label: String, facts: String, lost: bool },
+    Arrow { at: Tick, from: Rc<str>, to: Rc<str>, sent: Bytes, lost: bool },
     Note { at: Tick, text: String },
 }
 
 const WIDTH: usize = 24;
 
+impl Line {
+    /// Who sent what to whom; `None` for a note.
+    fn arrow(&self) -> Option<(&str, &str, Message)> {
+        match self {
+            Line::Arrow { from, to, sent, .. } => Some((from, to, Message::parse(sent).expect("it was one"))),
+            Line::Note { .. } => None,
+        }
+    }
+}
+
 impl Ladder {
-    /// A message has been sent.
-    pub fn arrow(&mut self, at: Tick, from: &str, to: &str, message: &Message, lost: bool) {
+    /// A message has been sent: these bytes.
+    pub fn arrow(&mut self, at: Tick, from: Rc<str>, to: Rc<str>, message: &Message, sent: Bytes, lost: bool) {
         if self.hides_registrations && message.cseq().1 == "REGISTER" {
             return;
         }
-        let (label, facts) = (label(message), facts(message));
-        self.lines.push(Line::Arrow { at, from: from.to_owned(), to: to.to_owned(), label, facts, lost });
+        self.lines.push(Line::Arrow { at, from, to, sent, lost });
     }
 
     /// The switch has done something else that matters.
@@ -42,19 +54,16 @@ impl Ladder {
 
     /// How many arrows of this label went from one to the other.
     pub fn count(&self, from: &str, to: &str, what: &str) -> usize {
-        let matches = |line: &&Line| match line {
-            Line::Arrow { from: f, to: t, label, .. } => f == from && t == to && label == what,
-            Line::Note { .. } => false,
-        };
+        let matches =
+            |line: &&Line| line.arrow().is_some_and(|(f, t, message)| f == from && t == to && label(&message) == what);
         self.lines.iter().filter(matches).count()
     }
 
     /// When the first arrow of this label went from one to the other.
     pub fn first(&self, from: &str, to: &str, what: &str) -> Option<Tick> {
-        self.lines.iter().find_map(|line| match line {
-            Line::Arrow { at, from: f, to: t, label, .. } if f == from && t == to && label == what => Some(*at),
-            Line::Arrow { .. } | Line::Note { .. } => None,
-        })
+        let is_it =
+            |line: &Line| line.arrow().is_some_and(|(f, t, message)| f == from && t == to && label(&message) == what);
+        self.lines.iter().find(|line| is_it(line)).map(Line::at)
     }
 
     /// When the first note that contains `text` was made.
@@ -111,9 +120,11 @@ impl Ladder {
                     });
                     put(row);
                 }
-                Line::Arrow { at, from, to, label, facts, lost } => {
+                Line::Arrow { at, from, to, sent, lost } => {
                     number += 1;
-                    let place = |who: &String| columns.iter().position(|name| *name == who).unwrap_or(0);
+                    let message = Message::parse(sent).expect("it was one");
+                    let (label, facts) = (label(&message), facts(&message));
+                    let place = |who: &str| columns.iter().position(|name| *name == who).unwrap_or(0);
                     let (a, b) = (WIDTH * place(from) + WIDTH / 2, WIDTH * place(to) + WIDTH / 2);
                     let (left, right) = (a.min(b), a.max(b));
                     let words: Vec<char> = format!("{label} F{number}").chars().collect();
@@ -142,9 +153,101 @@ impl Ladder {
 
     fn mentions(&self, name: &str) -> bool {
         self.lines.iter().any(|line| match line {
-            Line::Arrow { from, to, .. } => from == name || to == name,
+            Line::Arrow { from, to, .. } => **from == *name || **to == *name,
             Line::Note { .. } => false,
         })
+    }
+
+    /// The calls that one of these people takes part in, and what was noted of them: one row for each, the last `rows`
+    /// at most. Of everybody when nobody is named.
+    pub fn brief(&self, numbers: &BTreeSet<String>, names: &BTreeSet<String>, rows: usize) -> String {
+        let lines = self.concerning(numbers, names);
+        let lines = &lines[lines.len().saturating_sub(rows)..];
+        let mut columns: Vec<&str> = Vec::new();
+        for who in lines.iter().flat_map(|line| line.ends()) {
+            if !columns.contains(&who) {
+                columns.push(who);
+            }
+        }
+        columns.sort_by_key(|who| (!names.contains(*who), *who != "ringback"));
+        let mut text: String = format!("{:11}", "");
+        columns.iter().for_each(|name| text.push_str(&format!("{name:^WIDTH$}")));
+        for line in lines {
+            text = text.trim_end().to_owned() + "\n" + &line.row(&columns);
+        }
+        text.trim_end().to_owned() + "\n"
+    }
+
+    fn concerning(&self, numbers: &BTreeSet<String>, names: &BTreeSet<String>) -> Vec<&Line> {
+        let of = |message: &Message, header: &str| {
+            codec::user(codec::address(message.header(header).unwrap_or(""))).to_owned()
+        };
+        let theirs = |message: &Message| ["From", "To"].iter().any(|header| numbers.contains(&of(message, header)));
+        let arrows = self.lines.iter().filter_map(Line::arrow);
+        let calls: BTreeSet<String> = arrows
+            .filter(|(from, to, message)| theirs(message) || names.contains(*from) || names.contains(*to))
+            .map(|(_, _, message)| message.call_id().to_owned())
+            .collect();
+        let is_theirs = |line: &&Line| match line {
+            Line::Note { text, .. } => {
+                let words = |word: &str| text.split([' ', ':', ',']).any(|it| it == word);
+                numbers.iter().chain(names).any(|word| words(word)) || text.starts_with(OF_ALL)
+            }
+            line => line.arrow().is_some_and(|(_, _, message)| calls.contains(message.call_id())),
+        };
+        self.lines.iter().filter(|line| numbers.is_empty() && names.is_empty() || is_theirs(line)).collect()
+    }
+}
+
+/// How a note begins that concerns everybody.
+const OF_ALL: &str = "kill";
+
+impl Line {
+    fn at(&self) -> Tick {
+        match self {
+            Line::Arrow { at, .. } | Line::Note { at, .. } => *at,
+        }
+    }
+
+    /// Who takes part in it, one after the other.
+    fn ends(&self) -> Vec<&str> {
+        match self {
+            Line::Arrow { from, to, .. } => vec![from, to],
+            Line::Note { .. } => Vec::new(),
+        }
+    }
+
+    /// `   12.340         |---- INVITE ---->|`
+    fn row(&self, columns: &[&str]) -> String {
+        let mut row = vec![' '; WIDTH * columns.len()];
+        (0..columns.len()).for_each(|at| row[WIDTH * at + WIDTH / 2] = '|');
+        let mut write = |start: usize, words: &str| {
+            for (at, letter) in words.chars().enumerate() {
+                match row.get_mut(start + at) {
+                    Some(place) => *place = letter,
+                    None => row.push(letter),
+                }
+            }
+        };
+        let place = |who: &str| WIDTH * columns.iter().position(|name| *name == who).unwrap_or(0) + WIDTH / 2;
+        match self {
+            Line::Note { text, .. } => write(0, &format!("  [{text}]")),
+            Line::Arrow { from, to, sent, lost, .. } => {
+                let label = label(&Message::parse(sent).expect("it was one"));
+                let (a, b) = (place(from), place(to));
+                let (left, right) = (a.min(b), a.max(b));
+                write(left + 1, &"-".repeat(right.saturating_sub(left + 1)));
+                if b > a {
+                    write(right - 1, ">")
+                } else {
+                    write(left + 1, "<")
+                }
+                let words = format!(" {label}{} ", if *lost { ", lost" } else { "" });
+                write((left + (right - left) / 2 + 1).saturating_sub(words.len() / 2), &words);
+            }
+        }
+        let seconds = self.at().as_millis() as f64 / 1_000.0;
+        format!("{seconds:>10.3} ") + &row.into_iter().collect::<String>()
     }
 }
 

@@ -14,6 +14,7 @@ mod packets;
 mod people;
 mod products;
 mod scenarios;
+mod shrink;
 mod site;
 mod stumble;
 mod world;

@@ -9,6 +9,7 @@ use super::laws::Laws;
 use super::media::Shard;
 use super::net::Network;
 use super::packets::Packets;
+use super::shrink;
 use super::site::{self, CARRIER, SWITCH, site};
 use super::stumble::Stumbles;
 use bytes::Bytes;
@@ -25,11 +26,12 @@ use ringback::switch::{Change, Input, Output, Recorded, RecordedFile, RecordingF
 use ringback::time::{DateTime, Now, Tick, Utc};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What waits for its instant.
 enum Happening {
-    Sip { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Sip { from: SocketAddr, to: SocketAddr, bytes: Bytes },
     Rtp { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     ToSwitch { life: u32, input: Input },
     Written { life: u32 },
@@ -58,7 +60,9 @@ pub struct World {
     next_reply: u64,
     pub published: Vec<(Tick, event::Event)>,
     pub told: Vec<(Tick, usize, Told)>,
-    names: BTreeMap<String, String>,
+    /// Of whom each call by the carriers is.
+    names: BTreeMap<String, Rc<str>>,
+    own_name: Rc<str>,
     cut: BTreeMap<usize, Tick>,
     spins: (Tick, u32),
     keys_pressed: usize,
@@ -69,7 +73,11 @@ pub struct World {
     pub erased: Vec<RecordingId>,
     pub erases: Result<(), RecordingFailed>,
     pub stumbles: Stumbles,
+    pub taboo: Option<Taboo>,
 }
+
+/// A law of a test's own: what it says when something that happened breaks it.
+pub type Taboo = fn(&World, &event::Event) -> Option<String>;
 
 /// Index of the carrier among the stations; the phones follow.
 pub const TRUNK: usize = 0;
@@ -112,6 +120,7 @@ impl World {
             published: Vec::new(),
             told: Vec::new(),
             names: BTreeMap::new(),
+            own_name: "ringback".into(),
             cut: BTreeMap::new(),
             spins: (Tick::ZERO, 0),
             keys_pressed: 0,
@@ -120,6 +129,7 @@ impl World {
             erased: Vec::new(),
             erases: Ok(()),
             stumbles: Stumbles::default(),
+            taboo: None,
             entropy,
         };
         world.start();
@@ -236,7 +246,7 @@ impl World {
         }
     }
 
-    fn sip_to_switch(&mut self, from: SocketAddr, bytes: Vec<u8>) {
+    fn sip_to_switch(&mut self, from: SocketAddr, bytes: Bytes) {
         // A call that nobody took in is known once it is repeated.
         let unheard = |message: &Message| message.method() == "INVITE" && message.status().is_none();
         if let Some(message) = Message::parse(&bytes).filter(|it| self.switch.is_some() || !unheard(it)) {
@@ -244,7 +254,7 @@ impl World {
         }
         if self.switch.is_some() {
             let flow = Flow { transport: Transport::Udp, local: SWITCH, remote: from };
-            self.handle(Input::Sip(Box::new(Received::read(flow, Bytes::from(bytes)))));
+            self.handle(Input::Sip(Box::new(Received::read(flow, bytes))));
         }
     }
 
@@ -295,7 +305,7 @@ impl World {
                 return;
             }
             match output {
-                Output::Send(flow, bytes) => self.send_sip(flow.local, flow.remote, bytes.to_vec()),
+                Output::Send(flow, bytes) => self.send_sip(flow.local, flow.remote, bytes),
                 Output::Locate(lookup, wanted) => {
                     let ip = wanted.host.parse().ok().or((wanted.host == "carrier.example").then_some(CARRIER.ip()));
                     let remote = ip.map(|ip| SocketAddr::new(ip, wanted.port));
@@ -318,6 +328,9 @@ impl World {
                         self.laws.on_edition(&self.settings);
                     }
                     self.laws.on_event(self.now, &event, &self.disk);
+                    if let Some(words) = self.taboo.and_then(|taboo| taboo(self, &event)) {
+                        panic!("{words}");
+                    }
                     self.published.push((self.now, event));
                 }
             }
@@ -349,7 +362,7 @@ impl World {
                 }
             }
             Mood::Working => {
-                let before = self.disk.tasks.clone();
+                let before = self.disk.before_next();
                 if let Some((commit, changes)) = self.disk.write_next() {
                     self.laws.on_committed(&before, &changes, &self.disk);
                     let revision = ringback::switch::Revision(self.disk.revision);
@@ -481,7 +494,7 @@ impl World {
             }
             let from = self.stations[at].endpoint.config.local;
             while let Some(transmit) = self.stations[at].poll_transmit() {
-                self.send_sip(from, transmit.to, transmit.bytes);
+                self.send_sip(from, transmit.to, transmit.bytes.into());
             }
             while let Some(rtp) = self.stations[at].poll_rtp() {
                 if !self.cut.contains_key(&at) {
@@ -502,7 +515,7 @@ impl World {
         }
     }
 
-    fn send_sip(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+    fn send_sip(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
         let Some(message) = Message::parse(&bytes) else { panic!("not SIP: {}", String::from_utf8_lossy(&bytes)) };
         if from == SWITCH {
             self.laws.utc = self.clock().utc;
@@ -511,7 +524,7 @@ impl World {
         self.net.now = self.now;
         let carried = self.net.carry_sip(from, to, &ladder::label(&message));
         let (a, b) = (self.party(from, &message), self.party(to, &message));
-        self.ladder.arrow(self.now, &a, &b, &message, carried.after.is_empty());
+        self.ladder.arrow(self.now, a, b, &message, bytes.clone(), carried.after.is_empty());
         for after in carried.after {
             self.later(after, Happening::Sip { from: carried.from, to: carried.to, bytes: bytes.clone() });
         }
@@ -525,17 +538,17 @@ impl World {
     }
 
     /// Whom a ladder names for an address: behind the carrier, the person whose call it is.
-    fn party(&mut self, address: SocketAddr, message: &Message) -> String {
+    fn party(&mut self, address: SocketAddr, message: &Message) -> Rc<str> {
         if address == SWITCH {
-            return "ringback".to_owned();
+            return self.own_name.clone();
         }
         let found = self
             .stations
             .iter()
             .find(|it| it.endpoint.config.local == address || self.net.seen_as(it.endpoint.config.local) == address);
-        let Some(station) = found else { return address.to_string() };
+        let Some(station) = found else { return address.to_string().into() };
         if station.carrier.is_none() {
-            return station.name.clone();
+            return station.name.as_str().into();
         }
         if let Some(name) = self.names.get(message.call_id()) {
             return name.clone();
@@ -546,7 +559,7 @@ impl World {
             .people
             .iter()
             .find(|person| message.method() == "INVITE" && (person.number == from || person.number == to));
-        let name = person.map_or(station.name.clone(), |person| person.name.clone());
+        let name: Rc<str> = person.map_or(station.name.as_str(), |person| &person.name).into();
         if message.method() == "INVITE" {
             self.names.insert(message.call_id().to_owned(), name.clone());
         }
@@ -584,7 +597,7 @@ impl World {
 /// A broken law or a failed assertion is shown with the ladder that led to it.
 impl Drop for World {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !shrink::is_quiet() {
             eprintln!("{}", self.last_steps());
         }
     }

@@ -118,6 +118,6 @@ pub fn calls(world: &mut World, person: usize) -> CallId {
 
 /// How long somebody talks, and how long he waits for it.
 pub fn pace(dice: &mut super::Dice) -> (Duration, Duration) {
-    let talk = if dice.chance(15) { dice.millis(2_000, 20_000) } else { dice.millis(60_000, 780_000) };
-    (talk, dice.millis(20_000, 600_000))
+    let talk = if dice.chance(15) { dice.millis(2_000, 20_000) } else { dice.millis(120_000, 1_200_000) };
+    (talk, dice.millis(20_000, 900_000))
 }

@@ -2,10 +2,9 @@
 //! every law holds all the same.
 
 use super::size::{Day, Size};
-use super::through_the_day;
+use super::{live_with, many};
 use crate::stumble::CAN_STUMBLE;
 use ringback::entropy::Entropy;
-use std::panic::catch_unwind;
 
 /// One input in so many.
 const ONE_IN: u64 = 40;
@@ -16,22 +15,23 @@ fn days_on_which_the_switch_stumbles_keep_the_laws() {
         return; // A build for production has no switch that can be made to.
     }
     let seeds: Vec<u64> = match std::env::var("RINGBACK_CLUMSY") {
-        Ok(text) => super::days(&text).expect("a number, or two").collect(),
+        Ok(text) => many::days(&text).expect("a number, or two").collect(),
         Err(_) => (1..=40).collect(),
     };
     let (mut faults, mut calls, mut broken) = (0, 0, Vec::new());
     for seed in &seeds {
         let day = Day { size: Size::Short, ..Day::of(*seed) };
-        let lived = catch_unwind(|| {
-            let clumsy = (ONE_IN, Entropy::from_seed(seed ^ 0xFA11));
-            through_the_day(&day, |world| world.stumbles.now_and_then = Some(clumsy)).0
-        });
-        match lived {
-            Ok(world) => {
-                faults += world.stumbles.faults.len();
-                calls += world.stumbles.faults.iter().filter(|(_, call)| call.is_some()).count();
+        let clumsy = (ONE_IN, Entropy::from_seed(seed ^ 0xFA11));
+        match live_with(&day, |world| world.stumbles.now_and_then = Some(clumsy)) {
+            Ok(lived) => {
+                let stumbles = &lived.world.stumbles.faults;
+                faults += stumbles.len();
+                calls += stumbles.iter().filter(|(_, call)| call.is_some()).count();
             }
-            Err(_) => broken.push(*seed),
+            Err(breach) => {
+                eprintln!("seed {seed}: {}\n{}", breach.broken.message, breach.world.last_steps());
+                broken.push(*seed);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::centre::{calls, carriers, is_engaged};
 use super::levers::{self, Lever};
-use super::size::{Day, Size};
+use super::size::{Day, LENGTH, Size};
 use super::tally::Tally;
 use super::{Dice, agents, forms, hang_up_dead_calls, presses};
 use crate::disk::Mood;
@@ -220,7 +220,7 @@ fn weather(dice: &mut Dice, (from, long): (u64, u64), plans: &mut Vec<(Duration,
     }
 }
 
-pub fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: &Day, tally: &mut Tally) {
+pub fn through(world: &mut World, plans: impl Iterator<Item = (Tick, Plan)>, day: &Day, tally: &mut Tally) {
     for (at, plan) in plans {
         tally.deed(&plan);
         match plan {
@@ -276,7 +276,7 @@ pub fn through(world: &mut World, plans: Vec<(Tick, Plan)>, day: &Day, tally: &m
             Plan::CarrierRecovers => world.stations[TRUNK].endpoint.quirks.dead = false,
         }
     }
-    if day.keep.has("length") {
+    if day.keep.has(LENGTH) {
         world.run_for(day.size.length().saturating_sub(world.now.since(Tick::ZERO)));
     }
 }

@@ -2,8 +2,10 @@
 
 use super::{DAY, Dice, SHORT_DAY};
 use crate::site::secs;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// One day that can be lived, again and again.
@@ -27,11 +29,12 @@ pub enum Size {
 }
 
 /// What is left of a day when it is made smaller: of its traits by name, of its plans by number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
-    #[default]
-    All,
-    Some(BTreeSet<Trait>),
+#[derive(Clone, Debug, Default)]
+pub struct Keep {
+    /// Unset: everything.
+    only: Option<BTreeSet<Trait>>,
+    /// What somebody wanted to know of: all that could be left out.
+    asked: RefCell<BTreeSet<Trait>>,
 }
 
 /// Something of a day that can be left out.
@@ -53,7 +56,12 @@ impl Day {
             _ if seed % 10 == 5 => Size::Whole,
             _ => Size::Short,
         };
-        Day { seed, size, keep: Keep::All }
+        Day { seed, size, keep: Keep::default() }
+    }
+
+    /// The same with less.
+    pub fn keeping(&self, kept: impl IntoIterator<Item = Trait>) -> Day {
+        Day { keep: Keep::only(kept), ..*self }
     }
 }
 
@@ -64,9 +72,9 @@ impl fmt::Display for Day {
         if self.size != Day::of(self.seed).size {
             write!(f, " RINGBACK_SIZE={}", self.size.word())?;
         }
-        match &self.keep {
-            Keep::All => Ok(()),
-            Keep::Some(_) => write!(f, " RINGBACK_KEEP={}", self.keep),
+        match &self.keep.only {
+            None => Ok(()),
+            Some(_) => write!(f, " RINGBACK_KEEP={}", self.keep),
         }
     }
 }
@@ -130,39 +138,81 @@ impl Size {
 }
 
 impl Keep {
+    /// Only these come about.
+    pub fn only(kept: impl IntoIterator<Item = Trait>) -> Keep {
+        Keep { only: Some(kept.into_iter().collect()), asked: RefCell::default() }
+    }
+
     /// Whether a trait of this name comes about.
     pub fn has(&self, word: &str) -> bool {
-        self.holds(&Trait::Word(word.to_owned()))
+        self.holds(Trait::Word(word.to_owned()))
     }
 
     /// Whether something of the day comes about.
-    pub fn holds(&self, it: &Trait) -> bool {
-        match self {
-            Keep::All => true,
-            Keep::Some(kept) => kept.contains(it),
-        }
+    pub fn holds(&self, it: Trait) -> bool {
+        let is_kept = self.only.as_ref().is_none_or(|kept| kept.contains(&it));
+        self.asked.borrow_mut().insert(it);
+        is_kept
     }
 
-    /// `weather,3,17`; `nothing` is no trait and no plan.
-    pub fn parse(text: &str) -> Keep {
+    /// Everything that somebody wanted to know of.
+    pub fn asked(&self) -> Vec<Trait> {
+        self.asked.borrow().iter().cloned().collect()
+    }
+
+    /// `weather,3,17-20`; `nothing` is no trait and no plan.
+    pub fn parse(text: &str) -> Vec<Trait> {
         let words = text.split(',').filter(|word| !word.is_empty() && *word != NOTHING);
-        Keep::Some(words.map(|word| word.parse().map_or(Trait::Word(word.to_owned()), Trait::Plan)).collect())
+        words
+            .flat_map(|word| run(word).map_or(vec![Trait::Word(word.to_owned())], |run| run.map(Trait::Plan).collect()))
+            .collect()
     }
 }
 
+/// `3`, or `17-20`.
+fn run(word: &str) -> Option<RangeInclusive<usize>> {
+    let (first, last) = word.split_once('-').unwrap_or((word, word));
+    Some(first.parse().ok()?..=last.parse().ok()?)
+}
+
 const NOTHING: &str = "nothing";
+/// The trait of a day that lasts as long as it is, also when nothing is to happen any more.
+pub const LENGTH: &str = "length";
 
 impl fmt::Display for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Keep::Some(kept) = self else { return f.write_str("everything") };
-        let words: Vec<String> = kept
-            .iter()
-            .map(|it| match it {
-                Trait::Word(word) => word.clone(),
-                Trait::Plan(at) => at.to_string(),
-            })
-            .collect();
+        let mut words: Vec<String> = Vec::new();
+        let mut run: Option<(usize, usize)> = None;
+        let ended = |(first, last): (usize, usize)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}-{last}"),
+        };
+        for it in self.only.iter().flatten() {
+            match (it, run) {
+                (Trait::Word(word), _) => words.push(word.clone()),
+                (Trait::Plan(nth), Some((first, last))) if last + 1 == *nth => run = Some((first, *nth)),
+                (Trait::Plan(nth), before) => {
+                    words.extend(before.map(ended));
+                    run = Some((*nth, *nth));
+                }
+            }
+        }
+        words.extend(run.map(ended));
         f.write_str(if words.is_empty() { NOTHING } else { "" })?;
         f.write_str(&words.join(","))
+    }
+}
+
+#[test]
+fn what_is_kept_is_written_and_read() {
+    let word = |word: &str| Trait::Word(word.to_owned());
+    let cases = [
+        (vec![], "nothing"),
+        (vec![word("slow-disk"), Trait::Plan(3)], "slow-disk,3"),
+        ([1, 2, 3, 7, 9, 10].map(Trait::Plan).to_vec(), "1-3,7,9-10"),
+    ];
+    for (kept, text) in cases {
+        assert_eq!(Keep::only(kept.clone()).to_string(), text);
+        assert_eq!(Keep::parse(text), kept);
     }
 }

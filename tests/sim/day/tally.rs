@@ -211,8 +211,8 @@ impl Tally {
     }
 
     /// Takes the counts of another day along.
-    pub fn and(&mut self, other: Tally) {
-        other.0.into_iter().for_each(|(what, times)| *self.0.entry(what).or_default() += times);
+    pub fn and(&mut self, other: &Tally) {
+        other.0.iter().for_each(|(what, times)| *self.0.entry(what.clone()).or_default() += times);
     }
 
     /// Whatever is to be drawn and never was.

@@ -5,6 +5,7 @@
 //! international forms of the site's country, then validity. This is the only file that knows rlibphonenumber; its
 //! tables load at the first use (about 10 ms in a release build), which `warm_up` moves to the start.
 
+pub mod trace;
 pub mod zones;
 
 use crate::settings::NumberFormat;

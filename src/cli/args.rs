@@ -1,9 +1,11 @@
 //! The grammar of the command line.
 
 mod audio;
+mod person;
 mod promise;
 
 pub use audio::{PromptCommand, RecordingCommand, RenderPrompt};
+pub use person::Erase;
 pub use promise::{AddCallback, CallbackCommand, DoNotCallCommand, ExportCallbacks, PostponeCallback};
 
 use clap::{Args, Parser, Subcommand};
@@ -125,6 +127,20 @@ pub enum Command {
     /// Numbers that are never called
     #[command(subcommand, after_help = "Example:\n  ringback do-not-call add +12025550123 --note \"wrote to us\"")]
     DoNotCall(DoNotCallCommand),
+    /// All that is stored of a person, found by his number
+    #[command(after_help = "Examples:\n  ringback find +12025550123\n  ringback --json find +12025550123 > his.json")]
+    Find {
+        /// His number
+        number: String,
+    },
+    /// Erase a person for good; without --yes only tell what that would do
+    ///
+    /// Open callbacks are cancelled; callbacks, attempts, recordings with their audio and places in line go, also from
+    /// every older file of the data directory and from stores that a restore has moved aside. The audit log keeps that
+    /// something was done, and not with whom. A restore of an older backup leaves him out as long as the file `erased`
+    /// of this data directory is there: keep a copy of it with the backup's key. Not while a call of his runs.
+    #[command(after_help = "Examples:\n  ringback erase +12025550123\n  ringback erase +12025550123 --yes")]
+    Erase(Erase),
     /// Queues and who waits in them
     #[command(subcommand, after_help = "Example:\n  ringback queue show support")]
     Queue(QueueCommand),

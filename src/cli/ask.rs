@@ -1,6 +1,7 @@
 //! Commands that ask a running server.
 
 mod audio;
+mod person;
 mod promise;
 
 use super::args::{AgentCommand, Apply, CallCommand, Check, Command, Global, QueueCommand, TrunkCommand};
@@ -28,10 +29,12 @@ struct Asked {
 }
 
 impl Asked {
-    async fn run(&self, command: Command) -> Result<Exit, Trouble> {
+    async fn run(self, command: Command) -> Result<Exit, Trouble> {
         match command {
             Command::Callback(command) => self.callback(command).await,
             Command::DoNotCall(command) => self.do_not_call(command).await,
+            Command::Find { number } => self.find(&number).await,
+            Command::Erase(erase) => self.erase(&erase).await,
             Command::Queue(QueueCommand::Show { name: None }) => {
                 self.show(&self.client.list("/queues", &[], usize::MAX).await?, lists::queues)
             }

@@ -35,6 +35,8 @@ fn patience(command: &Command) -> Duration {
         | Command::ResumeDialling => PATIENCE_WITH_DISK,
         Command::ListCallbacks { .. }
         | Command::Note(_)
+        | Command::ShowPerson(_)
+        | Command::ForgetPerson(_)
         | Command::ListAudit(_)
         | Command::ShowCallback(_)
         | Command::ListDoNotCall(_)

@@ -5,11 +5,11 @@
 //! construction). Numbers and names of people are in it, so it is never written in clear. The key is 32 octets in a
 //! file of hex digits, which has to be kept apart from the backup and from the machine.
 
-use super::Snapshots;
 use super::journal::{Journal, kept};
 use super::lock::{Lock, LockError};
 use super::open::{BACKUP, JOURNAL, make_private_dir};
 use super::verify::Verified;
+use super::{Snapshots, erase};
 use chacha20poly1305::aead::stream::{DecryptorBE32, EncryptorBE32};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use rustix::fs::{CWD, RenameFlags};
@@ -231,7 +231,7 @@ pub fn verify(source: impl Read, key: &Key, place: &Path) -> Result<Manifest, Re
     unpack(source, key, &folder.path)
 }
 
-/// Makes a backup the store of `data`. With `replace` an older store is moved aside, to the folder that is handed back.
+/// Makes a backup the store of `data`, without what was erased there since. With `replace` an older store is moved aside, to the folder that is handed back.
 pub fn restore(
     source: impl Read,
     key: &Key,
@@ -249,7 +249,8 @@ pub fn restore(
     }
     let mut fresh = Passing::new(data.join("store.restoring"))?;
     make_private_dir(&fresh.path.join(JOURNAL))?;
-    let manifest = unpack(source, key, &fresh.path.join(JOURNAL))?;
+    let mut manifest = unpack(source, key, &fresh.path.join(JOURNAL))?;
+    manifest.records = erase::leave_out(data, &fresh.path.join(JOURNAL))?.unwrap_or(manifest.records);
     File::open(&fresh.path)?.sync_all()?;
     let aside = if store.exists() {
         let aside = free_name(data)?;

@@ -14,18 +14,24 @@
 //! A store of a newer schema is refused and left as it is (`schema`); one of the time before the journal is copied
 //! before it becomes one of this (`older`).
 //!
+//! A person's records are found by his number (`person`) and erased for good (`erase`): the state is written down anew,
+//! and all that is older, sled's files included, is thrown away.
+//!
 //! Every value carries schema, checksum and its own key (`record`). One that does not hold is copied into
 //! `quarantine.jsonl`, reported, and left out.
 
 pub mod archive;
 pub mod ballast;
 pub mod checkpoint;
+pub mod erase;
 pub mod export;
 pub mod journal;
 pub mod keys;
+mod known;
 pub mod lock;
 mod older;
 mod open;
+pub mod person;
 mod reading;
 pub mod record;
 pub mod schema;

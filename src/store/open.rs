@@ -4,12 +4,13 @@
 use super::journal::frame::{self, Frame, Mark, Op};
 use super::journal::segment::{StoreId, newer};
 use super::journal::{self, Journal};
+use super::known::Known;
 use super::lock::{Lock, LockError};
 use super::reading::{Bad, Reading};
 use super::record::{self, Damage};
 use super::view::View;
-use super::writer::{Disk, Known, Store};
-use super::{Limits, keys, older, schema, writer};
+use super::writer::{Disk, Store};
+use super::{Limits, erase, keys, older, schema, writer};
 use crate::id::CommitRef;
 use crate::switch::{NotStored, Restored, Revision};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -383,10 +384,14 @@ impl Recovery<'_> {
         let gone = bad.into_iter().map(|bad| bad.key).chain(stale);
         let ops: Vec<Op> = gone.map(|key| Op::Remove { key }).collect();
         let stands_behind = view.applied.map(|applied| applied.mark()) != Some(self.journal.mark);
-        if self.heal || stands_behind || self.damage.iter().any(journal::Damage::is_loss) {
+        let is_erasing = erase::is_due(self.store);
+        if self.heal || is_erasing || stands_behind || self.damage.iter().any(journal::Damage::is_loss) {
             // What is there is all that can be had. The journal goes on from it.
             self.journal.heal(view.records())?;
             view.adopt(self.journal.id, self.journal.mark)?;
+        }
+        if is_erasing {
+            view = self.purge(view)?;
         }
         if !ops.is_empty() {
             for key in ops.iter().map(Op::key) {
@@ -403,6 +408,18 @@ impl Recovery<'_> {
             tracing::error!(%damage, "the journal is not as it was left");
         }
         Ok((disk, restored, report))
+    }
+}
+
+impl Recovery<'_> {
+    /// Throws away all that is older than the state that has just been written down.
+    fn purge(&mut self, view: View) -> io::Result<View> {
+        drop(view);
+        while !self.journal.purge(self.journal.mark.sequence)? {}
+        erase::remove_view(self.store)?;
+        let (view, _) = self.refill()?;
+        erase::finish(self.store)?;
+        Ok(view)
     }
 }
 

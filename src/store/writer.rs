@@ -6,15 +6,15 @@
 use super::ballast::Ballast;
 use super::journal::Journal;
 use super::journal::frame::{self, Op};
+use super::known::{Known, Undo};
 use super::lock::Lock;
 use super::view::View;
-use super::{Limits, keys, record};
+use super::{Limits, erase, keys, record};
 use crate::callback::task::{Attempt, Task};
-use crate::id::{CommitRef, TaskId};
+use crate::id::CommitRef;
 use crate::limits::{COMMITS, JOURNAL_BODY};
 use crate::switch::{Change, NotStored, Revision};
 use crate::telemetry;
-use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +26,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Commits that one sync may cover.
 const GROUP: usize = 64;
+/// Records that one commit erases.
+const ERASED_AT_ONCE: usize = 10_000;
 /// After a write has failed, a new segment is tried no sooner than this.
 const REST: Duration = Duration::from_secs(2);
 
@@ -40,6 +42,10 @@ enum Wish {
     Commit(Commit),
     /// Second names of the journal's files in this folder.
     Snapshot(PathBuf, SyncSender<std::io::Result<()>>),
+    /// These records go, or are changed; answered with the number of that commit.
+    Erase(Vec<Op>, SyncSender<std::io::Result<u64>>),
+    /// All that is older than a state after this commit goes; answered with whether it is gone.
+    Purge(u64, SyncSender<std::io::Result<bool>>),
     /// A new segment, if a write has failed: nobody may be left to commit while nothing is promised.
     Mend,
 }
@@ -126,10 +132,25 @@ impl Snapshots {
     /// Puts second names of the journal's files into `folder`, which is on the same disk: all that has been
     /// acknowledged when this is asked. Waits for the writer.
     pub fn take(&self, folder: &Path) -> std::io::Result<()> {
+        self.ask(|answer| Wish::Snapshot(folder.into(), answer))
+    }
+
+    /// Takes records out, or changes them, past the switch, which knows nothing of them any more. Says which commit
+    /// that was. See `erase`.
+    pub fn erase(&self, ops: Vec<Op>) -> std::io::Result<u64> {
+        self.ask(|answer| Wish::Erase(ops, answer))
+    }
+
+    /// Throws away all that is older than a state after this commit, once there is one; `false`: not yet.
+    pub fn purge(&self, after: u64) -> std::io::Result<bool> {
+        self.ask(|answer| Wish::Purge(after, answer))
+    }
+
+    fn ask<T>(&self, wish: impl FnOnce(SyncSender<std::io::Result<T>>) -> Wish) -> std::io::Result<T> {
         let gone = || std::io::Error::other("the store is closed");
         let (answer, answered) = sync_channel(1);
         let wishes = self.0.upgrade().ok_or_else(gone)?;
-        wishes.send(Wish::Snapshot(folder.into(), answer)).map_err(|_| gone())?;
+        wishes.send(wish(answer)).map_err(|_| gone())?;
         drop(wishes);
         answered.recv().map_err(|_| gone())?
     }
@@ -184,12 +205,11 @@ impl Drop for Watch {
 fn write(mut disk: Disk, waiting: &Receiver<Wish>, mut answer: impl FnMut(CommitRef, Result<Revision, NotStored>)) {
     let _watch = Watch(disk.health.clone());
     while let Ok(first) = waiting.recv() {
-        let (mut group, mut snapshots, mut mend) = (Vec::new(), Vec::new(), false);
+        let (mut group, mut others) = (Vec::new(), Vec::new());
         for wish in std::iter::once(first).chain(waiting.try_iter().take(GROUP - 1)) {
             match wish {
                 Wish::Commit(commit) => group.push(commit),
-                Wish::Snapshot(folder, asker) => snapshots.push((folder, asker)),
-                Wish::Mend => mend = true,
+                other => others.push(other),
             }
         }
         let results = disk.write(&group);
@@ -197,12 +217,7 @@ fn write(mut disk: Disk, waiting: &Receiver<Wish>, mut answer: impl FnMut(Commit
             telemetry::committed(commit.since.elapsed(), result.is_ok());
             answer(commit.reference, result);
         }
-        if mend {
-            disk.mend();
-        }
-        for (folder, asker) in snapshots {
-            drop(asker.send(disk.journal.snapshot(&folder))); // Who does not wait any more needs none.
-        }
+        others.into_iter().for_each(|wish| disk.fulfil(wish));
     }
 }
 
@@ -234,55 +249,6 @@ pub(super) struct Disk {
     ballast: Ballast,
     failed_at: Option<Instant>,
     limits: Limits,
-}
-
-/// What has to be known of the records without asking the view.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Known {
-    /// The numbers that open attempts are calling (law 2), by key.
-    pub calling: HashMap<String, keys::Active>,
-    /// Open tasks.
-    pub tasks: HashSet<TaskId>,
-}
-
-/// What a commit has made of it, to take back when the commit does not reach the disk.
-#[derive(Debug, Default)]
-struct Undo {
-    calling: Vec<(String, Option<keys::Active>)>,
-    tasks: Vec<(TaskId, bool)>,
-}
-
-impl Known {
-    fn call(&mut self, key: String, mark: Option<keys::Active>, undo: &mut Undo) {
-        let before = match mark {
-            Some(mark) => self.calling.insert(key.clone(), mark),
-            None => self.calling.remove(&key),
-        };
-        undo.calling.push((key, before));
-    }
-
-    fn task(&mut self, task: &Task, undo: &mut Undo) {
-        let was_open = match task.state.is_final() {
-            true => self.tasks.remove(&task.id),
-            false => !self.tasks.insert(task.id),
-        };
-        undo.tasks.push((task.id, was_open));
-    }
-
-    fn take_back(&mut self, undo: Undo) {
-        for (key, before) in undo.calling.into_iter().rev() {
-            match before {
-                Some(mark) => self.calling.insert(key, mark),
-                None => self.calling.remove(&key),
-            };
-        }
-        for (task, was_open) in undo.tasks.into_iter().rev() {
-            match was_open {
-                true => self.tasks.insert(task),
-                false => self.tasks.remove(&task),
-            };
-        }
-    }
 }
 
 /// A commit would have called a number that another attempt is calling (law 2).
@@ -347,6 +313,50 @@ impl Disk {
             staged.answer.map(|()| revision)
         };
         staged.iter().map(&mut answer).collect()
+    }
+
+    /// Who does not wait for the answer any more needs none.
+    fn fulfil(&mut self, wish: Wish) {
+        match wish {
+            Wish::Commit(_) => {} // They are written together.
+            Wish::Mend => self.mend(),
+            Wish::Snapshot(folder, asker) => drop(asker.send(self.journal.snapshot(&folder))),
+            Wish::Erase(ops, asker) => drop(asker.send(self.erase(&ops))),
+            Wish::Purge(after, asker) => drop(asker.send(self.purge(after))),
+        }
+    }
+
+    fn erase(&mut self, ops: &[Op]) -> std::io::Result<u64> {
+        if self.health.is_poisoned() && !self.may_go_on() {
+            return Err(std::io::Error::other("the store writes nothing at present"));
+        }
+        let commits: Vec<&[Op]> = ops.chunks(ERASED_AT_ONCE).collect();
+        if let Err(error) = self.journal.append(commits.iter().copied()) {
+            self.failed(&error);
+            return Err(error);
+        }
+        self.heal();
+        self.note_revision();
+        self.show(&commits);
+        for key in ops.iter().filter(|op| op.value().is_none()).map(Op::key) {
+            self.known.calling.remove(key);
+            if let Some(task) = key.strip_prefix(keys::TASK).and_then(|id| id.parse().ok()) {
+                self.known.tasks.remove(&task);
+            }
+        }
+        Ok(self.journal.mark.sequence)
+    }
+
+    fn purge(&mut self, after: u64) -> std::io::Result<bool> {
+        if !self.journal.purge(after)? {
+            return Ok(false);
+        }
+        let view = self.view.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(view))).is_err() {
+            tracing::warn!("the view could not be closed");
+        }
+        erase::remove_view(&self.folder)?;
+        Ok(true)
     }
 
     /// What a commit does, key by key, and how it is answered once that is on the disk.

@@ -75,6 +75,8 @@ impl Switch {
             Command::ResumeAgent(agent) => self.choose_for(now, &agent, Choice::Resume),
             Command::LogOutAgent(agent) => self.choose_for(now, &agent, Choice::LogOut(None)),
             Command::TrustAgent(agent) => self.trust_agent(&agent),
+            Command::ShowPerson(number) => self.show_person(&number),
+            Command::ForgetPerson(forget) => self.forget_person(now, *forget),
             Command::ListTrunks => Ok(Reply::Trunks(self.trunk_views(now))),
             Command::ListCalls(page) => Ok(Reply::Calls(self.call_views(&page))),
             Command::ShowCall(id) => self.show_call(id),

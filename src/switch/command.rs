@@ -2,6 +2,7 @@
 
 use super::{ObjectRecord, view};
 use crate::id::{CallRef, RecordingId, TaskId};
+use crate::number::Party;
 use crate::settings::Settings;
 use crate::time::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,19 @@ pub struct NeverCall {
     pub note: Option<String>,
     /// Who does it.
     pub done: Done,
+}
+
+/// A person is to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forget {
+    /// His number.
+    pub number: Party,
+    /// His callbacks, as the disk knows them.
+    pub tasks: Vec<TaskId>,
+    /// His recordings.
+    pub recordings: Vec<RecordingId>,
+    /// Whether he may be called again: his entry on the do-not-call list goes as well.
+    pub do_not_call: bool,
 }
 
 /// One page of a list: at most `limit`, after `after`.
@@ -78,6 +92,10 @@ pub enum Command {
     AddDoNotCall(Box<NeverCall>),
     /// `DELETE /do-not-call/{number}`: it may be called again.
     LiftDoNotCall(Box<NeverCall>),
+    /// `POST /people/find`: who is meant by this number?
+    ShowPerson(String),
+    /// `POST /people/erase`: what the switch knows of him goes; his open callbacks are cancelled.
+    ForgetPerson(Box<Forget>),
     /// `POST /system/freeze`: rules rest and nothing is dialled.
     Freeze,
     /// `POST /system/unfreeze`: dialling is possible again; the rules rest on.
@@ -199,6 +217,8 @@ pub enum Reply {
     DoNotCall(view::Page<super::DoNotCall>),
     /// A number that is on it now.
     Never(Box<super::DoNotCall>),
+    /// Who is meant by a number.
+    Person(Box<super::Person>),
     /// All queues.
     Queues(view::Page<view::Queue>),
     /// One, with who waits.

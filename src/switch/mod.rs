@@ -28,6 +28,7 @@ mod elsewhere;
 mod end;
 pub mod event;
 mod fault;
+mod forget;
 mod freeze;
 mod go;
 mod happen;
@@ -61,6 +62,7 @@ mod wait;
 
 pub use end::EndCause;
 pub use fault::Fault;
+pub use forget::Person;
 pub use seam::*;
 pub use space::Space;
 

@@ -53,6 +53,12 @@ impl LeftPlaces {
         }
     }
 
+    /// Nobody comes back to the places of this party.
+    pub(super) fn forget(&mut self, party: &Party) {
+        self.places.retain(|(_, who), _| who != party);
+        self.order.retain(|(_, who)| who != party);
+    }
+
     /// The place of somebody who comes back in time; it is his again, and nobody else's.
     fn take(&mut self, now: DateTime<Utc>, queue: &Name, party: &Party) -> Option<Place> {
         let (place, until) = self.places.remove(&(queue.clone(), party.clone()))?;

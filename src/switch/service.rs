@@ -44,6 +44,13 @@ impl Service {
         }
     }
 
+    /// Nothing is known of this customer any more.
+    pub(super) fn forget(&mut self, party: &Party) {
+        if let Some((at, _)) = self.served.remove(party) {
+            self.oldest.remove(&(at, party.clone()));
+        }
+    }
+
     /// Who served this customer last, when that is not longer ago than so many days.
     pub(super) fn knows(&self, party: &Party, now: DateTime<Utc>, days: u16) -> Option<&Name> {
         let (at, agent) = self.served.get(party)?;

@@ -46,6 +46,14 @@ impl Tapes {
         }
     }
 
+    /// Nothing is known of it any more.
+    pub(super) fn forget(&mut self, id: RecordingId) {
+        if let Some(end) = self.records.remove(&id).as_ref().and_then(end_of) {
+            self.ends.remove(&(end, id));
+        }
+        self.deleted.remove(&id);
+    }
+
     pub(super) fn get(&self, id: RecordingId) -> Option<&RecordingRecord> {
         self.records.get(&id)
     }

@@ -21,7 +21,7 @@ pub(super) struct Stranger(pub Option<IpAddr>);
 /// Where pages for people begin.
 const PAGES: [&str; 7] = ["/login", "/logout", "/style.css", "/config", "/do-not-call", "/overflow", "/sounds"];
 /// What notes itself, for people and for programs.
-const EDITS: [&str; 7] = ["/config", "/site", "/prompts", "/sounds", "/do-not-call", "/login", "/logout"];
+const EDITS: [&str; 8] = ["/config", "/site", "/prompts", "/sounds", "/do-not-call", "/people", "/login", "/logout"];
 
 /// What is asked.
 struct Asked {

@@ -14,7 +14,7 @@ use std::io::{self, BufWriter, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// Makes backups, one at a time.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,12 @@ impl Backups {
     /// Of this store.
     pub fn new(snapshots: Snapshots) -> Backups {
         Backups { snapshots, at_work: Arc::default() }
+    }
+
+    /// What they are made of. While it is used for something else no backup is made.
+    pub(super) fn store(&self) -> Option<(Snapshots, OwnedMutexGuard<()>)> {
+        let at_work = self.at_work.clone().try_lock_owned().ok()?;
+        Some((self.snapshots.clone(), at_work))
     }
 }
 

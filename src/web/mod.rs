@@ -19,6 +19,7 @@ mod never;
 mod openapi;
 mod overflow;
 mod page;
+mod people;
 mod problem;
 mod prompts;
 mod query;
@@ -200,6 +201,7 @@ async fn ask(site: &Site, command: Command) -> Result<Response, Problem> {
         Reply::Audit(page) => Json(page).into_response(),
         Reply::DoNotCall(page) => Json(page).into_response(),
         Reply::Never(entry) => Json(entry).into_response(),
+        Reply::Person(person) => Json(person).into_response(),
         Reply::Queues(page) => Json(page).into_response(),
         Reply::Queue(queue) => Json(queue).into_response(),
         Reply::Agents(page) => Json(page).into_response(),

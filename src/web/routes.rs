@@ -1,7 +1,7 @@
 //! Every route of the API: what serves it and what is said of it stand side by side, so that `/openapi.json` cannot
 //! describe another API than the one that answers.
 
-use super::{Site, audio, backup, callbacks, config, csv, events, live, never, openapi, prompts};
+use super::{Site, audio, backup, callbacks, config, csv, events, live, never, openapi, people, prompts};
 use crate::limits::{CONFIG_BYTES, PROMPT_BYTES};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -164,6 +164,12 @@ fn promises() -> Vec<Route> {
             .made("DoNotCall"),
         remove("/api/v1/do-not-call/{number}", never::lift, "Let a number be called again")
             .takes(MaybeJson("LiftDoNotCall")),
+        act("/api/v1/people/find", people::find, "All that is stored of a person (GDPR 15)")
+            .takes(Json("FindPerson"))
+            .gives("Person"),
+        act("/api/v1/people/erase", people::erase, "Erase a person, or tell what that would do (GDPR 17)")
+            .takes(Json("ErasePerson"))
+            .gives("Person"),
     ]
 }
 

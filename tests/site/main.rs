@@ -10,6 +10,7 @@ mod edition;
 mod events;
 mod guards;
 mod openapi;
+mod people;
 mod prompts;
 mod recordings;
 mod roles;

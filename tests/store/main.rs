@@ -4,6 +4,7 @@
 #![cfg(feature = "shell")]
 
 mod archive;
+mod erase;
 mod journal;
 mod model;
 mod older;

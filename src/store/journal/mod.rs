@@ -332,9 +332,12 @@ impl Journal {
 
     /// Writes the state as of the last closed segment down, on a thread of its own.
     fn begin_checkpoint(&mut self) {
-        if !self.is_checkpoint_due() {
-            return;
+        if self.is_checkpoint_due() {
+            self.write_checkpoint();
         }
+    }
+
+    fn write_checkpoint(&mut self) {
         self.begun = Instant::now();
         let bases: Vec<Checkpoint> = self.checkpoints().cloned().collect();
         let (folder, id, to, segments) = (self.folder.clone(), self.id, self.mark, self.closed.clone());
@@ -365,6 +368,38 @@ impl Journal {
     fn checkpoint_failed(&mut self, error: &io::Error) {
         self.failed = Some(Instant::now());
         tracing::error!(%error, "no checkpoint was written; the journal keeps everything");
+    }
+
+    /// Throws away all that is older than a checkpoint of commit `after` or a later one, copies and kept segments
+    /// included. `false`: there is none yet; it has been begun.
+    pub fn purge(&mut self, after: u64) -> io::Result<bool> {
+        let before = self.failed;
+        self.end_checkpoint();
+        if self.failed != before && self.failed.is_some() {
+            return Err(io::Error::other("the state could not be written down"));
+        }
+        let newest = self.checkpoints.last().map_or(0, |it| it.mark.sequence);
+        if self.merging.is_some() || newest < after {
+            if self.merging.is_none() {
+                self.closed.extend(self.open.take().map(Open::close));
+                self.write_checkpoint();
+            }
+            return Ok(false);
+        }
+        let older = self.checkpoints.len().saturating_sub(1);
+        self.checkpoints.drain(..older);
+        let ends = self.closed.iter().skip(1).map(|next| next.head.after.sequence);
+        let last = self.open.as_ref().map_or(self.mark.sequence, |open| open.segment.head.after.sequence);
+        let needless = ends.chain([last]).take_while(|end| *end <= newest).count();
+        self.closed.drain(..needless.min(self.closed.len()));
+        let segments = self.closed.iter().chain(self.open.as_ref().map(|open| &open.segment)).map(|it| &it.path);
+        let wanted: Vec<&PathBuf> = self.checkpoints.iter().map(|it| &it.path).chain(segments).collect();
+        for path in files(&self.folder)?.iter().filter(|path| !wanted.contains(path)) {
+            fs::remove_file(path)?;
+        }
+        kept::remove(&kept::list(&self.folder)?)?;
+        File::open(&self.folder)?.sync_all()?;
+        Ok(true)
     }
 
     /// Writes the state `pairs`, sorted by key, down as it is now, and waits for it. What is damaged is not needed for

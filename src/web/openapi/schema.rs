@@ -140,6 +140,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ),
     ("Space", &["ample", "low", "scarce", "spent"]),
     ("Source", &["queue_request", "missed_queue", "missed_ivr", "missed_agent", "api"]),
+    ("Fate", &["erased", "stripped", "left"]),
     ("NumberOrigin", &["trusted", "signalled", "typed", "given"]),
     ("AttemptKind", &["agent", "client_offer"]),
     ("HoldReason", &["lost_after_answer"]),
@@ -174,6 +175,10 @@ const OBJECTS: &[(&str, &str, Fields)] = &[
     ("NewDoNotCall", "A number that is never to be called.", &[("number", "text"), ("note?", "text|null")]),
     ("LiftDoNotCall", "Why it may be called again; needed.", &[("note?", "text|null")]),
     ("DoNotCall", "A number that is never called.", DO_NOT_CALL),
+    ("FindPerson", "Whose data are asked for.", &[("number", "text")]),
+    ("ErasePerson", "Who is to be erased; without `confirm` nothing is.", ERASE_PERSON),
+    ("Person", "What is stored of a person, and what becomes, or became, of it.", PERSON),
+    ("PersonRecord", "A record that tells of him.", &[("key", "text"), ("fate", "Fate"), ("value", "Anything")]),
     ("Queue", "A queue; `waiting` only when it is asked for by name.", QUEUE),
     ("ServiceLevel", "How soon callers were answered, since the process began.", SERVICE_LEVEL),
     ("Member", "An agent of a queue.", &[("name", "text"), ("state", "AgentState")]),
@@ -286,6 +291,19 @@ const DIALOG: Fields = &[
 
 const DO_NOT_CALL: Fields =
     &[("number", "text"), ("at", "instant"), ("task", "ulid|null"), ("who", "text|null"), ("note", "text|null")];
+
+const ERASE_PERSON: Fields = &[("number", "text"), ("confirm?", "truth"), ("do_not_call?", "truth")];
+
+const PERSON: Fields = &[
+    ("number", "text"),
+    ("on_the_phone", "truth"),
+    ("done", "truth"),
+    ("erased", "count"),
+    ("stripped", "count"),
+    ("left", "count"),
+    ("audio", "[text]"),
+    ("records", "[PersonRecord]"),
+];
 
 const QUEUE: Fields = &[
     ("name", "text"),

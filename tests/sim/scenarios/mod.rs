@@ -12,6 +12,7 @@ mod desk;
 mod dialling;
 mod editions;
 mod faults;
+mod forget;
 mod fraud;
 mod holds;
 mod hours;

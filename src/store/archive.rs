@@ -231,7 +231,8 @@ pub fn verify(source: impl Read, key: &Key, place: &Path) -> Result<Manifest, Re
     unpack(source, key, &folder.path)
 }
 
-/// Makes a backup the store of `data`, without what was erased there since. With `replace` an older store is moved aside, to the folder that is handed back.
+/// Makes a backup the store of `data`, without what was erased there since. With `replace` an older store is moved
+/// aside, to the folder that is handed back.
 pub fn restore(
     source: impl Read,
     key: &Key,

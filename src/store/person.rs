@@ -1,5 +1,5 @@
-//! All that the store holds of a person, found by his number (GDPR 15; security.md). It is read from second names of the
-//! journal's files, beside the writer.
+//! All that the store holds of a person, found by his number (GDPR 15; security.md). It is read from second names of
+//! the journal's files, beside the writer.
 
 use super::journal::Journal;
 use super::journal::frame::Op;

@@ -1,5 +1,5 @@
-//! `POST /people/find` and `/people/erase`: what is stored of a person, by his number, and erasing it (security.md; GDPR
-//! 15 and 17). The number comes in the body, for paths are noted in the audit log.
+//! `POST /people/find` and `/people/erase`: what is stored of a person, by his number, and erasing it (security.md;
+//! GDPR 15 and 17). The number comes in the body, for paths are noted in the audit log.
 
 use super::body::Body;
 use super::roles::Caller;

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-/// Copies everything under `from` to `to`, which is made anew. The zeros at a file's end take no room.
+/// Copies everything under `from` to `to`, which is made anew. The zeros at a file's end take no room, and the ballast,
+/// which is nothing but zeros, is left out.
 pub fn copy(from: &Path, to: &Path) {
     drop(std::fs::remove_dir_all(to));
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
+        if entry.file_name() == ringback::store::ballast::BALLAST {
+            continue;
+        }
         match entry.file_type().unwrap().is_dir() {
             true => copy(&entry.path(), &target),
             false => write(&target, &std::fs::read(entry.path()).unwrap()),

@@ -8,6 +8,7 @@
 
 mod asker;
 mod calls;
+mod damage;
 mod deep;
 mod disk;
 mod folder;

@@ -14,8 +14,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How long the last BYEs have to leave.
 const FAREWELL: Duration = Duration::from_millis(300);
 
-/// Files beside the media sockets: store, logs, tapes, HTTP.
-const OTHER_FILES: u64 = 256;
+/// Files beside those of calls: HTTP (`limits::HTTP_CONNECTIONS`), store, logs.
+const OTHER_FILES: u64 = 320;
 
 /// Why serving failed.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ impl std::fmt::Display for ServeError {
 impl std::error::Error for ServeError {}
 
 /// Serves until a signal or a drain has ended it. `ready` is called once, when phones can register.
-pub fn serve(parts: Parts, ready: impl FnOnce(&Running)) -> Result<(), ServeError> {
+pub fn serve(mut parts: Parts, ready: impl FnOnce(&Running)) -> Result<(), ServeError> {
     harden();
-    open_files(&parts.settings.server.media_ports);
+    open_files(&mut parts.settings.server.media_ports);
     let drain = parts.settings.server.drain;
     let running = start(parts).map_err(ServeError::Start)?;
     let handle = running.runtime.as_ref().expect("only the end takes the runtime").handle().clone();
@@ -71,16 +71,33 @@ fn harden() {
     }));
 }
 
-/// Each leg has two sockets, and the soft limit many systems start us with (1024) would end at 500 legs.
-fn open_files(media_ports: &RangeInclusive<u16>) {
+/// Each leg has two sockets, and the soft limit many systems start us with (1024) would end at 350 legs. Media ports for
+/// which there would be no files are left alone: a call for which none is left is refused before it is answered, and
+/// the store can always open its own (durability.md P14).
+fn open_files(media_ports: &mut RangeInclusive<u16>) {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
-    let wanted = u64::try_from(media_ports.len()).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
-    if let Some(maximum) = maximum.filter(|maximum| *maximum < wanted) {
-        tracing::warn!(maximum, wanted, "the limit of open files is too low for all media ports: raise `ulimit -Hn`");
+    let (first, ports) = (*media_ports.start(), media_ports.len());
+    let Some(maximum) = getrlimit(Resource::Nofile).current else { return };
+    let most = usize::try_from(media_sockets(maximum)).unwrap_or(usize::MAX);
+    if ports > most {
+        *media_ports = first..=first + u16::try_from(most - 1).expect("fewer than the ports there are");
+        tracing::warn!(
+            maximum,
+            ports,
+            used = most,
+            "the limit of open files is too low for all media ports: raise \
+            `ulimit -Hn`; calls beyond are refused"
+        );
     }
+}
+
+/// Media sockets that may be open when so many files may: what is left of the others, less a tape for two legs.
+fn media_sockets(files: u64) -> u64 {
+    let left = files - OTHER_FILES.min(files / 2);
+    (left * 4 / 5).max(2)
 }
 
 async fn until_over(running: &Running, mut signals: Signals, drain: Duration) -> Ended {
@@ -189,4 +206,19 @@ fn reload(running: &Running) {
             Err(why) => tracing::error!(?why, "the file was not read again: the site goes on as it was"),
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_leave_files_for_everything_else() {
+        for (files, sockets) in
+            [(4, 2), (256, 102), (512, 204), (1_024, 563), (65_536, 52_172), (1 << 40, 879_609_301_964)]
+        {
+            assert_eq!(media_sockets(files), sockets, "{files}");
+            assert!(files < 8 || sockets + sockets / 4 <= files - OTHER_FILES.min(files / 2));
+        }
+    }
 }

@@ -94,7 +94,7 @@ pub async fn serve(listener: TcpListener, site: Site) {
         Err(error) => return tracing::error!(%error, "HTTP is not served"),
     };
     let service = TowerToHyperService::new(router(site));
-    let room = Arc::new(Semaphore::new(HTTP_CONNECTIONS));
+    let room = Arc::new(Semaphore::new(connections()));
     loop {
         let Ok(place) = room.clone().acquire_owned().await else { return }; // Nobody closes it.
         match listener.accept().await {
@@ -111,6 +111,12 @@ pub async fn serve(listener: TcpListener, site: Site) {
             }
         }
     }
+}
+
+/// Connections at once: where few files may be open, calls and the store need most of them.
+fn connections() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    files.and_then(|files| usize::try_from(files / 4).ok()).map_or(HTTP_CONNECTIONS, |most| most.min(HTTP_CONNECTIONS))
 }
 
 /// One connection. Whoever sends the head of a request too slowly loses it, and makes room for others.

@@ -24,7 +24,7 @@ use crate::sip::uri::{Scheme, Uri};
 use crate::sip::user_agent::Field;
 use crate::time::{DateTime, Now, Utc};
 use chrono::TimeDelta;
-use guesses::Guesses;
+use guesses::{Failure, Guesses};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -183,8 +183,12 @@ impl Registrar {
             }
             (Verdict::Stale, Some(_)) => Err(self.challenge(now, source, true)),
             (Verdict::Denied, _) | (Verdict::Accepted | Verdict::Stale, None) => {
-                if self.guesses.failed(now.tick, source, user) {
-                    tracing::warn!(%source, ?user, "wrong secrets again and again: not listened to for a while");
+                match self.guesses.failed(now.tick, source, user) {
+                    Failure::First => tracing::warn!(%source, ?user, "agent.wrong_secret: see `ringback agent secret`"),
+                    Failure::Another => {}
+                    Failure::Pause => {
+                        tracing::warn!(%source, ?user, "wrong secrets again and again: not listened to for a while");
+                    }
                 }
                 Err(self.challenge(now, source, false))
             }

@@ -93,9 +93,9 @@ impl Switch {
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         )
         .ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        answer.split(' ').nth(1)?.parse().ok()
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?; // A backup is no text.
+        String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
     }
 
     fn send(&self, method: &str, n: usize, cseq: u32, to: &str, body: &str) {

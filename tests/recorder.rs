@@ -243,3 +243,102 @@ fn a_disk_that_refuses_fails_the_tape_and_nothing_else() {
     feed.end(id(2));
     assert!(next(&done).file.is_ok());
 }
+
+// --- P17: kill -9 while many calls are recorded ---
+
+/// Calls that are recorded at once.
+const TAPES: u64 = 200;
+/// Names the data directory to the process that is killed.
+const RECORDS_INTO: &str = "RINGBACK_TEST_RECORDS_INTO";
+
+/// What frame `n` of a tape holds: who it is, and where in it we are.
+fn sample(tape: u64, n: u64) -> (i16, i16) {
+    (i16::try_from(tape).unwrap(), i16::try_from(n).unwrap())
+}
+
+/// Not a test by itself: the process that the next one kills. It records in real time and says how far it has come.
+#[test]
+fn a_process_that_records_until_it_is_killed() {
+    use std::io::Write;
+    let Some(place) = std::env::var_os(RECORDS_INTO) else { return };
+    let recorder = Recorder::start(place.into(), |_| {}).unwrap();
+    let (mut feed, begun) = (recorder.feed(), std::time::Instant::now());
+    for n in 0.. {
+        std::thread::sleep(
+            (begun + Duration::from_millis(20) * n).saturating_duration_since(std::time::Instant::now()),
+        );
+        for tape in 0..TAPES {
+            let (left, right) = sample(tape, u64::from(n));
+            feed.frame(id(tape), &[left; 160], &[right; 160]);
+        }
+        let mut out = std::io::stdout();
+        writeln!(out, "\nfed {n}").and_then(|()| out.flush()).unwrap();
+    }
+}
+
+// P17: every file plays, has what was said and not more, and at most the last second is missing.
+#[test]
+fn a_kill_while_200_calls_are_recorded_costs_each_at_most_a_second() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    for kill_at in [30_u64, 75, 128] {
+        let place = Place::new(&format!("killed-{kill_at}"));
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_process_that_records_until_it_is_killed", "--nocapture"])
+            .env(RECORDS_INTO, &place.0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let fed = lines.filter_map(|line| line.strip_prefix("fed ")?.parse::<u64>().ok()).find(|fed| *fed >= kill_at);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let fed = fed.expect("it records") + 1;
+
+        let repaired = repair(&place.0);
+
+        assert_eq!(repaired.len() as u64, TAPES);
+        for Recorded { id: tape, file } in repaired {
+            let n = (0..TAPES).find(|n| id(*n) == tape).expect("one of ours");
+            let file = file.unwrap();
+            let wav = hound::WavReader::open(place.0.join(&file.path)).unwrap();
+            assert_eq!((wav.spec().channels, u64::from(wav.duration())), (2, file.samples));
+            assert!(file.samples / 160 + 50 >= fed, "{} frames of {fed} of tape {n}", file.samples / 160);
+            let samples: Vec<i16> = wav.into_samples().map(Result::unwrap).collect();
+            for (at, pair) in (0_u64..).zip(samples.chunks(2)) {
+                assert_eq!((pair[0], pair[1]), sample(n, at / 160), "sample {at} of tape {n}");
+            }
+        }
+    }
+}
+
+// P17: wherever the end of the file is torn, all whole samples before it are kept.
+#[test]
+fn a_tape_that_is_torn_anywhere_keeps_every_whole_sample() {
+    let place = Place::new("torn");
+    let (recorder, mut feed, _done) = start(&place);
+    for n in 0..60 {
+        feed.frame(id(1), &[n; 160], &[-n; 160]);
+    }
+    drop(feed);
+    recorder.finish();
+    let path = relative_path(id(1));
+    let (whole, part) = (place.0.join(&path), place.0.join(format!("{path}.part")));
+    let bytes = std::fs::read(&part).unwrap();
+    assert_eq!(bytes.len(), 44 + 60 * 640);
+
+    for length in (44..bytes.len()).step_by(641).chain(bytes.len() - 9..=bytes.len()) {
+        std::fs::write(&part, &bytes[..length]).unwrap();
+
+        let repaired = repair(&place.0);
+
+        let [Recorded { file: Ok(file), .. }] = &repaired[..] else { panic!("{length}: {repaired:?}") };
+        assert_eq!(file.samples as usize, (length - 44) / 4, "{length}");
+        let mut wav = hound::WavReader::open(&whole).unwrap();
+        assert_eq!(u64::from(wav.duration()), file.samples);
+        let left: Vec<i16> = wav.samples().step_by(2).map(Result::unwrap).collect();
+        assert!(left.iter().zip(0..).all(|(sample, at)| *sample == at / 160), "{length}");
+        std::fs::remove_file(&whole).unwrap();
+    }
+}

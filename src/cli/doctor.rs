@@ -48,7 +48,7 @@ pub(super) fn doctor(global: &Global, args: &Serve) -> Result<Exit, Trouble> {
     }
     findings.extend([numbers(&config), address(&config), privacy(&config)]);
     findings.extend(config.settings.trunks.iter().map(|trunk| name(&trunk.name, &trunk.host, trunk.port)));
-    findings.extend(running.iter().map(store));
+    findings.extend(running.iter().flat_map(|(_, status)| status).map(store));
     findings.extend(running.iter().flat_map(|(trunks, _)| trunks).map(trunk));
     let is_well = findings.iter().all(|finding| finding.mend.is_none());
     if global.json {
@@ -74,11 +74,12 @@ fn site(config: &Config) -> String {
 }
 
 /// Trunks of the switch that runs with this data directory, and how it is; `None`: none does.
-fn running(global: &Global) -> Option<(Vec<Value>, Value)> {
+fn running(global: &Global) -> Option<(Vec<Value>, Option<Value>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let client = Client::new(global).ok()?;
     let mut trunks = runtime.block_on(client.list("/trunks", &[], usize::MAX)).ok()?;
-    let status = runtime.block_on(client.get("/status")).ok()?;
+    // One of an older version does not say.
+    let status = runtime.block_on(client.get("/status")).ok();
     Some((trunks["items"].as_array_mut().map(std::mem::take)?, status))
 }
 
@@ -217,7 +218,7 @@ fn name(trunk: &str, host: &str, port: u16) -> Finding {
 }
 
 /// The store of the switch that runs.
-fn store((_, status): &(Vec<Value>, Value)) -> Finding {
+fn store(status: &Value) -> Finding {
     let warnings = status["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let warnings: Vec<String> = warnings.map(harmless).collect();
     match warnings.is_empty() {

@@ -45,12 +45,25 @@ struct Crowd {
     failures: u32,
 }
 
+/// What a wrong answer is to whoever reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The first of its source as this user for a while: told, since it is a phone that was set up wrongly, as a rule.
+    First,
+    /// One of many.
+    Another,
+    /// The one that begins a pause.
+    Pause,
+}
+
 /// See the module.
 pub(super) struct Guesses {
     /// Keys the hash, so that nobody can choose his neighbours.
     key: [u8; 16],
     sources: Vec<[Option<Failing>; WAYS]>,
     users: Vec<Crowd>,
+    /// What was told of lately, so that a flood of sources does not fill the log.
+    told: Crowd,
 }
 
 impl Guesses {
@@ -59,6 +72,7 @@ impl Guesses {
             key: entropy.bytes(),
             sources: vec![[None; WAYS]; limits::GUESSING_SOURCES / WAYS],
             users: vec![Crowd { since: Tick::ZERO, failures: 0 }; limits::GUESSED_USERS],
+            told: Crowd { since: Tick::ZERO, failures: 0 },
         }
     }
 
@@ -73,14 +87,10 @@ impl Guesses {
         pausing || (!is_at_home && crowd.failures >= limits::GUESSES_PER_USER && now.since(crowd.since) < WINDOW)
     }
 
-    /// Another wrong answer. Whether it was the one that begins a pause.
-    pub(super) fn failed(&mut self, now: Tick, source: IpAddr, user: &str) -> bool {
+    /// Another wrong answer.
+    pub(super) fn failed(&mut self, now: Tick, source: IpAddr, user: &str) -> Failure {
         let index = self.crowd(user);
-        let crowd = &mut self.users[index];
-        if now.since(crowd.since) >= WINDOW {
-            *crowd = Crowd { since: now, failures: 0 };
-        }
-        crowd.failures += 1;
+        self.users[index].count(now);
 
         let (who, set) = self.place(source, user);
         let ways = &mut self.sources[set];
@@ -94,7 +104,11 @@ impl Guesses {
             Some(failing) => failing.after_another(now),
         };
         ways[way] = Some(next);
-        matches!(next.patience, Patience::Pausing(_))
+        match next.patience {
+            Patience::Pausing(_) => Failure::Pause,
+            Patience::Counting(1) if self.told.count(now) <= limits::REFUSALS_NOTED => Failure::First,
+            Patience::Counting(_) => Failure::Another,
+        }
     }
 
     /// A right answer: the source is forgiven as this user.
@@ -119,6 +133,17 @@ impl Guesses {
         hasher.write(&self.key);
         hasher.write(user.as_bytes());
         (hasher.finish() % self.users.len() as u64) as usize
+    }
+}
+
+impl Crowd {
+    /// One more within the window; how many that makes.
+    fn count(&mut self, now: Tick) -> u32 {
+        if now.since(self.since) >= WINDOW {
+            *self = Crowd { since: now, failures: 0 };
+        }
+        self.failures += 1;
+        self.failures
     }
 }
 
@@ -171,10 +196,11 @@ mod tests {
         let mut guesses = Guesses::new(&mut Entropy::from_seed(1));
 
         for n in 0..4 {
-            assert!(!guesses.failed(at(n), HERE, "1001"));
+            let told = if n == 0 { Failure::First } else { Failure::Another };
+            assert_eq!(guesses.failed(at(n), HERE, "1001"), told, "{n}");
         }
         assert!(!guesses.exhausted(at(4), HERE, "1001", false));
-        assert!(guesses.failed(at(4), HERE, "1001"));
+        assert_eq!(guesses.failed(at(4), HERE, "1001"), Failure::Pause);
 
         assert!(guesses.exhausted(at(5), HERE, "1001", true));
         assert!(!guesses.exhausted(at(5), HERE, "1002", false), "another user at the same place is not meant");
@@ -182,6 +208,20 @@ mod tests {
         guesses.failed(at(64), HERE, "1001");
         assert!(guesses.exhausted(at(64 + 119), HERE, "1001", false));
         assert!(!guesses.exhausted(at(64 + 120), HERE, "1001", false));
+    }
+
+    // A phone with a wrong secret is told of, once a minute; a thousand sources are not told of one by one.
+    #[test]
+    fn a_wrong_secret_is_told_of_and_a_flood_of_them_is_not() {
+        let mut guesses = Guesses::new(&mut Entropy::from_seed(1));
+
+        let told = |guesses: &mut Guesses, secs: u64, sources: u32| {
+            (0..sources).filter(|n| guesses.failed(at(secs), elsewhere(*n), "1001") == Failure::First).count()
+        };
+        assert_eq!(told(&mut guesses, 0, 1), 1);
+        assert_eq!(told(&mut guesses, 1, 1), 0, "the same again");
+        assert_eq!(told(&mut guesses, 59, 1_000), 19, "20 a minute in all");
+        assert_eq!(told(&mut guesses, 60, 1), 1, "another minute");
     }
 
     #[test]

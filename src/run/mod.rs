@@ -174,12 +174,8 @@ pub fn start_on(parts: Parts, clock: Clock, measure: Measure) -> Result<Running,
     runtime.block_on(prompts.adopt(sounds(&prompts, &shell, &opened)?));
     let plane = Plane { clock, shell: &shell, settings: &settings, prompts: &prompts, news: &news_in };
     let (recorder, shards) = plane.start(&data, &mut entropy)?;
-    report_store(&opened.report);
     let (restored, repaired) = (restored(&mut opened, &data)?, repair::repair(&data));
-    let report = std::mem::take(&mut opened.report);
-    let store = opened.start(answers(news_in.clone()));
-    let standing = Standing::new(&data, &report, store.health(), store.ballast());
-    runtime.spawn(watch(&data, measure, &store, &standing, &news_in).run());
+    let (store, standing) = store(opened, &data, measure, &runtime, &news_in);
     let found = Found::default();
     let admission = Admission::new(trusted, found.clone());
     runtime.spawn(receive(socket.clone(), clock, admission, sip_in));
@@ -248,9 +244,19 @@ fn sounds(prompts: &Prompts, shell: &ShellSettings, opened: &Opened) -> Result<A
     prompts.load(&shell.prompts, &of_store)
 }
 
-/// The disk watch.
-fn watch(data: &Path, measure: Measure, store: &Store, standing: &Standing, news: &mpsc::Sender<Input>) -> Watch {
-    Watch {
+/// The store begins to write, and its disk is watched.
+fn store(
+    opened: Opened,
+    data: &Path,
+    measure: Measure,
+    runtime: &Runtime,
+    news: &mpsc::Sender<Input>,
+) -> (Store, Standing) {
+    let report = opened.report.clone();
+    report_store(&report);
+    let store = opened.start(answers(news.clone()));
+    let standing = Standing::new(data, &report, store.health(), store.ballast());
+    let watch = Watch {
         data: data.to_owned(),
         measure,
         standing: standing.clone(),
@@ -258,7 +264,9 @@ fn watch(data: &Path, measure: Measure, store: &Store, standing: &Standing, news
         health: store.health(),
         ballast: store.ballast(),
         news: news.clone(),
-    }
+    };
+    runtime.spawn(watch.run());
+    (store, standing)
 }
 
 /// What the store hands back, and the secret that belongs to it.

@@ -71,9 +71,9 @@ fn harden() {
     }));
 }
 
-/// Each leg has two sockets, and the soft limit many systems start us with (1024) would end at 350 legs. Media ports for
-/// which there would be no files are left alone: a call for which none is left is refused before it is answered, and
-/// the store can always open its own (durability.md P14).
+/// Each leg has two sockets, and the soft limit many systems start us with (1024) would end at 280 legs. Media ports
+/// for which there would be no files are left alone: a call for which none is left is refused before it is answered,
+/// and the store can always open its own (durability.md P14).
 fn open_files(media_ports: &mut RangeInclusive<u16>) {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {

@@ -15,7 +15,6 @@ use crate::callback::planner::NotKept;
 use crate::callback::rule;
 use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
 use crate::id::{Name, ReplyTo, TaskId};
-use crate::limits;
 use crate::time::{DateTime, Now, Utc};
 use std::time::Duration;
 
@@ -192,12 +191,7 @@ impl Switch {
         {
             return Err(invalid("agent", format!("the queue {} has no agent named {agent}", queue.name)));
         }
-        if !self.may_promise_more() {
-            return Err(Refused::NotStored);
-        }
-        if self.planner.len() >= limits::OPEN_TASKS {
-            return Err(Refused::Conflict { detail: "as many callbacks as the site can hold are open".to_owned() });
-        }
+        self.room_for_another()?;
         let wanted = NewTask {
             source: Source::Api,
             rule: None,

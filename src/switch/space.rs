@@ -4,9 +4,11 @@
 //! and left a point later, so that a disk at a threshold does not switch recordings on and off with every look.
 
 use super::call::Story;
+use super::command::Refused;
 use super::talk::Purpose;
 use super::{Stopped, Switch, event};
 use crate::id::{CallRef, RecordingId};
+use crate::limits;
 use crate::time::Now;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +84,14 @@ impl Switch {
     /// Whether there is room for a promise.
     pub(super) fn may_promise_more(&self) -> bool {
         self.space < Space::Spent
+    }
+
+    /// Whether a program may ask for one more.
+    pub(super) fn room_for_another(&self) -> Result<(), Refused> {
+        if self.planner.len() >= limits::OPEN_TASKS {
+            return Err(Refused::Conflict { detail: "as many callbacks as the site can hold are open".to_owned() });
+        }
+        if self.may_promise_more() { Ok(()) } else { Err(Refused::NotStored) }
     }
 
     /// Whether whoever talks in this call has to be recorded.

@@ -437,13 +437,9 @@ impl Story {
             Event::AgentPaused { agent, .. } => self.desk(now, agent, true),
             Event::AgentResumed { agent } => self.desk(now, agent, false),
             Event::RecordingStored { .. } => self.recordings += 1,
-            Event::RecordingFailed { .. } => {
+            Event::RecordingFailed { .. } | Event::NotRecorded { .. } => {
                 self.recordings += 1;
                 self.tell(now, Role::Bad, "ringback", "could not store a recording");
-            }
-            Event::NotRecorded { .. } => {
-                self.recordings += 1; // There is none to wait for.
-                self.tell(now, Role::Bad, "ringback", "could not record a call");
             }
             Event::TrunkDown { reason, .. } => self.tell(now, Role::Bad, "carrier", format!("is down: {reason}")),
             Event::CallAbandoned { .. }

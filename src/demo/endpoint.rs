@@ -68,6 +68,14 @@ pub struct Quirks {
     pub forgets_late_answer: bool,
     /// It hears and says nothing.
     pub dead: bool,
+    /// Before it rings, its network has something to play: 183, then 180.
+    pub plays_before_ringing: bool,
+    /// Its calls ring at two phones, each with a tag of its own (RFC 3261 §12.1).
+    pub forks_ringing: bool,
+    /// A new description inside a call, or a refresh of it, is answered so.
+    pub refuses_changes: Option<u16>,
+    /// Its INVITEs ask for a session timer, and leave the refreshing to whom this says (RFC 4028).
+    pub session_timer: Option<&'static str>,
     /// It answers OPTIONS with this.
     pub options_status: Option<u16>,
     /// Requests other than INVITE, ACK, BYE, CANCEL, OPTIONS are passed up to be answered with `respond`.
@@ -227,6 +235,13 @@ impl Endpoint {
             rtp_out: VecDeque::new(),
             events: VecDeque::new(),
         }
+    }
+
+    /// Loses power and begins anew at `local`: it knows of no call, no transaction and no binding.
+    pub fn reboot(&mut self, local: SocketAddr) {
+        let quirks = Quirks { dead: false, ..self.quirks.clone() };
+        let fresh = Endpoint::new(Config { local, ..self.config.clone() }, self.entropy.fork());
+        *self = Endpoint { quirks, next_call: self.next_call, ..fresh };
     }
 
     /// The next SIP datagram that leaves.

@@ -31,6 +31,8 @@ pub struct Station {
 pub struct Carrier {
     /// User and secret: INVITEs are challenged.
     pub asks_invites: Option<(String, String)>,
+    /// So many INVITEs that answer its challenge do so too late for its nonce.
+    pub stale_nonces: u32,
     /// User and secret of the registration; `None`: REGISTER is refused with 403.
     pub registrar: Option<(String, String)>,
     /// What becomes of REGISTERs, one after the other; then they are granted.
@@ -65,6 +67,8 @@ pub struct Told {
 
 const REALM: &str = "carrier.example";
 const NONCE: &str = "carrier-nonce-1";
+/// What it asks for once the other is stale.
+const NEXT_NONCE: &str = "carrier-nonce-2";
 
 impl Station {
     /// A desk phone and its person.
@@ -89,8 +93,11 @@ impl Station {
     pub fn dial(&mut self, now: Tick, person: usize, number: &str) -> CallId {
         let call = if self.carrier.is_some() {
             let from = format!("sip:{}@{}", self.people[person].number, self.endpoint.config.local.ip());
-            let asserted = [("P-Asserted-Identity", format!("<{from}>"))];
-            self.endpoint.dial(now, number, Some(&from), &asserted)
+            let mut said = vec![("P-Asserted-Identity", format!("<{from}>"))];
+            if let Some(timer) = self.endpoint.quirks.session_timer {
+                said.extend([("Supported", "timer".to_owned()), ("Session-Expires", timer.to_owned())]);
+            }
+            self.endpoint.dial(now, number, Some(&from), &said)
         } else {
             self.endpoint.dial(now, number, None, &[])
         };
@@ -129,6 +136,13 @@ impl Station {
     /// The last call of a person that is still there.
     pub fn call_of(&self, person: usize) -> Option<CallId> {
         self.endpoint.calls().filter(|(id, _)| self.owners.get(id) == Some(&person)).map(|(id, _)| id).last()
+    }
+
+    /// Loses power and begins anew at `local`; whoever was on the phone is not any more.
+    pub fn reboot(&mut self, local: SocketAddr) {
+        let calls: Vec<CallId> = self.endpoint.calls().map(|(id, _)| id).collect();
+        calls.into_iter().for_each(|call| self.people.iter_mut().for_each(|person| person.on_ended(call)));
+        self.endpoint.reboot(local);
     }
 
     /// A SIP datagram has come.
@@ -250,12 +264,9 @@ impl Station {
     }
 
     fn on_incoming(&mut self, now: Tick, call: CallId, request: &Message) -> Option<usize> {
-        if let Some((user, secret)) = self.carrier.as_ref().and_then(|carrier| carrier.asks_invites.clone()) {
-            let answer = request.header("Proxy-Authorization").unwrap_or("");
-            if !challenge().is_answered_by(answer, &user, &secret, "INVITE") {
-                self.endpoint.refuse_with(now, call, 407, &[("Proxy-Authenticate", asked())]);
-                return None;
-            }
+        if let Some(asked) = self.carrier.as_mut().and_then(|carrier| carrier.asks_of(request)) {
+            self.endpoint.refuse_with(now, call, 407, &[("Proxy-Authenticate", asked)]);
+            return None;
         }
         let number = number_of(request.uri());
         let person = match self.carrier {
@@ -281,7 +292,7 @@ impl Station {
         };
         let answered = request
             .header("Authorization")
-            .is_some_and(|answer| challenge().is_answered_by(answer, &user, &secret, "REGISTER"));
+            .is_some_and(|answer| challenge(NONCE).is_answered_by(answer, &user, &secret, "REGISTER"));
         match carrier.moods.pop_front().unwrap_or(Mood::Normal) {
             Mood::Silence => {}
             Mood::Refuse(status) => self.endpoint.respond(now, request, status, &[]),
@@ -289,7 +300,7 @@ impl Station {
                 self.endpoint.respond(now, request, 423, &[("Min-Expires", least.to_string())]);
             }
             Mood::Normal if !answered => {
-                self.endpoint.respond(now, request, 401, &[("WWW-Authenticate", asked())]);
+                self.endpoint.respond(now, request, 401, &[("WWW-Authenticate", asked(NONCE))]);
             }
             Mood::Normal => {
                 let contact = request.header("Contact").unwrap_or("").to_owned();
@@ -305,10 +316,24 @@ impl Station {
     }
 }
 
-fn challenge() -> Challenge {
+impl Carrier {
+    /// The challenge that an INVITE has not answered, or has answered too late.
+    fn asks_of(&mut self, invite: &Message) -> Option<String> {
+        let (user, secret) = self.asks_invites.as_ref()?;
+        let answer = invite.header("Proxy-Authorization").unwrap_or("");
+        let answers = |nonce| challenge(nonce).is_answered_by(answer, user, secret, "INVITE");
+        if answers(NONCE) && self.stale_nonces > 0 {
+            self.stale_nonces -= 1;
+            return Some(format!("{}, stale=true", asked(NEXT_NONCE)));
+        }
+        (!answers(NONCE) && !answers(NEXT_NONCE)).then(|| asked(NONCE))
+    }
+}
+
+fn challenge(nonce: &str) -> Challenge {
     Challenge {
         realm: REALM.to_owned(),
-        nonce: NONCE.to_owned(),
+        nonce: nonce.to_owned(),
         opaque: None,
         algorithm: "MD5".to_owned(),
         qop: true,
@@ -316,6 +341,6 @@ fn challenge() -> Challenge {
     }
 }
 
-fn asked() -> String {
-    format!("Digest realm=\"{REALM}\", nonce=\"{NONCE}\", algorithm=MD5, qop=\"auth\"")
+fn asked(nonce: &str) -> String {
+    format!("Digest realm=\"{REALM}\", nonce=\"{nonce}\", algorithm=MD5, qop=\"auth\"")
 }

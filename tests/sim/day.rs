@@ -5,9 +5,11 @@
 //! `RINGBACK_SEED=7` lives one day again; `RINGBACK_SEEDS=300` lives so many, `RINGBACK_SEEDS=301..900` others.
 //! `RINGBACK_SIZE=whole` makes them whole days of a call centre; `RINGBACK_KEEP` leaves most of a day out (`size`).
 
+mod aim;
 mod centre;
 mod clumsy;
 mod customs;
+mod faults;
 mod forms;
 mod habits;
 mod holds;
@@ -24,7 +26,7 @@ use crate::net::Weather;
 use crate::shrink::{self, Broken};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
-use plans::{Plan, through};
+use plans::through;
 use ringback::demo::person::{Person, Reaction, Visit};
 use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;
@@ -125,7 +127,7 @@ fn a_seed_repeats_its_day_to_the_last_message() {
 }
 
 /// What is drawn of a site, one layer upon the other; each can be left out.
-const LAYERS: [(&str, fn(u64, &mut Settings)); 7] = [
+const LAYERS: [(&str, fn(u64, &mut Settings)); 8] = [
     ("forms", forms::draw),
     ("habits", habits::draw),
     ("losses", habits::draw_losses),
@@ -133,6 +135,7 @@ const LAYERS: [(&str, fn(u64, &mut Settings)); 7] = [
     ("service", habits::draw_service),
     ("customs", customs::draw),
     ("preset", presets::draw),
+    ("trunks", faults::draw),
 ];
 
 fn morning(day: &Day, dice: &mut Dice) -> World {
@@ -210,6 +213,7 @@ fn morning(day: &Day, dice: &mut Dice) -> World {
     if dice.chance(30) && day.keep.has("second-phone") {
         world.second_phone(ANNA);
     }
+    faults::befall(&mut world, day);
     wake_agents(&mut world, day, dice);
     world
 }
@@ -329,10 +333,7 @@ fn notice_silence(world: &mut World) {
 /// Everybody is kind: agents take every call, customers are at home, the network and the disk work.
 fn evening(world: &mut World, tally: &mut Tally) {
     world.net.weather = Weather { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0, duplicates: 0 };
-    for carrier in centre::carriers(world) {
-        let quirks = &mut world.stations[carrier].endpoint.quirks;
-        (quirks.forks_answers, quirks.answers_cancel_with_200, quirks.acks_lost) = (false, false, 0);
-    }
+    faults::heal(world);
     world.release_disk();
     world.run_for(secs(2));
     world.configure(|site| {

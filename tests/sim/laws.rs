@@ -60,6 +60,12 @@ pub struct Dialog {
     pub shown: String,
 }
 
+impl Dialog {
+    pub fn has_talked(&self) -> bool {
+        self.talked
+    }
+}
+
 /// How far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -95,6 +101,7 @@ pub struct Laws {
     line: String,
     /// What has gone wrong, none of which excuses the switch.
     pub fired: Fired,
+    pub kills: usize,
     wire: Wire,
 }
 
@@ -117,6 +124,7 @@ impl Laws {
             frozen: settings.system.frozen,
             line: first_line(settings),
             fired: Fired::default(),
+            kills: 0,
             wire: Wire::default(),
             max_calls: settings
                 .agents
@@ -133,6 +141,7 @@ impl Laws {
 
     /// The switch is gone; what it had begun is nobody's now.
     pub fn on_crash(&mut self) {
+        self.kills += 1;
         self.dialogs.values_mut().for_each(|dialog| (dialog.stale, dialog.talked) = (true, false));
         self.rest_until.clear();
         self.order.on_crash();

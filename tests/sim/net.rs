@@ -39,6 +39,7 @@ pub struct Network {
     doomed: Vec<(String, u32)>,
     /// Nothing comes through between the switch and these; with `true`, what the switch sends still does.
     pub cut_off: Vec<(IpAddr, bool)>,
+    was_cut: bool,
     /// Whether a host says that nobody listens at a port of its (ICMP).
     pub tells_nobody_home: bool,
     /// When the last datagram between these two arrives.
@@ -70,6 +71,7 @@ impl Network {
             nat: Vec::new(),
             doomed: Vec::new(),
             cut_off: Vec::new(),
+            was_cut: false,
             tells_nobody_home: false,
             last: BTreeMap::new(),
             now: Tick::ZERO,
@@ -85,9 +87,16 @@ impl Network {
         self.tells_nobody_home && to.ip() != SWITCH.ip()
     }
 
-    fn is_cut_off(&self, from: SocketAddr, to: SocketAddr) -> bool {
+    fn is_cut_off(&mut self, from: SocketAddr, to: SocketAddr) -> bool {
         let cut = |(ip, one_way): &(IpAddr, bool)| *ip == from.ip() || (*ip == to.ip() && !one_way);
-        self.cut_off.iter().any(cut)
+        let is_cut = self.cut_off.iter().any(cut);
+        self.was_cut |= is_cut;
+        is_cut
+    }
+
+    /// Every packet of RTP has come, once and in order.
+    pub fn is_fair(&self) -> bool {
+        self.rtp_weather.is_fair() && !self.was_cut
     }
 
     /// Puts `inside` behind a NAT that shows `outside`.

@@ -238,7 +238,8 @@ impl World {
     /// Said once, when nothing has come for as long as the switch wants to know of.
     fn silence(&mut self, leg: LegRef, since: Tick) {
         let wanted = self.shard.legs.get(&leg).and_then(|it| it.silence).filter(|(_, at)| *at == since);
-        let cut = self.who(leg).and_then(|(station, _)| self.cut.get(&station).copied());
+        // Who is not on the phone any more says nothing.
+        let cut = self.who(leg).map_or(Some(Tick::ZERO), |(station, _)| self.cut.get(&station).copied());
         let (Some((after, _)), Some(cut)) = (wanted, cut) else { return };
         if cut.max(since) + after <= self.now {
             self.laws.fired.add("RTP of one side goes silent");
@@ -268,7 +269,7 @@ impl World {
             }
         } else if let Some(station) = self.stations.iter_mut().find(|it| it.endpoint.config.local.ip() == to.ip()) {
             station.receive_rtp(now, to.port(), bytes);
-            let fair = self.net.rtp_weather.is_fair();
+            let fair = self.net.is_fair();
             let gaps = station.endpoint.voice_at(to.port()).map_or(0, |voice| voice.ear().gaps);
             assert!(gaps == 0 || !fair, "law 8: {} heard sequence numbers that do not rise by one", station.name);
         }
@@ -473,6 +474,11 @@ impl World {
             .filter_map(|(leg, it)| it.silence.map(|(after, since)| (*leg, after, since)))
             .collect();
         told.into_iter().for_each(|(leg, after, since)| self.later(after, Happening::Silence { leg, since }));
+    }
+
+    /// Its RTP comes through again.
+    pub fn mend(&mut self, station: usize) {
+        self.cut.remove(&station);
     }
 
     /// The person of a call, or the phone.

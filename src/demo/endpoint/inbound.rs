@@ -73,9 +73,18 @@ impl Endpoint {
         if self.answer_session(id).is_none() {
             return;
         }
-        self.respond_to_call(now, id, if early { 183 } else { 180 }, early);
-        if early {
+        if early || self.quirks.plays_before_ringing {
+            self.respond_to_call(now, id, 183, true);
             self.settle(now, id);
+        }
+        if early {
+            return;
+        }
+        let ringing = self.respond_to_call(now, id, 180, false);
+        if let (true, Some(mut other), Some(call)) = (self.quirks.forks_ringing, ringing, self.calls.get(&id)) {
+            let (to, uri) = (call.peer, call.local_uri.clone());
+            other.set("To", format!("<{uri}>;tag={}", &self.entropy.token()[..16]));
+            self.send(to, other.print());
         }
     }
 
@@ -244,6 +253,9 @@ impl Endpoint {
         let Some(id) = self.call_of(&request, request.to_tag()) else {
             return self.reply(now, &request, 481, None);
         };
+        if let Some(status) = self.quirks.refuses_changes {
+            return self.reply(now, &request, status, Some(id));
+        }
         let offered = Session::parse(&request.body);
         let offer_direction = offered.as_ref().map(|session| session.direction);
         let Some(call) = self.calls.get_mut(&id) else { return };

@@ -108,8 +108,11 @@ pub fn is_engaged(world: &World, person: usize) -> bool {
 pub fn calls(world: &mut World, person: usize) -> CallId {
     let now: Tick = world.now;
     let spare = carriers(world).into_iter().find(|carrier| *carrier != TRUNK);
+    let has_lines = world.settings.queue(LINES[0].0).is_some();
     let (carrier, number) = match (spare, person % 10) {
+        (Some(spare), 8..) if !has_lines => (spare, DID),
         (None, _) | (_, 0..=4) => (TRUNK, DID),
+        _ if !has_lines => (TRUNK, DID),
         (Some(_), 5..=7) => (TRUNK, LINES[0].2),
         (Some(spare), _) => (spare, LINES[1].2),
     };

@@ -1,7 +1,9 @@
 //! What happens on a day, and when: calls, keys and choices of people, what people at screens ask for, and what the
 //! world does to the switch.
 
+use super::aim::{self, Aim, Aims};
 use super::centre::{calls, carriers, is_engaged};
+use super::faults::{self, Fault};
 use super::levers::{self, Lever};
 use super::size::{Day, LENGTH, Size};
 use super::tally::Tally;
@@ -17,6 +19,7 @@ use ringback::settings::{Destination, Member, Queue, Settings};
 use ringback::switch::NotStored;
 use ringback::switch::command::{Command, NewCallback, PageOf, Reply};
 use ringback::time::Tick;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is going to happen, and when.
@@ -47,6 +50,41 @@ pub enum Plan {
     DiskRecovers,
     CarrierRefuses,
     CarrierRecovers,
+    Fault(Fault),
+    /// Something for the next moment of this kind.
+    Aim(Aim),
+    /// Whatever was disabled in a bad moment works again.
+    RuleEnabled,
+}
+
+/// What is still to come, and what has come up meanwhile.
+#[derive(Default)]
+pub struct Agenda {
+    plans: BTreeMap<(Tick, usize), Plan>,
+    put: usize,
+}
+
+impl Agenda {
+    pub fn put(&mut self, at: Tick, plan: Plan) {
+        self.put += 1;
+        self.plans.insert((at, self.put), plan);
+    }
+
+    fn next(&self) -> Option<(Tick, usize)> {
+        self.plans.keys().next().copied()
+    }
+
+    /// A switch that is dead is begun again, sooner or later. Whether it had to be put on the agenda.
+    pub fn revive(&mut self, world: &World) -> bool {
+        let is_seen_to = || self.plans.values().any(|plan| matches!(plan, Plan::Restart));
+        if world.switch.is_some() || is_seen_to() {
+            return false;
+        }
+        let rest = Duration::from_millis(500 + u64::try_from(world.now.as_millis() % 7).expect("small") * 1_000);
+        self.put(world.now + rest, Plan::Restart);
+        self.put(world.now + rest + secs(15), Plan::DeadAir);
+        true
+    }
 }
 
 /// What a person at a screen wants.
@@ -91,6 +129,11 @@ pub fn plans(world: &mut World, dice: &mut Dice, day: &Day) -> Vec<(Tick, Plan)>
         let (at, rest) = (dice.millis(whole / 8, whole), dice.millis(1_000, 40_000));
         plans.extend([(at, Plan::Pull(Lever::Drain)), (at + rest, Plan::Kill), (at + rest + secs(1), Plan::Restart)]);
         plans.push((at + rest + secs(15), Plan::DeadAir));
+    }
+    let mut dice = Dice(Entropy::from_seed(day.seed ^ 0x000F_A175));
+    plans.extend(faults::plans(world, &mut dice, day));
+    for _ in 0..day.size.times() {
+        plans.extend(aim::draw(&mut dice, whole));
     }
     plans.sort_by_key(|(at, _)| *at);
     plans.into_iter().map(|(at, plan)| (Tick::ZERO + at, plan)).collect()
@@ -221,63 +264,80 @@ fn weather(dice: &mut Dice, (from, long): (u64, u64), plans: &mut Vec<(Duration,
 }
 
 pub fn through(world: &mut World, plans: impl Iterator<Item = (Tick, Plan)>, day: &Day, tally: &mut Tally) {
-    for (at, plan) in plans {
+    let (mut agenda, mut aims) = (Agenda::default(), Aims::default());
+    plans.for_each(|(at, plan)| agenda.put(at, plan));
+    while let Some(next) = agenda.next() {
+        if !aims.pass(world, next.0, &mut agenda, tally) {
+            continue;
+        }
+        let plan = agenda.plans.remove(&next).expect("it is the first");
         tally.deed(&plan);
         match plan {
             Plan::Ask(wish) => tally.deed(&wish),
             Plan::Pull(lever) => tally.deed(&lever),
+            Plan::Aim(aim) => aims.arm(aim),
             _ => {} // It has a name of its own.
         }
-        while world.step(at) {}
-        let now = world.now;
-        match plan {
-            Plan::Register(agent) => world.stations[agent].endpoint.register(now, 1_800),
-            Plan::CallIn(person) if !is_engaged(world, person) => drop(calls(world, person)),
-            Plan::CallAgain(person, answer) if !is_engaged(world, person) => {
-                for carrier in carriers(world) {
-                    world.stations[carrier].people[person].visit.keys = presses(answer, secs(3), || secs(1));
-                }
-                calls(world, person);
-            }
-            Plan::Pause(agent) if !world.is_busy(agent, 0) => drop(world.dial(agent, "*46")),
-            Plan::Code(agent, code) if !world.is_busy(agent, 0) => drop(world.dial(agent, code)),
-            Plan::DialOut(agent, person) if !world.is_busy(agent, 0) && !is_engaged(world, person) => {
-                let number = world.stations[TRUNK].people[person].number.clone();
-                world.dial(agent, &number);
-            }
-            Plan::Hold(agent, direction) => {
-                let up = world.stations[agent].call_of(0).filter(|call| world.is_up(agent, *call));
-                if let Some(call) = up {
-                    world.stations[agent].endpoint.change(now, call, direction);
-                }
-            }
-            Plan::Cancel(agent) => {
-                if let Some(call) = world.stations[agent].call_of(0) {
-                    world.stations[agent].endpoint.hang_up(now, call);
-                }
-            }
-            Plan::Ask(wish) => ask(world, wish),
-            Plan::Pull(lever) => levers::pull(world, lever),
-            Plan::Keys(seed) => forms::press(world, &mut Entropy::from_seed(seed)),
-            // The phone is in use.
-            Plan::CallIn(_) | Plan::CallAgain(..) | Plan::Pause(_) | Plan::Code(..) | Plan::DialOut(..) => {}
-            Plan::ReloadAtWorst(edition) => {
-                let (told, limit) = (world.published.len(), now + secs(30));
-                while world.published.len() == told && world.step(limit) {}
-                ask(world, Wish::Reload(edition));
-            }
-            Plan::Attack => attack(world),
-            Plan::Kill => world.crash(),
-            Plan::Restart => world.start(),
-            Plan::DeadAir => hang_up_dead_calls(world),
-            Plan::DiskStumbles(mood) => world.disk.mood = mood,
-            Plan::DiskRecovers => world.release_disk(),
-            Plan::CarrierRefuses => world.stations[TRUNK].endpoint.quirks.dead = true,
-            Plan::CarrierRecovers => world.stations[TRUNK].endpoint.quirks.dead = false,
-        }
+        come_about(world, plan);
+    }
+    world.doom = None;
+    if world.switch.is_none() {
+        world.start();
     }
     if day.keep.has(LENGTH) {
         world.run_for(day.size.length().saturating_sub(world.now.since(Tick::ZERO)));
+    }
+}
+
+fn come_about(world: &mut World, plan: Plan) {
+    let now = world.now;
+    match plan {
+        Plan::Register(agent) => world.stations[agent].endpoint.register(now, 1_800),
+        Plan::CallIn(person) if !is_engaged(world, person) => drop(calls(world, person)),
+        Plan::CallAgain(person, answer) if !is_engaged(world, person) => {
+            for carrier in carriers(world) {
+                world.stations[carrier].people[person].visit.keys = presses(answer, secs(3), || secs(1));
+            }
+            calls(world, person);
+        }
+        Plan::Pause(agent) if !world.is_busy(agent, 0) => drop(world.dial(agent, "*46")),
+        Plan::Code(agent, code) if !world.is_busy(agent, 0) => drop(world.dial(agent, code)),
+        Plan::DialOut(agent, person) if !world.is_busy(agent, 0) && !is_engaged(world, person) => {
+            let number = world.stations[TRUNK].people[person].number.clone();
+            world.dial(agent, &number);
+        }
+        Plan::Hold(agent, direction) => {
+            let up = world.stations[agent].call_of(0).filter(|call| world.is_up(agent, *call));
+            if let Some(call) = up {
+                world.stations[agent].endpoint.change(now, call, direction);
+            }
+        }
+        Plan::Cancel(agent) => {
+            if let Some(call) = world.stations[agent].call_of(0) {
+                world.stations[agent].endpoint.hang_up(now, call);
+            }
+        }
+        Plan::Ask(wish) => ask(world, wish),
+        Plan::Pull(lever) => levers::pull(world, lever),
+        Plan::Keys(seed) => forms::press(world, &mut Entropy::from_seed(seed)),
+        // The phone is in use.
+        Plan::CallIn(_) | Plan::CallAgain(..) | Plan::Pause(_) | Plan::Code(..) | Plan::DialOut(..) => {}
+        Plan::ReloadAtWorst(edition) => {
+            let (told, limit) = (world.published.len(), now + secs(30));
+            while world.published.len() == told && world.step(limit) {}
+            ask(world, Wish::Reload(edition));
+        }
+        Plan::Attack => attack(world),
+        Plan::Kill if world.switch.is_some() => world.crash(),
+        Plan::Restart if world.switch.is_none() => world.start(),
+        Plan::Kill | Plan::Restart | Plan::Aim(_) => {}
+        Plan::DeadAir => hang_up_dead_calls(world),
+        Plan::DiskStumbles(mood) => world.disk.mood = mood,
+        Plan::DiskRecovers => world.release_disk(),
+        Plan::CarrierRefuses => world.stations[TRUNK].endpoint.quirks.dead = true,
+        Plan::CarrierRecovers => world.stations[TRUNK].endpoint.quirks.dead = false,
+        Plan::Fault(fault) => fault.strike(world),
+        Plan::RuleEnabled => aim::enable(world),
     }
 }
 
@@ -298,10 +358,15 @@ fn ask(world: &mut World, wish: Wish) {
         })),
         (Wish::CancelFirst, Some(task)) => Command::CancelCallback(task),
         (Wish::NowFirst, Some(task)) => Command::CallbackNow(task),
-        (Wish::HangUpFirst, _) => match world.ask(Command::ListCalls(PageOf::default())) {
-            Reply::Calls(calls) if !calls.items.is_empty() => Command::HangUpCall(calls.items[0].id),
-            _ => return, // Nobody is on the phone.
-        },
+        (Wish::HangUpFirst, _) => {
+            let doom = world.doom.take();
+            let calls = world.ask(Command::ListCalls(PageOf::default()));
+            world.doom = doom;
+            match calls {
+                Reply::Calls(calls) if !calls.items.is_empty() => Command::HangUpCall(calls.items[0].id),
+                _ => return, // Nobody is on the phone.
+            }
+        }
         (Wish::Freeze, _) => Command::Freeze,
         (Wish::Unfreeze, _) => Command::Unfreeze,
         (Wish::Activate, _) => return activate(world),
@@ -340,7 +405,7 @@ const LINE: [&str; 2] = ["support", "service"];
 
 /// Carl comes and goes, rules rest, wake and are deleted, profiles are edited, lines close and open; the laws hold all
 /// the same.
-fn reload(world: &mut World, edition: u64) {
+pub fn reload(world: &mut World, edition: u64) {
     let site = &mut world.settings;
     match edition % 12 {
         0 => site.rules[0].enabled = !site.rules[0].enabled,

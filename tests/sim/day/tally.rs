@@ -1,6 +1,7 @@
 //! What the days have drawn and brought: each thing with the number of days that had it. A thing that no day of many
 //! has had is a hole in what the days prove.
 
+use super::aim::{Hit, Moment};
 use super::presets;
 use crate::world::World;
 use ringback::callback::task::{CloseReason, Outcome, TaskState};
@@ -105,6 +106,60 @@ const DEEDS: &[&str] = &[
     "BreakerOpened",
     "CallbackUnreached",
     "MissedCallStored",
+    "TrunkDown",
+    "TrunkUp",
+];
+
+/// What must truly have gone wrong in many days (`crate::fired`).
+const FAULTS: &[&str] = &[
+    "a BYE of ours gets 481",
+    "a caller cancels",
+    "a carrier never answered",
+    "a phone never answered",
+    "a phone has lost power",
+    "a datagram was lost",
+    "a message came twice",
+    "a message overtook another",
+    "a message was lost in a cut between the switch and a peer",
+    "a host said that nobody listens",
+    "a disk kept its reserve",
+    "a failing disk refused",
+    "a full disk refused",
+    "a write took more than 1 s",
+    "a write took more than 3 s",
+    "a write took more than 30 s",
+    "a kill came between a write and its acknowledgement",
+    "a kill took an unacknowledged write",
+    "BYE and re-INVITE cross",
+    "both sides hang up at once",
+    "re-INVITEs cross: 491",
+    "RTP of one side goes silent",
+    "two phones of one agent ring",
+    "carrier: 183, then 180",
+    "carrier: forked ringing",
+    "carrier: forked answer",
+    "carrier: 200 after CANCEL",
+    "carrier: 404",
+    "carrier: 407",
+    "carrier: 407 with a stale nonce",
+    "carrier: 486",
+    "carrier: 503",
+    "carrier: 603",
+    "carrier: answered and gone within a second",
+    "carrier: our re-INVITE is refused",
+    "phone: 200 after CANCEL",
+    "phone: 486",
+    "phone: 603",
+    "phone: answered and gone within a second",
+    "the clock jumped ahead",
+    "the clock jumped back",
+    "killed after a request",
+    "killed after a response",
+    "killed after a timer",
+    "killed before an INVITE left",
+    "killed before an answer left",
+    "killed before a write",
+    "killed before a media command",
 ];
 
 /// Ends of attempts and callbacks that many days must bring; the rarest of all are not among them.
@@ -168,7 +223,7 @@ fn kept(preset: &str) -> String {
 }
 
 impl Tally {
-    fn add(&mut self, what: String) {
+    pub fn add(&mut self, what: String) {
         *self.0.entry(what).or_default() += 1;
     }
 
@@ -199,7 +254,12 @@ impl Tally {
         words.for_each(|word| self.add(format!("stored: {word}")));
         let told = world.published.iter().filter(|(_, event)| !matches!(event, Event::SipMessage { .. }));
         let told: Vec<&Event> = told.map(|(_, event)| event).collect();
-        told.into_iter().for_each(|event| self.deed(event));
+        for event in told {
+            self.deed(event);
+            if let Event::CallEnded { cause, .. } = event {
+                self.add(format!("call: {cause}"));
+            }
+        }
         for fired in [&world.laws.fired, &world.net.fired, &world.disk.fired] {
             fired.all().for_each(|what| self.add(format!("fault: {what}")));
         }
@@ -225,7 +285,11 @@ impl Tally {
             ["stored: waitingretry", "stored: clientoffer", "stored: overflow", "state: deferred", "state: blocked"];
         let states = states.into_iter().map(str::to_owned);
         let products = presets::names().flat_map(|name| [drawn(name), kept(name)]);
+        let faults = FAULTS.iter().map(|what| format!("fault: {what}"));
+        let hits = Hit::words().into_iter().map(|word| format!("aimed: {word}"));
+        let moments = Moment::ALL.iter().map(|moment| format!("aimed at: {moment:?}"));
         let all = customs.chain(products).chain(deeds).chain(outcomes).chain(reasons).chain(states);
+        let all = all.chain(faults).chain(hits).chain(moments);
         all.filter(|what| !self.0.contains_key(what)).collect()
     }
 }

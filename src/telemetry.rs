@@ -206,6 +206,7 @@ pub fn observe(event: &Event) {
         | Event::AgentBlocked { .. }
         | Event::AgentTrusted { .. }
         | Event::ConfigChanged
+        | Event::BooksDiffer { .. }
         | Event::RecordingStored { .. }
         | Event::RecordingFailed { .. }
         | Event::RecordingDeleted { .. }
@@ -299,6 +300,9 @@ fn log_site(event: &Event) {
         Event::BreakerClosed => tracing::warn!("breaker.closed"),
         Event::SwitchFault { call: Some(call) } => tracing::error!(%call, "switch.fault: this call was ended by it"),
         Event::SwitchFault { call: None } => tracing::error!("switch.fault: no call was ended by it"),
+        Event::BooksDiffer { missing } => {
+            tracing::error!(missing, "books.differ: callbacks made and callbacks accounted for; please report this");
+        }
         Event::AgentRegistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.registered"),
         Event::AgentUnregistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.unregistered"),
         Event::AgentPaused { agent, reason } => tracing::info!(%agent, ?reason, "agent.paused"),
@@ -395,6 +399,23 @@ fn write_gauges(out: &mut Exposition, gauges: &Gauges) {
     for (queue, state, callbacks) in &gauges.callbacks {
         out.row("ringback_callbacks", &[("queue", queue), ("state", state)], callbacks);
     }
+    let books = gauges.books;
+    out.head("ringback_callbacks_made", "gauge", "Callbacks ever made, as far as the store remembers.");
+    out.row("ringback_callbacks_made", &[], books.made);
+    out.head("ringback_callbacks_ended", "gauge", "What has become of them.");
+    let ended = [
+        ("completed", books.completed),
+        ("failed", books.failed),
+        ("expired", books.expired),
+        ("cancelled", books.cancelled),
+    ];
+    for (state, callbacks) in ended {
+        out.row("ringback_callbacks_ended", &[("state", state)], callbacks);
+    }
+    out.head("ringback_callbacks_open", "gauge", "Callbacks that have not ended, left over ones among them.");
+    out.row("ringback_callbacks_open", &[], books.open);
+    out.head("ringback_callbacks_missing", "gauge", "Made, but neither ended nor open: anything but 0 is a fault.");
+    out.row("ringback_callbacks_missing", &[], books.missing());
     out.head("ringback_calls", "gauge", "Calls now.");
     for (kind, calls) in &gauges.calls {
         out.row("ringback_calls", &[("kind", kind)], calls);

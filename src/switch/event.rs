@@ -97,6 +97,10 @@ pub enum Event {
         task: TaskId,
         reason: CloseReason,
     },
+    /// So many callbacks have slipped away; below zero: were counted twice. Anything but 0 is a fault of ours.
+    BooksDiffer {
+        missing: i64,
+    },
     /// Automatic dialling has stopped, and a person is asked to look.
     BreakerOpened {
         why: &'static str,

@@ -276,6 +276,7 @@ impl Switch {
             task.close_reason = Some(CloseReason::CustomerCalled);
             task.closed_at = Some(now.utc);
             self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
+            self.books.made += 1;
             self.remember(task);
             return;
         }
@@ -283,6 +284,7 @@ impl Switch {
             past.task = Some(task.id);
         }
         let settings = self.settings.clone();
+        self.books.made += 1;
         self.planner.put(now.utc, &settings, task.clone());
         self.close_merged(now, &older);
         self.line_up(&task);

@@ -16,6 +16,7 @@ mod announce;
 mod answers;
 mod arrive;
 mod attempt;
+mod books;
 mod breaker;
 mod call;
 mod claim;
@@ -54,17 +55,20 @@ mod serve;
 mod service;
 mod site;
 mod space;
+mod tables;
 mod talk;
 mod tapes;
 mod timers;
 pub mod view;
 mod wait;
 
+pub use books::Books;
 pub use end::EndCause;
 pub use fault::Fault;
 pub use forget::Person;
 pub use seam::*;
 pub use space::Space;
+pub use tables::Table;
 
 use crate::agent::Agent;
 use crate::callback::planner::Planner;
@@ -161,6 +165,9 @@ pub struct Switch {
     unstaffed: BTreeSet<Name>,
     /// What the planner has seen and is not told yet.
     looks: VecDeque<crate::callback::planner::Step>,
+    books: Books,
+    /// The last difference that people were told of.
+    books_told: i64,
     closed: BTreeMap<TaskId, Task>,
     closed_order: VecDeque<TaskId>,
     tapes: tapes::Tapes,
@@ -245,6 +252,7 @@ impl Switch {
         self.trap.step();
         self.settle(now);
         self.trap.step();
+        self.balance();
     }
 
     /// The next thing the switch asks for.

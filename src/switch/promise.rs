@@ -342,6 +342,7 @@ impl Switch {
         task.close_reason = Some(CloseReason::NotPromised);
         task.closed_at = Some(now.utc);
         self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
+        self.books.made += 1;
         self.remember(*task);
     }
 
@@ -357,6 +358,7 @@ impl Switch {
     fn hold_promise(&mut self, now: Now, promise: &Promise) {
         let settings = self.settings.clone();
         let task = &promise.task;
+        self.books.made += u64::from(promise.change_of.is_none());
         self.planner.put(now.utc, &settings, (**task).clone());
         if let Some(call) = self.calls.get_mut(&promise.call) {
             call.task = Some(task.id);
@@ -413,6 +415,7 @@ impl Switch {
 
     /// Keeps a closed task for the API, as long as there is room.
     pub(super) fn remember(&mut self, task: Task) {
+        self.books.closed(task.state);
         self.closed_order.push_back(task.id);
         self.closed.insert(task.id, task);
         if self.closed_order.len() > limits::REMEMBERED

@@ -47,6 +47,8 @@ impl Switch {
             attempt_calls: BTreeMap::new(),
             entries: BTreeMap::new(),
             looks: VecDeque::new(),
+            books: super::Books::default(),
+            books_told: 0,
             closed: BTreeMap::new(),
             closed_order: VecDeque::new(),
             tapes: super::tapes::Tapes::of(std::mem::take(&mut restored.recordings)),
@@ -133,6 +135,7 @@ impl Switch {
 
     fn restore_task(&mut self, now: Now, mut task: Task) {
         let settings = self.settings.clone();
+        self.books.made += 1;
         task.share_names(&settings);
         if task.state.is_final() {
             self.remember(task);

@@ -62,6 +62,11 @@ impl<K: Ord + Clone> Timers<K> {
         self.by_tick.first().map(|(at, _)| *at)
     }
 
+    /// How many are set.
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
     /// Whether nothing is set.
     pub(super) fn is_empty(&self) -> bool {
         self.by_key.is_empty()

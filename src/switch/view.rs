@@ -1,6 +1,6 @@
 //! What people and programs see of the switch: plain values that serialise to the API's JSON (interface.md).
 
-use super::Space;
+use super::{Books, Space};
 use crate::callback::task::{Attempt, Task};
 use crate::id::{CallRef, Name, RecordingId, TaskId};
 use crate::time::{DateTime, Utc};
@@ -272,6 +272,8 @@ pub struct Status {
 /// Numbers for `/metrics`.
 #[derive(Clone, Debug, Default)]
 pub struct Gauges {
+    /// What has become of all callbacks.
+    pub books: Books,
     /// queue, waiting, longest wait in seconds.
     pub queues: Vec<(Name, usize, u64)>,
     /// queue, service level.

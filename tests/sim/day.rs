@@ -33,7 +33,7 @@ use ringback::entropy::Entropy;
 use ringback::id::Shard;
 use ringback::media::Event;
 use ringback::settings::{AgentAccept, Credentials, Settings, TrunkMode};
-use ringback::switch::command::Command;
+use ringback::switch::command::{Command, Reply};
 use ringback::switch::{Input, event};
 use ringback::time::Tick;
 use size::{Day, Size, Trait};
@@ -97,7 +97,6 @@ fn live_with(day: &Day, prepare: impl FnOnce(&mut World)) -> Result<Box<Lived>, 
     let plans: Vec<_> = kept.collect();
     let mut tally = Tally::default();
     tally.site(&world.settings, presets::of(day.seed));
-    let kills = plans.iter().filter(|(.., plan)| matches!(plan, Plan::Kill)).count();
     let lived = shrink::watch(|| {
         through(&mut world, plans.iter().map(|(_, at, plan)| (*at, *plan)), day, &mut tally);
         world.stumbles.now_and_then = None;
@@ -113,7 +112,8 @@ fn live_with(day: &Day, prepare: impl FnOnce(&mut World)) -> Result<Box<Lived>, 
         _ => false, // No call.
     };
     let calls = world.published.iter().filter(|(_, event)| from_outside(event)).count();
-    Ok(Box::new(Lived { calls, promises: world.disk.tasks.len(), kills, tally, world }))
+    let (promises, kills) = (world.disk.tasks.len(), world.laws.kills);
+    Ok(Box::new(Lived { calls, promises, kills, tally, world }))
 }
 
 #[test]
@@ -410,6 +410,10 @@ fn look_after(world: &mut World, round: u32, tally: &mut Tally) {
                 world.dial(agent, if state == "not_ready" { "*36" } else { "*38" });
             }
         }
+    }
+    if let Reply::Gauges(gauges) = world.ask(Command::Gauges) {
+        let shown: usize = gauges.callbacks.iter().map(|(_, _, callbacks)| callbacks).sum();
+        assert_eq!(shown as u64, gauges.books.open, "P4: what is shown by queue and state is not what is open");
     }
     let open: Vec<_> = world.disk.tasks.values().filter(|task| !task.state.is_final()).collect();
     let left_over: Vec<_> = open.iter().filter(|task| task.is_for_people()).map(|task| task.id).collect();

@@ -1,13 +1,13 @@
 //! The disk: commits take their time, can be held back or refused, and a crash may take what was not acknowledged.
 
 use super::fired::Fired;
-use ringback::callback::task::{Attempt, Task};
 use ringback::entropy::Secret;
+use ringback::callback::task::{Attempt, Task, TaskState};
 use ringback::id::{AttemptId, CallRef, CommitRef, Name, RecordingId, TaskId};
 use ringback::number::Party;
 use ringback::registrar::Binding;
 use ringback::switch::{
-    AgentRecord, AuditRecord, Change, DoNotCall, NotStored, ObjectRecord, QueueEntry, RecordingRecord, Restored,
+    AgentRecord, AuditRecord, Books, Change, DoNotCall, NotStored, ObjectRecord, QueueEntry, RecordingRecord, Restored,
     SystemRecord,
 };
 use ringback::time::Tick;
@@ -37,6 +37,8 @@ pub struct Disk {
     /// What it has done to whom.
     pub fired: Fired,
     pub revision: u64,
+    /// What has become of all callbacks that are on it.
+    pub books: Books,
     pub tasks: BTreeMap<TaskId, Task>,
     pub attempts: BTreeMap<AttemptId, Attempt>,
     bindings: BTreeMap<(Name, String), Binding>,
@@ -59,6 +61,7 @@ impl Disk {
             now: Tick::ZERO,
             fired: Fired::default(),
             revision: 0,
+            books: Books::default(),
             tasks: BTreeMap::new(),
             attempts: BTreeMap::new(),
             bindings: BTreeMap::new(),
@@ -114,9 +117,29 @@ impl Disk {
         Some((commit, changes))
     }
 
+    fn put_task(&mut self, task: Task) {
+        let state = task.state;
+        let before = self.tasks.insert(task.id, task).map(|before| before.state);
+        self.books.made += u64::from(before.is_none());
+        if let Some(before) = before {
+            *self.book(before) -= 1;
+        }
+        *self.book(state) += 1;
+    }
+
+    fn book(&mut self, state: TaskState) -> &mut u64 {
+        match state {
+            TaskState::Completed => &mut self.books.completed,
+            TaskState::Failed => &mut self.books.failed,
+            TaskState::Expired => &mut self.books.expired,
+            TaskState::Cancelled => &mut self.books.cancelled,
+            _ => &mut self.books.open,
+        }
+    }
+
     fn apply(&mut self, change: Change) {
         match change {
-            Change::PutTask(task) => drop(self.tasks.insert(task.id, *task)),
+            Change::PutTask(task) => self.put_task(*task),
             Change::PutAttempt(attempt) => drop(self.attempts.insert(attempt.id, *attempt)),
             Change::PutBinding(binding) => {
                 self.bindings.insert((binding.extension.clone(), binding.contact.clone()), binding);

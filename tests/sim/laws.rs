@@ -12,7 +12,7 @@ use ringback::media::{Command, Play};
 use ringback::number::Party;
 use ringback::settings::{FirstParty, Settings};
 use ringback::switch::event::Event;
-use ringback::switch::{Change, Restored};
+use ringback::switch::{Books, Change, Restored, Switch};
 use ringback::time::{DateTime, Tick, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -102,6 +102,8 @@ pub struct Laws {
     /// What has gone wrong, none of which excuses the switch.
     pub fired: Fired,
     pub kills: usize,
+    /// As they were compared last: the switch's and the disk's.
+    books: (Books, Books),
     wire: Wire,
 }
 
@@ -125,6 +127,7 @@ impl Laws {
             line: first_line(settings),
             fired: Fired::default(),
             kills: 0,
+            books: (Books::default(), Books::default()),
             wire: Wire::default(),
             max_calls: settings
                 .agents
@@ -446,6 +449,21 @@ impl Laws {
             let second = open.insert(&attempt.number, attempt);
             assert!(second.is_none(), "law 2: two open attempts for {}", attempt.number);
         }
+    }
+
+    /// The switch has done all that an input asked of it: the identity of P4, from its own books and from the disk's, and
+    /// law 9.
+    pub fn on_settled(&mut self, switch: &Switch, disk: &Disk) {
+        let books = switch.books();
+        assert!(books.missing() == 0, "P4: {} callbacks are missing: {books:?}", books.missing());
+        let is_told = disk.pending.is_empty() && switch.has_told_all();
+        if is_told && self.books != (books, disk.books) {
+            self.books = (books, disk.books);
+            assert!(disk.books.missing() == 0, "P4: the disk lacks callbacks: {:?}", disk.books);
+            assert!(books == disk.books, "P4: the switch says {books:?}, the disk {:?}", disk.books);
+        }
+        let full = switch.tables().into_iter().find(|(_, entries, most)| entries > most);
+        assert!(full.is_none(), "law 9: a table has more entries than it may: {full:?}");
     }
 
     /// The switch tells a shard something.

@@ -285,6 +285,9 @@ impl World {
                 self.drain();
             }
         }
+        if let Some(switch) = &self.switch {
+            self.laws.on_settled(switch, &self.disk);
+        }
     }
 
     /// Whether the switch dies at this step of its own, of which this is said.

@@ -458,6 +458,7 @@ impl Story {
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed
             | Event::SwitchFault { .. }
+            | Event::BooksDiffer { .. }
             | Event::AgentElsewhere { .. }
             | Event::AgentBlocked { .. }
             | Event::AgentTrusted { .. }

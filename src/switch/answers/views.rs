@@ -283,6 +283,7 @@ impl Switch {
             *calls.entry(call.kind.word()).or_default() += 1;
         }
         view::Gauges {
+            books: self.books(),
             levels: queues.iter().map(|queue| (queue.name.clone(), queue.service_level)).collect(),
             queues: queues
                 .into_iter()

@@ -92,6 +92,7 @@ fn of_the_site(event: &Event) -> Option<(&'static str, Value)> {
         Event::BreakerOpened { why } => ("breaker.opened", json!({ "why": why })),
         Event::SwitchFault { call } => ("switch.fault", json!({ "call": call })),
         Event::BreakerClosed => ("breaker.closed", json!({})),
+        Event::BooksDiffer { missing } => ("books.differ", json!({ "missing": missing })),
         _ => return None, // Messages of SIP, so many a second, are counted only.
     })
 }

@@ -128,8 +128,8 @@ impl Switch {
     ) {
         let settings = self.settings.clone();
         if let (Ok(()), Some(older)) = (stored, new) {
-            self.books.made += 1;
             self.planner.put(now.utc, &settings, task.clone());
+            self.books.made += 1;
             self.close_merged(now, &older);
             self.line_up(&task);
             self.publish(event::Event::CallbackRequested {

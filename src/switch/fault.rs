@@ -282,6 +282,7 @@ impl Switch {
         let settings = self.settings.clone();
         self.line_up(&task);
         self.planner.put(now.utc, &settings, task);
+        self.books.made += 1;
     }
 
     /// Tasks whose attempt nobody makes any more, and attempts that ended without their tasks hearing of it.

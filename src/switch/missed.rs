@@ -284,8 +284,8 @@ impl Switch {
             past.task = Some(task.id);
         }
         let settings = self.settings.clone();
-        self.books.made += 1;
         self.planner.put(now.utc, &settings, task.clone());
+        self.books.made += 1;
         self.close_merged(now, &older);
         self.line_up(&task);
         let (queue, number) = (task.queue.clone(), task.number.to_string());

@@ -358,8 +358,8 @@ impl Switch {
     fn hold_promise(&mut self, now: Now, promise: &Promise) {
         let settings = self.settings.clone();
         let task = &promise.task;
-        self.books.made += u64::from(promise.change_of.is_none());
         self.planner.put(now.utc, &settings, (**task).clone());
+        self.books.made += u64::from(promise.change_of.is_none());
         if let Some(call) = self.calls.get_mut(&promise.call) {
             call.task = Some(task.id);
         }

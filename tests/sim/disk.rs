@@ -1,8 +1,8 @@
 //! The disk: commits take their time, can be held back or refused, and a crash may take what was not acknowledged.
 
 use super::fired::Fired;
-use ringback::entropy::Secret;
 use ringback::callback::task::{Attempt, Task, TaskState};
+use ringback::entropy::Secret;
 use ringback::id::{AttemptId, CallRef, CommitRef, Name, RecordingId, TaskId};
 use ringback::number::Party;
 use ringback::registrar::Binding;

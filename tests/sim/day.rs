@@ -271,6 +271,9 @@ fn customer(dice: &mut Dice, n: usize, digit: char, day: &Day) -> Person {
     person.reactions.push_back(Reaction::Answer { after: secs(3), early: false });
     person.talk = Some(dice.millis(1_000, 40_000));
     person.bears_silence = Some(secs(dice.between(8, 30)));
+    if n % 9 == 0 {
+        person.bears_silence = Some(Duration::from_millis(300)); // He has better things to do.
+    }
     let begins = dice.millis(1_500, 25_000);
     let typed = match dice.between(0, 99) {
         0..=49 => format!("{digit}#"),
@@ -375,6 +378,11 @@ fn evening(world: &mut World, tally: &mut Tally) {
         assert!(world.now < limit, "law 1: a promise has no end: {}", world.state());
         look_after(world, rounds, tally);
         rounds += 1;
+    }
+    // Whoever has begun a long talk before the evening ends it.
+    let limit = world.now + secs(1_200);
+    while world.now < limit && world.stations.iter().any(|station| station.endpoint.calls().next().is_some()) {
+        world.run_for(secs(20));
     }
     world.run_for(secs(60));
     let limit = world.now + LONGEST_TALK;

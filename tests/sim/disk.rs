@@ -36,6 +36,8 @@ pub struct Disk {
     pub now: Tick,
     /// What it has done to whom.
     pub fired: Fired,
+    /// It has refused something today.
+    pub has_refused: bool,
     pub revision: u64,
     /// What has become of all callbacks that are on it.
     pub books: Books,
@@ -60,6 +62,7 @@ impl Disk {
             waits: VecDeque::new(),
             now: Tick::ZERO,
             fired: Fired::default(),
+            has_refused: false,
             revision: 0,
             books: Books::default(),
             tasks: BTreeMap::new(),
@@ -84,6 +87,7 @@ impl Disk {
     /// The oldest pending commit is refused.
     pub fn refuse_next(&mut self, why: NotStored) -> Option<CommitRef> {
         self.waits.pop_front();
+        self.has_refused = true;
         self.fired.add(match why {
             NotStored::Full => "a full disk refused",
             NotStored::Failed => "a failing disk refused",

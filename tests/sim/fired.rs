@@ -96,7 +96,11 @@ struct Session {
 
 /// See `Fired`: what is told from the messages that leave the switch and reach it.
 #[derive(Debug, Default)]
-pub struct Wire(BTreeMap<String, Session>);
+pub struct Wire {
+    sessions: BTreeMap<String, Session>,
+    /// Those in which a re-INVITE of ours has no answer yet.
+    pub changing: BTreeSet<String>,
+}
 
 /// Whom an INVITE asks for.
 fn extension_of(invite: &Message) -> String {
@@ -112,21 +116,24 @@ impl Wire {
         let (number, method) = message.cseq();
         let (number, method, status) = (number, method.to_owned(), message.status());
         let is_new = method == "INVITE" && status.is_none() && message.to_tag().is_none();
-        if !is_new && !self.0.contains_key(message.call_id()) {
+        if !is_new && !self.sessions.contains_key(message.call_id()) {
             return;
         }
         if is_new {
-            let is_known = self.0.contains_key(message.call_id());
+            let is_known = self.sessions.contains_key(message.call_id());
             if outgoing && !is_known && !is_customer && self.rings_elsewhere(message) {
                 fired.add("two phones of one agent ring");
             }
-            self.0.entry(message.call_id().to_owned()).or_default().begin(now, outgoing, is_customer, message);
+            self.sessions.entry(message.call_id().to_owned()).or_default().begin(now, outgoing, is_customer, message);
             return;
         }
-        let session = self.0.get_mut(message.call_id()).expect("it is there");
+        let session = self.sessions.get_mut(message.call_id()).expect("it is there");
         match (status, method.as_str()) {
             (Some(status), "INVITE") if message.to_tag().is_some() || status != 100 => {
                 session.on_answer(now, outgoing, status, number, message, fired);
+                if session.changes[1].is_none() {
+                    self.changing.remove(message.call_id());
+                }
             }
             (Some(status @ 300..), "BYE" | "UPDATE") if !outgoing => {
                 fired.add(&format!("a {method} of ours gets {status}"));
@@ -136,6 +143,9 @@ impl Wire {
                     fired.add("BYE and re-INVITE cross");
                 }
                 session.changes[usize::from(outgoing)] = Some(number);
+                if outgoing {
+                    self.changing.insert(message.call_id().to_owned());
+                }
             }
             (None, "CANCEL") if !session.cancelled => {
                 session.cancelled = true;
@@ -143,7 +153,10 @@ impl Wire {
                     fired.add("a caller cancels");
                 }
             }
-            (None, "BYE") => session.on_bye(now, outgoing, fired),
+            (None, "BYE") => {
+                session.on_bye(now, outgoing, fired);
+                self.changing.remove(message.call_id());
+            }
             _ => session.heard |= !outgoing,
         }
     }
@@ -151,17 +164,18 @@ impl Wire {
     fn rings_elsewhere(&self, invite: &Message) -> bool {
         let extension = extension_of(invite);
         let rings = |it: &Session| it.outgoing && it.up.is_none() && !it.over && !it.cancelled && !it.is_customer;
-        self.0.values().any(|it| rings(it) && it.extension == extension)
+        self.sessions.values().any(|it| rings(it) && it.extension == extension)
     }
 
     /// Nobody hears from the switch any more.
     pub fn on_crash(&mut self) {
-        self.0.clear();
+        self.sessions.clear();
+        self.changing.clear();
     }
 
     /// The day is over: who has never said anything.
     pub fn count_silent(&self, now: Tick, fired: &mut Fired) {
-        for it in self.0.values().filter(|it| it.outgoing && !it.heard) {
+        for it in self.sessions.values().filter(|it| it.outgoing && !it.heard) {
             let dead = it.begun.is_some_and(|at| now.since(at) >= Duration::from_secs(32));
             if dead {
                 fired.add(if it.is_customer { "a carrier never answered" } else { "a phone never answered" });

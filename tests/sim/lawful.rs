@@ -5,9 +5,12 @@
 use super::disk::Disk;
 use chrono::{Datelike, NaiveTime, TimeDelta};
 use ringback::callback::task::Attempt;
+use ringback::id::{AttemptId, TaskId};
 use ringback::number::{Party, zones};
 use ringback::settings::*;
+use ringback::switch::Change;
 use ringback::time::{DateTime, Utc};
+use std::collections::BTreeMap;
 
 /// An attempt is on its way to the disk.
 pub fn assert_lawful(settings: &Settings, disk: &Disk, attempt: &Attempt) {
@@ -17,6 +20,9 @@ pub fn assert_lawful(settings: &Settings, disk: &Disk, attempt: &Attempt) {
         return; // It began long ago, by the settings of then.
     }
     let is_new = !disk.attempts.contains_key(&attempt.id);
+    if is_new && !disk.has_refused {
+        assert_below_caps(settings, disk, attempt);
+    }
     let is_allowed = settings.number_lists.iter().any(|entry| entry.kind == ListKind::Allow);
     let wants_none = disk.do_not_call.contains_key(&attempt.number) && matches!(attempt.number, Party::Number(_));
     assert!(!wants_none || !is_new || is_allowed, "{} has said never again, and is tried", attempt.number);
@@ -40,6 +46,34 @@ pub fn assert_lawful(settings: &Settings, disk: &Disk, attempt: &Attempt) {
     let unknown = detected.is_empty() && profile.tz_default.is_none();
     let default = unknown && profile.tz_unknown == TzUnknown::UseDefault && lawful(settings.system.default_timezone);
     assert!(everywhere || selected || default, "law 2: {} may not be called at {at}", task.number);
+}
+
+/// Law 2: no attempt begins above the caps of the site, its profile and its queue.
+fn assert_below_caps(settings: &Settings, disk: &Disk, attempt: &Attempt) {
+    let mut open: BTreeMap<AttemptId, TaskId> = BTreeMap::new();
+    let stored = disk.attempts.values().filter(|it| it.outcome.is_none());
+    open.extend(stored.map(|it| (it.id, it.task)));
+    for change in disk.pending.iter().flat_map(|(_, changes)| changes) {
+        match change {
+            Change::PutAttempt(it) if it.outcome.is_some() => drop(open.remove(&it.id)),
+            Change::PutAttempt(it) => drop(open.insert(it.id, it.task)),
+            _ => {} // No attempt.
+        }
+    }
+    open.remove(&attempt.id);
+    let tasks = || open.values().filter_map(|task| disk.tasks.get(task));
+    let Some(task) = disk.tasks.get(&attempt.task) else { return };
+    let beside = open.len();
+    let most = settings.system.max_callback_lines as usize;
+    assert!(beside < most, "law 2: {} is tried beside {beside} others, above {most} lines", attempt.number);
+    let of_profile = tasks().filter(|other| other.profile == task.profile).count();
+    let most = settings.profile(&task.profile).and_then(|profile| profile.max_lines);
+    let is_below = most.is_none_or(|most| of_profile < most as usize);
+    assert!(is_below, "law 2: {} is tried beside {of_profile} others of {}", attempt.number, task.profile);
+    let of_queue = tasks().filter(|other| other.queue == task.queue).count();
+    let most = settings.queue(&task.queue).and_then(|queue| queue.max_callbacks);
+    let is_below = most.is_none_or(|most| of_queue < most as usize);
+    assert!(is_below, "law 2: {} is tried beside {of_queue} others in {}", attempt.number, task.queue);
 }
 
 fn is_within(hours: &Hours, time: NaiveTime) -> bool {

@@ -12,7 +12,7 @@ use ringback::media::{Command, Play};
 use ringback::number::Party;
 use ringback::settings::{FirstParty, Settings};
 use ringback::switch::event::Event;
-use ringback::switch::{Books, Change, Restored, Switch};
+use ringback::switch::{Books, Change, Restored, Switch, Table};
 use ringback::time::{DateTime, Tick, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -86,8 +86,8 @@ pub struct Laws {
     registered: BTreeMap<String, BTreeSet<String>>,
     rest_until: BTreeMap<String, Tick>,
     wrap_up: Duration,
-    /// Of each profile.
-    attempts_max: BTreeMap<Name, u32>,
+    /// Of each profile, in this edition and in the one before: an attempt may have begun by that.
+    attempts_max: [BTreeMap<Name, u32>; 2],
     customer_first: bool,
     extensions: BTreeMap<String, String>,
     order: Order,
@@ -104,7 +104,7 @@ pub struct Laws {
     pub kills: usize,
     /// As they were compared last: the switch's and the disk's.
     books: (Books, Books),
-    wire: Wire,
+    pub wire: Wire,
 }
 
 impl Laws {
@@ -119,7 +119,7 @@ impl Laws {
             registered: BTreeMap::new(),
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
-            attempts_max: settings.profiles.iter().map(|it| (it.name.clone(), it.attempts_max)).collect(),
+            attempts_max: [attempts_of(settings), attempts_of(settings)],
             customer_first: settings.profiles.iter().any(|profile| profile.first_party == FirstParty::Customer),
             order: Order::new(settings),
             orphans: BTreeMap::new(),
@@ -246,8 +246,14 @@ impl Laws {
                         loaded.and_then(|at| self.utc.signed_duration_since(at).to_std().ok()).unwrap_or_default();
                     let ago = ago.min(now.since(Tick::ZERO));
                     let decided = Tick::ZERO + (now.since(Tick::ZERO) - ago);
-                    if !self.customer_first {
-                        self.order.before_agent(decided, extension, &from, &rung, disk);
+                    // Where the customer is called first, his place was looked at when he was.
+                    if !(self.customer_first && loaded.is_some()) {
+                        let here = self.live(now).filter_map(|(_, dialog)| match &dialog.peer {
+                            Peer::Customer(number) => Some(number.as_str()),
+                            Peer::Agent(_) => None,
+                        });
+                        let engaged: BTreeSet<&str> = rung.into_iter().chain(here).collect();
+                        self.order.before_agent((decided, self.utc), extension, &from, &engaged, disk);
                     }
                 }
                 Peer::Agent(_) => {}
@@ -402,8 +408,10 @@ impl Laws {
 
     /// Law 6's bound for this callback; a profile that came later may have the most that any of the first has.
     fn attempts_max(&self, task: &Task) -> u32 {
-        let own = self.attempts_max.get(&task.profile).or_else(|| self.attempts_max.values().max());
-        own.copied().unwrap_or_default()
+        let of = |edition: &BTreeMap<Name, u32>| {
+            edition.get(&task.profile).or_else(|| edition.values().max()).copied().unwrap_or_default()
+        };
+        self.attempts_max.iter().map(of).max().unwrap_or_default()
     }
 
     /// A commit was acknowledged.
@@ -424,7 +432,8 @@ impl Laws {
                         self.order.on_renumbered(old.number.as_str(), task);
                     }
                     let attempts_max = self.attempts_max(task);
-                    let bound = task.attempts_used <= attempts_max + granted;
+                    let has_more = before.get(&task.id).is_none_or(|old| old.attempts_used < task.attempts_used);
+                    let bound = !has_more || task.attempts_used <= attempts_max + granted;
                     assert!(bound, "law 6: {} attempts of {attempts_max}", task.attempts_used);
                     if task.source == Source::QueueRequest {
                         self.promised.insert(task.id);
@@ -462,7 +471,12 @@ impl Laws {
             assert!(disk.books.missing() == 0, "P4: the disk lacks callbacks: {:?}", disk.books);
             assert!(books == disk.books, "P4: the switch says {books:?}, the disk {:?}", disk.books);
         }
-        let full = switch.tables().into_iter().find(|(_, entries, most)| entries > most);
+        Laws::within_limits(&switch.tables());
+    }
+
+    /// Law 9.
+    pub fn within_limits(tables: &[Table]) {
+        let full = tables.iter().find(|(_, entries, most)| entries > most);
         assert!(full.is_none(), "law 9: a table has more entries than it may: {full:?}");
     }
 
@@ -520,6 +534,8 @@ impl Laws {
     pub fn on_edition(&mut self, settings: &Settings) {
         let extensions = &self.extensions;
         self.order.on_edition(settings);
+        let [now, before] = &mut self.attempts_max;
+        *before = std::mem::replace(now, attempts_of(settings));
         if first_line(settings) != self.line {
             self.line = first_line(settings);
             self.dialogs.values_mut().for_each(|dialog| dialog.unlined = true);
@@ -559,6 +575,10 @@ impl Laws {
         }
         assert!(self.promised.iter().all(|id| disk.tasks.contains_key(id)), "law 1: a promise has disappeared");
     }
+}
+
+fn attempts_of(settings: &Settings) -> BTreeMap<Name, u32> {
+    settings.profiles.iter().map(|it| (it.name.clone(), it.attempts_max)).collect()
 }
 
 fn is_carrier(peer: SocketAddr) -> bool {

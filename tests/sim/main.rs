@@ -1,5 +1,6 @@
 //! The simulator: a switch, its media, its disk, a network, phones, a carrier and people, in virtual time.
 
+mod broken;
 mod day;
 mod disk;
 mod drive;
@@ -11,6 +12,7 @@ mod media;
 mod net;
 mod order;
 mod packets;
+mod passed;
 mod people;
 mod products;
 mod scenarios;

@@ -2,12 +2,13 @@
 //! begins to ring, with what the switch has said of who waits.
 
 use super::disk::Disk;
+use super::passed::Gates;
 use ringback::callback::task::{CloseReason, Task};
 use ringback::id::{CallRef, Name, TaskId};
 use ringback::settings::{DidPattern, ListKind, Queue, Settings};
 use ringback::switch::event::Event;
 use ringback::switch::{AgentRecord, Change};
-use ringback::time::Tick;
+use ringback::time::{DateTime, Tick, Utc};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub struct Order {
     refused: BTreeSet<(String, String)>,
     /// Numbers that only these extensions serve.
     exclusive: Vec<(DidPattern, BTreeSet<String>)>,
+    /// What holds promises back, for `passed`.
+    pub gates: Gates,
 }
 
 #[derive(Default)]
@@ -79,16 +82,19 @@ impl Order {
             _ => None, // Other lists exclude nobody.
         });
         self.exclusive = exclusive.collect();
+        self.gates.on_edition(settings);
     }
 
     /// Nobody waits any more; promises keep their places, those who have dropped do not.
     pub fn on_crash(&mut self) {
         self.waiting.clear();
         self.left.clear();
+        self.gates.on_crash();
     }
 
     /// Somebody joins or leaves the line.
     pub fn on_event(&mut self, now: Tick, event: &Event, disk: &Disk) {
+        self.gates.on_event(now, event);
         match event {
             Event::CallArrived { call, from, .. } => {
                 self.callers.insert(*call, from.clone());
@@ -188,7 +194,14 @@ impl Order {
     }
 
     /// `extension` is about to ring for `number`, which was `decided` then; for `rung` some phone rings already.
-    pub fn before_agent(&self, decided: Tick, extension: &str, number: &str, rung: &BTreeSet<&str>, disk: &Disk) {
+    pub fn before_agent(
+        &self,
+        (decided, utc): (Tick, DateTime<Utc>),
+        extension: &str,
+        number: &str,
+        rung: &BTreeSet<&str>,
+        disk: &Disk,
+    ) {
         let of = |call: &CallRef| self.callers.get(call).map_or("", String::as_str);
         let mut live = self.waiting.iter().filter(|(call, _)| of(call) == number).map(|(_, place)| place).peekable();
         let is_theirs = live.peek().is_none() || self.may_have(extension, number);
@@ -223,6 +236,30 @@ impl Order {
         });
         let earlier = earlier.map(|(call, place)| (of(call), place));
         assert!(earlier.is_none(), "law 4: {extension} rings for {number} ({mine:?}) before {earlier:?}");
+        if self.waiting.values().any(|place| place == mine) {
+            self.no_promise_is_passed((decided, utc), extension, number, mine, rung, disk);
+        }
+    }
+
+    /// A caller who came later is served before no promise that nothing holds back.
+    fn no_promise_is_passed(
+        &self,
+        (decided, utc): (Tick, DateTime<Utc>),
+        extension: &str,
+        number: &str,
+        mine: &Place,
+        rung: &BTreeSet<&str>,
+        disk: &Disk,
+    ) {
+        let passed = self.promised.iter().find(|(who, place)| {
+            (place.class, place.weight, place.since) < (mine.class, mine.weight, mine.since)
+                && (&place.queue, *who != number) == (&mine.queue, true)
+                && !rung.contains(who.as_str())
+                && self.serves(extension, &place.queue, disk)
+                && !self.refused.contains(&(extension.to_owned(), (*who).clone()))
+                && self.gates.let_through(decided, utc, who, &place.queue, disk)
+        });
+        assert!(passed.is_none(), "law 4: {extension} rings for {number} ({mine:?}) before the promise {passed:?}");
     }
 
     fn may_have(&self, extension: &str, number: &str) -> bool {

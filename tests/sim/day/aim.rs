@@ -36,6 +36,8 @@ pub enum Moment {
     AnswerOnItsWay,
     Talking,
     ResultOnItsWay,
+    /// A re-INVITE of ours has no answer yet.
+    WeChange,
 }
 
 /// What happens then.
@@ -58,6 +60,8 @@ pub enum Hit {
     AgentGoes,
     BothGo,
     HoldAndGoes,
+    /// He changes the session, too.
+    ChangesToo,
     Keys(&'static str),
     CallsIn,
     PhoneVanishes,
@@ -79,6 +83,7 @@ pub struct Aim {
 }
 
 impl Moment {
+    /// A part of every callback; `WeChange` is none.
     pub const ALL: [Moment; 13] = [
         Moment::CallerWaits,
         Moment::CallerHears,
@@ -97,7 +102,7 @@ impl Moment {
 }
 
 /// Everything that can hit, the worst of it most often.
-const HITS: [Hit; 33] = [
+const HITS: [Hit; 38] = [
     Hit::Kill,
     Hit::Kill,
     Hit::Kill,
@@ -117,13 +122,18 @@ const HITS: [Hit; 33] = [
     Hit::Postponed,
     Hit::NeverAgain,
     Hit::CallerGoes,
+    Hit::CallerGoes,
+    Hit::AgentGoes,
     Hit::AgentGoes,
     Hit::BothGo,
+    Hit::BothGo,
+    Hit::HoldAndGoes,
     Hit::HoldAndGoes,
     Hit::Keys("11"),
     Hit::Keys("*9#"),
     Hit::CallsIn,
     Hit::PhoneVanishes,
+    Hit::PhoneReboots,
     Hit::PhoneReboots,
     Hit::CarrierGone,
     Hit::CutOff,
@@ -140,6 +150,19 @@ impl Hit {
         word.split('(').next().unwrap_or_default().to_owned()
     }
 
+    /// When it can be done at all.
+    fn moments(self) -> &'static [Moment] {
+        use Moment::{AgentReady, AgentRings, AnswerOnItsWay, CustomerRings, CustomerThere, DialOnItsWay, Talking};
+        match self {
+            Hit::BothGo => &[CustomerRings, CustomerThere, Talking],
+            Hit::HoldAndGoes => &[Talking],
+            Hit::AgentGoes | Hit::PhoneVanishes | Hit::PhoneReboots | Hit::AgentLoggedOut => {
+                &[AgentRings, AgentReady, DialOnItsWay, CustomerRings, CustomerThere, AnswerOnItsWay, Talking]
+            }
+            _ => &Moment::ALL,
+        }
+    }
+
     /// Each of them once.
     pub fn words() -> Vec<String> {
         let mut words: Vec<String> = HITS.into_iter().map(Hit::word).collect();
@@ -151,17 +174,22 @@ impl Hit {
 /// Draws what a day aims at, and from when on.
 pub fn draw(dice: &mut Dice, whole: u64) -> Vec<(Duration, Plan)> {
     let mut plans = Vec::new();
+    if dice.chance(40) {
+        let aim = Aim { moment: Moment::WeChange, hit: Hit::ChangesToo, after: Duration::ZERO };
+        plans.push((Duration::ZERO, Plan::Aim(aim)));
+    }
     if dice.chance(35) {
         return plans;
     }
     for _ in 0..dice.between(1, 5) {
-        let moment = Moment::ALL[usize::try_from(dice.between(0, 12)).expect("few")];
-        let hit = match HITS[usize::try_from(dice.between(0, 32)).expect("few")] {
+        let hit = match HITS[usize::try_from(dice.between(0, 37)).expect("few")] {
             Hit::Doom(_) => Hit::Doom(dice.between(1, 14)),
             Hit::DiskHolds(_) => Hit::DiskHolds([1, 2, 4, 10, 35][usize::try_from(dice.between(0, 4)).expect("few")]),
             Hit::ClockJumps(_) => Hit::ClockJumps(super::faults::jump(dice)),
             other => other,
         };
+        let moments = hit.moments();
+        let moment = moments[usize::try_from(dice.between(0, moments.len() as u64 - 1)).expect("few")];
         let after = if dice.chance(50) { Duration::ZERO } else { dice.millis(1, 3_000) };
         plans.push((dice.millis(0, whole), Plan::Aim(Aim { moment, hit, after })));
     }
@@ -241,7 +269,17 @@ fn seen(world: &World, moment: Moment) -> Option<Scene> {
         Moment::CallerWaits | Moment::CallerHears | Moment::CallerIsSentHome => caller(world, moment),
         Moment::AgentRings | Moment::AgentReady => agent(world, moment),
         Moment::CustomerRings | Moment::CustomerThere | Moment::Talking => customer(world, moment),
+        Moment::WeChange => changing(world),
     }
+}
+
+fn changing(world: &World) -> Option<Scene> {
+    let call_id = world.laws.wire.changing.first()?;
+    let mut calls = world.stations.iter().enumerate().flat_map(|(at, station)| {
+        let up = station.endpoint.calls().filter(|(_, call)| call.state == CallState::Up && call.call_id == *call_id);
+        up.map(move |(id, _)| (at, id))
+    });
+    Some(Scene { agent: Some(calls.next()?), ..Scene::default() })
 }
 
 fn on_its_way(world: &World, moment: Moment) -> Option<Scene> {
@@ -424,6 +462,10 @@ fn hit(world: &mut World, hit: Hit, scene: &Scene, agenda: &mut Agenda) -> bool 
             }
             world.stations[at].endpoint.change(now, call, Direction::SendOnly);
             return goes(world, scene.customer);
+        }
+        Hit::ChangesToo => {
+            let Some((at, call)) = scene.agent else { return false };
+            world.stations[at].endpoint.change(now, call, Direction::SendRecv);
         }
         Hit::Keys(keys) => {
             let Some((at, call)) = scene.agent.or(scene.customer) else { return false };

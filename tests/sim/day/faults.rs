@@ -120,7 +120,7 @@ pub fn plans(world: &World, dice: &mut Dice, day: &Day) -> Vec<(Duration, Plan)>
         let carrier = carriers[usize::try_from(dice.between(0, carriers.len() as u64 - 1)).expect("few")];
         pair(dice, 15, (20_000, 400_000), [Fault::PhoneVanishes(phone), Fault::PhoneReturns(phone)]);
         pair(dice, 15, (1_000, 2_000), [Fault::PhoneReboots(phone), Fault::PhoneReturns(phone)]);
-        pair(dice, 12, (20_000, 300_000), [Fault::CarrierGone(carrier), Fault::CarrierBack(carrier)]);
+        pair(dice, 20, (20_000, 300_000), [Fault::CarrierGone(carrier), Fault::CarrierBack(carrier)]);
         let one_way = dice.chance(50);
         pair(dice, 10, (1_000, 40_000), [Fault::CutOff(carrier, one_way), Fault::Mended(carrier)]);
         pair(dice, 10, (1_000, 40_000), [Fault::CutOff(phone, one_way), Fault::Mended(phone)]);
@@ -135,7 +135,7 @@ pub fn plans(world: &World, dice: &mut Dice, day: &Day) -> Vec<(Duration, Plan)>
             let by = jump(dice);
             plans.push((dice.millis(0, whole), Plan::Fault(Fault::ClockJumps(by))));
         }
-        if dice.chance(30) {
+        if dice.chance(45) {
             plans.push((Duration::ZERO, Plan::Fault(Fault::Doom(dice.between(1, STEPS * day.size.times())))));
         }
     }

@@ -121,7 +121,8 @@ impl Disk {
         Some((commit, changes))
     }
 
-    fn put_task(&mut self, task: Task) {
+    /// A callback is on it, as it is now.
+    pub fn put_task(&mut self, task: Task) {
         let state = task.state;
         let before = self.tasks.insert(task.id, task).map(|before| before.state);
         self.books.made += u64::from(before.is_none());

@@ -88,7 +88,7 @@ pub(super) fn missed(world: &mut World, number: &str, change: impl FnOnce(&mut r
     change(&mut task);
     world.run_for(secs(1));
     world.crash();
-    world.disk.tasks.insert(id, task);
+    world.disk.put_task(task);
     world.start();
     world.run_for(secs(1));
 }

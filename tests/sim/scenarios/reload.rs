@@ -229,7 +229,7 @@ fn lost_calls(seed: u64) -> World {
             missed_by: Some(missed_by),
             ..Task::new(id, Source::MissedAgent, "standard".into(), "support".into(), number, at)
         };
-        world.disk.tasks.insert(id, task);
+        world.disk.put_task(task);
     }
     world.start();
     world.run_for(secs(1));

@@ -26,7 +26,7 @@ use crate::net::Weather;
 use crate::shrink::{self, Broken};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
-use plans::through;
+use plans::{Plan, through};
 use ringback::demo::person::{Person, Reaction, Visit};
 use ringback::demo::station::Mood as Registers;
 use ringback::entropy::Entropy;
@@ -378,11 +378,6 @@ fn evening(world: &mut World, tally: &mut Tally) {
         assert!(world.now < limit, "law 1: a promise has no end: {}", world.state());
         look_after(world, rounds, tally);
         rounds += 1;
-    }
-    // Whoever has begun a long talk before the evening ends it.
-    let limit = world.now + secs(1_200);
-    while world.now < limit && world.stations.iter().any(|station| station.endpoint.calls().next().is_some()) {
-        world.run_for(secs(20));
     }
     world.run_for(secs(60));
     let limit = world.now + LONGEST_TALK;

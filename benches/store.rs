@@ -1,5 +1,6 @@
 //! Commits, and opening again, of a store with many open callbacks (durability.md §2: at most 20 ms for 99 of 100
-//! commits; 100 000 tasks opened in 1 s, 1 000 000 in 10 s and 1 GiB).
+//! commits; 100 000 tasks opened in 1 s, 1 000 000 in 10 s and 1 GiB), and of finding and erasing one person in it
+//! (security.md: at most 60 s for 1 000 000 calls).
 //!
 //! `cargo bench --bench store [-- TASKS…]`: each count is filled in and opened in a process of its own, so that the
 //! memory shown is its own.
@@ -9,6 +10,9 @@ use ringback::callback::task::{Source, Task};
 use ringback::entropy::Entropy;
 use ringback::id::{CommitRef, TaskId};
 use ringback::number::Party;
+use ringback::number::trace::Trace;
+use ringback::store::erase;
+use ringback::store::person::Dossier;
 use ringback::store::{Limits, Opened};
 use ringback::switch::Change;
 use std::path::{Path, PathBuf};
@@ -33,7 +37,7 @@ fn main() {
     }
     for count in counts {
         let folder = std::env::temp_dir().join(format!("ringback-bench-store-{count}-{}", std::process::id()));
-        for role in ["fill", "open", "rebuild"] {
+        for role in ["fill", "open", "rebuild", "erase"] {
             let own = std::env::current_exe().expect("a running program has a file");
             let role = format!("{role} {count} {}", folder.display());
             let status = Command::new(own).env(ROLE, role).status().expect("it ran a moment ago");
@@ -50,6 +54,7 @@ fn play(role: &str) {
     match role {
         "fill" => fill(&folder, count),
         "open" => reopen(&folder, count, "opened"),
+        "erase" => erase_one(&folder, count),
         _ => {
             std::fs::remove_dir_all(folder.join("store/view")).unwrap();
             reopen(&folder, count, "made its view anew");
@@ -95,6 +100,36 @@ fn reopen(folder: &Path, count: u64, what: &str) {
     let took = begun.elapsed();
     assert_eq!(opened.restored.tasks.len() as u64, count);
     println!("{count} tasks: {what} in {:.2} s, {} MiB at most", took.as_secs_f64(), peak_mib());
+}
+
+/// One person is found, and erased while others' promises go on being stored.
+fn erase_one(folder: &Path, count: u64) {
+    let (answers, answered) = mpsc::channel();
+    let store = Opened::open(folder, limits()).unwrap().start(move |_, result| answers.send(result).unwrap());
+    let (snapshots, trace) = (store.snapshots(), Trace::of(&task(7).number, Some("US")));
+    let begun = Instant::now();
+    let dossier = Dossier::of(&folder.join("store"), &snapshots, &trace, true).unwrap();
+    assert_eq!(dossier.records.len(), 1);
+    let found = begun.elapsed();
+    let (own, ops) = (folder.to_owned(), dossier.erasure(&trace));
+    let erasing = std::thread::spawn(move || erase::erase(&own, &snapshots, ops).unwrap());
+    let mut longest = Duration::ZERO;
+    for n in 0.. {
+        let begun = Instant::now();
+        store.commit(CommitRef(n), vec![Change::PutTask(Box::new(task(8)))]).unwrap();
+        answered.recv().unwrap().unwrap();
+        longest = longest.max(begun.elapsed());
+        if erasing.is_finished() {
+            break;
+        }
+    }
+    erasing.join().unwrap();
+    println!(
+        "{count} tasks: one person is found in {:.2} s and erased in {:.2} s; a commit beside it takes {:.0} ms at most",
+        found.as_secs_f64(),
+        (begun.elapsed() - found).as_secs_f64(),
+        longest.as_secs_f64() * 1e3
+    );
 }
 
 /// The most memory this process ever held, as the kernel says.

@@ -147,7 +147,13 @@ impl Standing {
             whole_bytes: seen.room.map(|room| room.whole),
             ballast: found.is_some_and(|found| found.ballast.is_there()),
         };
-        let warnings = warnings(&store, &disk);
+        let mut warnings = warnings(&store, &disk);
+        let unsaved = self.health.went_unsaved();
+        if unsaved > 0 {
+            warnings.push(format!(
+                "{unsaved} old segments of the journal went before a backup held them: make backups more often"
+            ));
+        }
         Told { store, disk, warnings }
     }
 }

@@ -10,7 +10,7 @@ use super::reading::{Bad, Reading};
 use super::record::{self, Damage};
 use super::view::View;
 use super::writer::{Disk, Store};
-use super::{Limits, erase, keys, older, schema, writer};
+use super::{Limits, erase, keys, older, person, schema, writer};
 use crate::id::CommitRef;
 use crate::switch::{NotStored, Restored, Revision};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -499,12 +499,9 @@ fn guarded<T>(step: impl FnOnce() -> io::Result<T>) -> Result<T, Trouble> {
     }
 }
 
-/// What a backup was made of when its process was killed.
+/// What a backup was made of, or somebody was looked for in, when its process was killed.
 fn drop_old_backup(store: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(store.join(BACKUP)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    person::passing(store).iter().try_for_each(|folder| person::clear(folder))
 }
 
 pub(super) fn new_id() -> io::Result<StoreId> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What becomes of a record when its person is erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,7 +188,7 @@ fn stripped(key: &str, value: &Value, trace: &Trace) -> Value {
     }
 }
 
-/// Where a backup is being made there may be what tells of him.
-pub(super) fn passing(store: &Path) -> [std::path::PathBuf; 2] {
+/// Second names of the journal's files, for as long as they are read.
+pub(super) fn passing(store: &Path) -> [PathBuf; 2] {
     [store.join(BACKUP), store.join("looking")]
 }

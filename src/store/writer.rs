@@ -19,6 +19,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -63,7 +64,10 @@ pub struct Illness {
 
 /// Whether commits are still acknowledged.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<Option<Illness>>>);
+pub struct Health {
+    illness: Arc<Mutex<Option<Illness>>>,
+    unsaved: Arc<AtomicU64>,
+}
 
 impl Health {
     /// A write or sync has failed, and nothing has been stored since.
@@ -73,18 +77,23 @@ impl Health {
 
     /// The last failure, if there was one.
     pub fn illness(&self) -> Option<Illness> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.illness.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Old segments of the journal that had to go in this life before a backup held them.
+    pub fn went_unsaved(&self) -> u64 {
+        self.unsaved.load(Ordering::Relaxed)
     }
 
     fn fell_ill(&self, why: &str) {
-        let mut illness = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut illness = self.illness.lock().unwrap_or_else(PoisonError::into_inner);
         let since = illness.as_ref().filter(|illness| illness.until.is_none()).map(|illness| illness.since);
         let since = since.unwrap_or_else(SystemTime::now);
         *illness = Some(Illness { since, why: why.to_owned(), until: None });
     }
 
     fn is_well_again(&self) {
-        if let Some(illness) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(illness) = &mut *self.illness.lock().unwrap_or_else(PoisonError::into_inner) {
             illness.until = Some(SystemTime::now());
         }
     }
@@ -303,6 +312,7 @@ impl Disk {
         };
         if !marks.is_empty() {
             self.heal();
+            self.health.unsaved.store(self.journal.went_unsaved(), Ordering::Relaxed);
             self.note_revision();
             self.show(&commits);
         }

@@ -2,10 +2,10 @@
 
 use super::{Place, commit, files, limits, open, put_task, task};
 use ringback::id::CommitRef;
-use ringback::store::Limits;
 use ringback::store::archive::{self, Key, RestoreError};
 use ringback::store::export::{self, ImportError};
 use ringback::store::verify::{Verified, ViewSeen};
+use ringback::store::{Limits, Opened};
 use std::sync::mpsc;
 
 fn key(place: &Place, name: &str) -> Key {
@@ -195,4 +195,30 @@ fn segments_that_no_backup_ever_holds_do_not_fill_the_disk() {
     let later = now + Duration::from_secs(5 * 86_400);
     assert_eq!(kept::keep(&journal, &[], later).unwrap(), 3, "and so long");
     assert_eq!(kept::list(&journal).unwrap(), [kept.join(format!("{:020}.seg", 5))]);
+}
+
+#[test]
+fn segments_that_went_without_a_backup_are_told() {
+    use std::time::{Duration, Instant, SystemTime};
+    let place = Place::new("kept-told");
+    commit(&place, limits(), vec![vec![put_task(&task(1))]]);
+    let kept = place.store().join("kept");
+    std::fs::create_dir_all(&kept).unwrap();
+    let old = std::fs::File::create(kept.join(format!("{:020}.seg", 1))).unwrap();
+    old.set_modified(SystemTime::now() - Duration::from_secs(8 * 86_400)).unwrap();
+    // What a look for somebody has left when it was killed is of no use to anybody.
+    std::fs::create_dir_all(place.store().join("looking")).unwrap();
+    let (answers, answered) = mpsc::channel();
+    let opened = Opened::open(&place.0, Limits { checkpoint_commits: 5, ..limits() }).unwrap();
+    assert!(!place.store().join("looking").exists());
+    let store = opened.start(move |_, result| answers.send(result).unwrap());
+    let until = Instant::now() + Duration::from_secs(20);
+
+    while store.health().went_unsaved() == 0 {
+        assert!(Instant::now() < until, "it is never told");
+        store.commit(CommitRef(1), vec![put_task(&task(2))]).unwrap();
+        answered.recv().unwrap().unwrap();
+    }
+
+    assert_eq!((store.health().went_unsaved(), kept.join(format!("{:020}.seg", 1)).exists()), (1, false));
 }

@@ -25,8 +25,8 @@ fn known_numbers(world: &mut World) -> String {
     asked.map(|command| format!("{:?}", world.ask(command))).concat()
 }
 
-// While a call of hers runs nothing is forgotten, for it would all come back; afterwards her open callback is cancelled,
-// and nothing that is shown has her number. Nobody else is touched.
+// While a call of hers runs nothing is forgotten, for it would all come back; afterwards her open callback is
+// cancelled, and nothing that is shown has her number. Nobody else is touched.
 #[test]
 fn who_is_forgotten_is_cancelled_first_and_then_nowhere_any_more() {
     let mut world = World::new(1);

@@ -52,7 +52,7 @@ impl Day {
     /// The day of this seed in a run over many seeds: every tenth is a whole one, every fiftieth has packets.
     pub fn of(seed: u64) -> Day {
         let size = match seed {
-            _ if seed % 50 == 0 => Size::Packets,
+            _ if seed.is_multiple_of(50) => Size::Packets,
             _ if seed % 10 == 5 => Size::Whole,
             _ => Size::Short,
         };

@@ -126,8 +126,11 @@ fn a_seed_repeats_its_day_to_the_last_message() {
     }
 }
 
+/// Something that is drawn of a site from the day's seed, by name.
+type Layer = (&'static str, fn(u64, &mut Settings));
+
 /// What is drawn of a site, one layer upon the other; each can be left out.
-const LAYERS: [(&str, fn(u64, &mut Settings)); 8] = [
+const LAYERS: [Layer; 8] = [
     ("forms", forms::draw),
     ("habits", habits::draw),
     ("losses", habits::draw_losses),

@@ -274,7 +274,7 @@ fn customer(dice: &mut Dice, n: usize, digit: char, day: &Day) -> Person {
     person.reactions.push_back(Reaction::Answer { after: secs(3), early: false });
     person.talk = Some(dice.millis(1_000, 40_000));
     person.bears_silence = Some(secs(dice.between(8, 30)));
-    if n % 9 == 0 {
+    if n.is_multiple_of(9) {
         person.bears_silence = Some(Duration::from_millis(300)); // He has better things to do.
     }
     let begins = dice.millis(1_500, 25_000);

@@ -1,6 +1,8 @@
 //! The world in virtual time: one heap of instants is the only clock. It owns the switch, its media, its disk, the
 //! network, and the people with their phones. A seed repeats everything.
 
+mod whose;
+
 use super::disk::{Disk, Mood};
 use super::fired;
 use super::ladder::{self, Ladder};
@@ -428,40 +430,6 @@ impl World {
         out.events.into_iter().for_each(|event| self.tell_switch(Duration::ZERO, Input::Media(ShardId(0), event)));
     }
 
-    fn note_media(&mut self, command: &media::Command) {
-        let name = |leg: &LegRef| self.who(*leg).map_or("?".to_owned(), |(station, call)| self.name(station, call));
-        let text = match command {
-            media::Command::Play { leg, what: Play::Hold(_), .. } => format!("music to {}", name(leg)),
-            media::Command::Play { leg, what: Play::Ringback, .. } => format!("ringback to {}", name(leg)),
-            media::Command::Play { leg, what: Play::Clips { clips, .. }, .. } => {
-                format!("\"{}\" to {}", ladder::spoken(clips), name(leg))
-            }
-            media::Command::Bridge { a, b } => format!("{} and {} talk", name(a), name(b)),
-            media::Command::Listen { from, to } => format!("{} hears {}", name(to), name(from)),
-            media::Command::Record { .. } => "tape runs".to_owned(),
-            media::Command::StopRecord { .. } => "tape stops".to_owned(),
-            _ => return, // Housekeeping.
-        };
-        self.ladder.note(self.now, text);
-    }
-
-    /// Which call of which station a leg of the switch belongs to.
-    pub fn who(&self, leg: LegRef) -> Option<(usize, CallId)> {
-        let remote = self.shard.legs.get(&leg)?.remote?;
-        self.stations.iter().enumerate().find_map(|(at, station)| {
-            let calls = station
-                .endpoint
-                .calls()
-                .filter(|(_, call)| self.net.seen_as(call.local.rtp) == remote || call.local.rtp == remote);
-            calls.map(|(id, _)| (at, id)).last()
-        })
-    }
-
-    /// The leg at the switch of a station's call.
-    pub fn leg_of(&self, station: usize, call: CallId) -> Option<LegRef> {
-        self.shard.legs.keys().copied().rfind(|leg| self.who(*leg) == Some((station, call)))
-    }
-
     fn is_audible(&self, leg: LegRef) -> bool {
         self.who(leg).is_some_and(|(station, _)| !self.cut.contains_key(&station))
     }
@@ -482,12 +450,6 @@ impl World {
     /// Its RTP comes through again.
     pub fn mend(&mut self, station: usize) {
         self.cut.remove(&station);
-    }
-
-    /// The person of a call, or the phone.
-    pub fn name(&self, station: usize, call: CallId) -> String {
-        let station = &self.stations[station];
-        station.owner(call).map_or(station.name.clone(), |person| station.people[person].name.clone())
     }
 
     /// People act, and what they send leaves.
@@ -544,35 +506,6 @@ impl World {
         for after in carried.after {
             self.later(after, Happening::Rtp { from: carried.from, to: carried.to, bytes: bytes.clone() });
         }
-    }
-
-    /// Whom a ladder names for an address: behind the carrier, the person whose call it is.
-    fn party(&mut self, address: SocketAddr, message: &Message) -> Rc<str> {
-        if address == SWITCH {
-            return self.own_name.clone();
-        }
-        let found = self
-            .stations
-            .iter()
-            .find(|it| it.endpoint.config.local == address || self.net.seen_as(it.endpoint.config.local) == address);
-        let Some(station) = found else { return address.to_string().into() };
-        if station.carrier.is_none() {
-            return station.name.as_str().into();
-        }
-        if let Some(name) = self.names.get(message.call_id()) {
-            return name.clone();
-        }
-        let number = |value: &str| ringback::demo::endpoint::number_of(value);
-        let (from, to) = (number(message.header("From").unwrap_or("")), number(message.header("To").unwrap_or("")));
-        let person = station
-            .people
-            .iter()
-            .find(|person| message.method() == "INVITE" && (person.number == from || person.number == to));
-        let name: Rc<str> = person.map_or(station.name.as_str(), |person| &person.name).into();
-        if message.method() == "INVITE" {
-            self.names.insert(message.call_id().to_owned(), name.clone());
-        }
-        name
     }
 
     fn tell_switch(&mut self, after: Duration, input: Input) {

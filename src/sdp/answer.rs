@@ -10,6 +10,7 @@ use super::description::{Connection, Description, Media};
 use super::{Direction, Format};
 use crate::settings::Codec;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
@@ -20,7 +21,7 @@ const PTIME_MS: u16 = 20;
 
 /// The `o=` line's numbers: `id` stays for the whole dialog, `version` rises by one with every changed description
 /// (RFC 3264 §8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Session id.
     pub id: u64,

@@ -9,9 +9,10 @@ pub mod description;
 pub use description::{Description, SdpError};
 
 use crate::settings::Codec;
+use serde::{Deserialize, Serialize};
 
 /// What a leg sends and takes: the outcome of offer and answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Format {
     /// The codec both sides use.
     pub codec: Codec,
@@ -27,7 +28,7 @@ pub struct Format {
 
 /// Which way media flows, seen from whoever describes himself: from us wherever it is not in a parsed description
 /// (RFC 3264 §8.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// Both ways.
     SendRecv,

@@ -8,6 +8,7 @@ use super::core::Core;
 use super::flow::Flow;
 use super::header::name_addr::NameAddr;
 use super::message::{HeaderName, Method, Request, Response};
+use super::stored::SessionRecord;
 use super::text::Text;
 use super::uri::{Host, Uri};
 use super::user_agent::Reach;
@@ -94,6 +95,43 @@ impl Dialog {
             flow,
             reach,
         }
+    }
+
+    /// What of it is kept on disk.
+    pub fn record(&self) -> SessionRecord {
+        SessionRecord {
+            call_id: self.call_id.to_string(),
+            local: self.local.to_string(),
+            remote: self.remote.to_string(),
+            local_seq: self.local_seq,
+            remote_seq: self.remote_seq,
+            target: self.target.to_string(),
+            routes: self.routes.iter().map(ToString::to_string).collect(),
+            contact_user: self.contact_user.clone(),
+            flow: self.flow.to_string(),
+            reach: self.reach,
+            owns_call_id: false,
+            peer_updates: false,
+            timer: None,
+        }
+    }
+
+    /// As it was kept; `None`: it cannot be read.
+    pub fn of_record(record: &SessionRecord) -> Option<Dialog> {
+        let address = |text: &String| NameAddr::parse(&Text::from(text.as_str())).ok();
+        let local = address(&record.local).filter(|local| local.tag().is_some())?;
+        Some(Dialog {
+            call_id: Text::from(record.call_id.as_str()),
+            local,
+            remote: address(&record.remote)?,
+            local_seq: record.local_seq,
+            remote_seq: record.remote_seq,
+            target: record.target.parse().ok()?,
+            routes: record.routes.iter().map(address).collect::<Option<_>>()?,
+            contact_user: record.contact_user.clone(),
+            flow: record.flow.parse().ok()?,
+            reach: record.reach,
+        })
     }
 
     pub fn id(&self) -> DialogId {

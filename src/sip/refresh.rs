@@ -67,7 +67,16 @@ impl SessionTimer {
         }
     }
 
-    fn start(now: Tick, secs: u32, ours: bool) -> SessionTimer {
+    /// What has been agreed on: the interval in seconds, and whether we refresh.
+    pub fn terms(&self) -> Option<(u32, bool)> {
+        match *self {
+            SessionTimer::Off => None,
+            SessionTimer::Ours { secs, .. } => Some((secs, true)),
+            SessionTimer::Theirs { secs, .. } => Some((secs, false)),
+        }
+    }
+
+    pub fn start(now: Tick, secs: u32, ours: bool) -> SessionTimer {
         let interval = Duration::from_secs(secs.into());
         match ours {
             true => SessionTimer::Ours { at: now + interval / 2, until: now + interval, secs },

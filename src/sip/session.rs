@@ -113,6 +113,23 @@ impl Session {
         }
     }
 
+    /// Of an earlier life: nothing is open but what the peer will send again by itself.
+    pub fn of_earlier_life(dialog: Dialog, timer: SessionTimer, owns_call_id: bool, peer_updates: bool) -> Session {
+        Session {
+            dialog,
+            owns_call_id,
+            record: None,
+            ack: Ack::Received,
+            theirs: Theirs::None,
+            ours: Ours::None,
+            wanted: None,
+            timer,
+            secret: None,
+            local_sdp: Bytes::new(),
+            peer_updates,
+        }
+    }
+
     pub fn record(&self) -> DialogRecord {
         let identity = self.record.clone().unwrap_or_else(|| DialogRecord {
             call_id: self.dialog.call_id().to_owned(),

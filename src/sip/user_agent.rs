@@ -17,6 +17,7 @@ use crate::id::{LegRef, RequestRef, TransactionRef};
 use crate::settings::Credentials;
 use crate::time::Tick;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use std::time::Duration;
 pub type Field = (&'static str, String);
 
 /// How requests inside a dialog find the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reach {
     /// Where it came from, whatever its Contact says: phones behind NAT, and strangers (security.md T9).
     Flow,

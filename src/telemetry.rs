@@ -181,6 +181,7 @@ pub fn observe(event: &Event) {
         | Event::CallMissed { .. }
         | Event::MissedNotStored { .. }
         | Event::MissedNotTaken { .. }
+        | Event::CallTakenUp { .. }
         | Event::CallEnded { .. } => log_call(event),
         Event::CallbackRequested { .. }
         | Event::MissedCallStored { .. }
@@ -254,6 +255,7 @@ fn log_call(event: &Event) {
         Event::MissedNotTaken { call, why } => {
             tracing::warn!(%call, why = why.word(), "call.missed.not_taken: too many callbacks are open");
         }
+        Event::CallTakenUp { call } => tracing::info!(%call, "call.taken_up"),
         Event::CallEnded { call, cause } => tracing::info!(%call, cause, "call.ended"),
         _ => {} // `observe` sends only calls here.
     }

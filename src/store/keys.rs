@@ -31,6 +31,12 @@ pub const ENTRY: &str = "entry/";
 pub const OBJECT: &str = "object/";
 /// Prefix of `AuditRecord`s.
 pub const AUDIT: &str = "audit/";
+/// Prefix of `TalkRecord`s.
+pub const TALK: &str = "talk/";
+/// Prefix of the only pulse.
+pub const PULSES: &str = "pulse/";
+/// When the process was last known to live while somebody talked.
+pub const PULSE: &str = "pulse/site";
 /// Prefix of what the view says of itself.
 pub const META: &str = "meta/";
 /// Up to where the view has followed the journal.
@@ -89,6 +95,11 @@ pub fn agent(name: &str) -> String {
 /// `entry/CALL`
 pub fn entry(call: CallRef) -> String {
     format!("{ENTRY}{call}")
+}
+
+/// `talk/CALL`
+pub fn talk(call: CallRef) -> String {
+    format!("{TALK}{call}")
 }
 
 /// `recording/ID`

@@ -65,6 +65,8 @@ impl Reading {
             keys::ENTRY => read(&key, &value, &mut restored.entries),
             keys::OBJECT => read(&key, &value, &mut restored.objects),
             keys::AUDIT => read(&key, &value, &mut restored.audit),
+            keys::TALK => read(&key, &value, &mut restored.talks),
+            keys::PULSES => record::decode(key.as_bytes(), &value).map(|at| restored.pulse = Some(at)),
             keys::SYSTEMS => read(&key, &value, &mut self.system),
             keys::ACTIVE => record::decode(key.as_bytes(), &value).map(|mark| self.marks.push((key.clone(), mark))),
             _ => Ok(()), // A kind of a newer version: it stays where it is.

@@ -553,6 +553,9 @@ fn op_of(change: &Change) -> Op {
         Change::PutObject(object) => put(keys::object(&object.kind, &object.name), object),
         Change::RemoveObject { kind, name } => remove(keys::object(kind, name)),
         Change::PutAudit(entry) => put(keys::audit(entry.id), entry),
+        Change::PutTalk(talk) => put(keys::talk(talk.call), talk),
+        Change::RemoveTalk(call) => remove(keys::talk(*call)),
+        Change::PutPulse(at) => put(keys::PULSE.to_owned(), at),
     }
 }
 

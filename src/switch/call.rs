@@ -13,9 +13,11 @@ use crate::id::{CallRef, LegRef, Name, PlayRef, RecordingId, Shard, TaskId};
 use crate::limits;
 use crate::number::Party;
 use crate::time::{DateTime, Now, Utc};
+use serde::{Deserialize, Serialize};
 
 /// What kind of call this is, for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
     /// Somebody called us: a queue, a menu, an agent.
     Inbound,
@@ -236,6 +238,7 @@ impl Switch {
     /// A call is over: its record is kept for people, its timers are gone. Its legs are gone already.
     pub(super) fn end_call(&mut self, now: Now, id: CallRef, cause: EndCause) {
         self.cancel_call_timers(id);
+        self.forget_talk(id);
         let Some(mut call) = self.calls.remove(&id) else { return };
         call.story = Story::Over;
         call.ended = Some((now.utc, cause));

@@ -71,6 +71,7 @@ pub(super) enum Owed {
     System,
     DoNotCall(Party),
     Entry(CallRef),
+    Talk(CallRef),
 }
 
 impl Owed {
@@ -91,6 +92,9 @@ impl Owed {
             Change::PutBinding(_) | Change::RemoveBinding { .. } => None,
             Change::PutEntry(entry) => Some(Owed::Entry(entry.call)),
             Change::RemoveEntry(call) => Some(Owed::Entry(*call)),
+            Change::PutTalk(talk) => Some(Owed::Talk(talk.call)),
+            Change::RemoveTalk(call) => Some(Owed::Talk(*call)),
+            Change::PutPulse(_) => None, // The next one follows soon.
         }
     }
 }
@@ -172,6 +176,10 @@ impl Switch {
             Owed::Entry(call) => Some(match self.entries.get(call) {
                 Some(entry) => Change::PutEntry(Box::new(entry.clone())),
                 None => Change::RemoveEntry(*call),
+            }),
+            Owed::Talk(call) => Some(match self.talks.kept.get(call) {
+                Some(talk) => Change::PutTalk(Box::new(talk.clone())),
+                None => Change::RemoveTalk(*call),
             }),
             Owed::Agent(agent) => self.choice_of(agent).map(Change::PutAgent),
             Owed::DoNotCall(number) => self.do_not_call.get(number).cloned().map(Change::PutDoNotCall),

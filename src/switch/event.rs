@@ -51,6 +51,10 @@ pub enum Event {
         call: CallRef,
         why: NotTaken,
     },
+    /// Both sides of a talk go on after a restart.
+    CallTakenUp {
+        call: CallRef,
+    },
     CallEnded {
         call: CallRef,
         cause: &'static str,

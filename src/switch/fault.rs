@@ -152,7 +152,7 @@ impl Switch {
         match timer {
             Timer::Call(call, _) => self.suspect = Suspect { call: Some(call), ..Suspect::default() },
             Timer::Probe(leg) => self.suspect_leg(leg),
-            Timer::Look | Timer::TellAgain => self.suspect_nobody(),
+            Timer::Look | Timer::TellAgain | Timer::Pulse | Timer::AskTalks => self.suspect_nobody(),
         }
     }
 
@@ -371,8 +371,10 @@ impl Switch {
         self.timers.retain(|timer| match timer {
             Timer::Call(call, _) => calls.contains_key(call),
             Timer::Probe(leg) => legs.contains_key(leg),
-            Timer::Look | Timer::TellAgain => true,
+            Timer::Look | Timer::TellAgain | Timer::AskTalks => true,
+            Timer::Pulse => false, // Set again when somebody talks.
         });
+        self.mend_talks(now);
         // What was changed in memory and not told: everything whose attempt was under way is told once more.
         let live = self.attempt_calls.keys().copied().collect::<Vec<TaskId>>();
         self.owed.extend(live.into_iter().map(Owed::Task));

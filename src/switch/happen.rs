@@ -63,17 +63,23 @@ impl Switch {
                 if self.probed(leg) {
                     self.timers.cancel(&Timer::Probe(leg));
                 }
+                let held = self.holds_us(leg);
                 if !self.late_answer(leg, body.as_ref()) {
                     // Our 200 carried the offer, and nothing usable answers it (RFC 3261 §13.2.1): nobody would hear
                     // us.
                     self.end_leg(now, leg, EndCause::Failed);
                 }
+                if let Some((call, Role::Talker)) = self.call_and_role(leg).filter(|_| self.holds_us(leg) != held) {
+                    self.talk_held(call, leg);
+                }
+                self.leg_answers(now, leg);
             }
             Event::OfferRefused { leg, .. } => {
                 // The peer refused our question whether it is there, so it is.
                 if self.probed(leg) {
                     self.timers.cancel(&Timer::Probe(leg));
                 }
+                self.leg_answers(now, leg);
             }
             Event::Offered { leg, body } => self.on_reoffer(now, leg, body),
             Event::InfoDigit { leg, digit } => self.on_key(now, leg, digit),
@@ -159,6 +165,10 @@ impl Switch {
         if let Some((call, Role::Talker)) = self.call_and_role(leg).filter(|_| turned) {
             self.talk_held(call, leg);
         }
+        self.leg_heard(now, leg);
+        if let Some((call, Role::Talker)) = self.call_and_role(leg) {
+            self.keep_talk(now, call);
+        }
     }
 
     fn on_ended(&mut self, now: Now, leg: LegRef, by: EndedBy) {
@@ -204,6 +214,7 @@ impl Switch {
             Some((call, Role::Talker)) => {
                 self.talk_key(now, call, leg, digit);
                 self.talker_key(now, call, leg, digit);
+                self.keep_talk(now, call);
             }
             Some((_, Role::RungAgent | Role::DirectCaller | Role::DirectCallee | Role::Listener)) | None => {}
         }
@@ -235,7 +246,7 @@ impl Switch {
                     Some(Story::Announcing { .. } | Story::Direct(_) | Story::Over) | None => {}
                 }
             }
-            media::Event::Heard { .. } => {}
+            media::Event::Heard { leg } => self.leg_heard(now, leg),
             media::Event::Silent { leg } => self.on_silent(now, leg),
             media::Event::OpenFailed { leg } => self.on_failed(now, leg),
             media::Event::Closed { leg, stats: _ } => self.port_back(leg),
@@ -313,9 +324,12 @@ impl Switch {
             Timer::Call(call, CallTimer::Key) => self.attempt_key_missing(now, call),
             Timer::Call(call, CallTimer::Dial) => self.dial_when_ready(now, call),
             Timer::Call(call, CallTimer::Kept) => self.attempt_kept(now, call),
+            Timer::Call(call, CallTimer::Revive) => self.revive_timeout(now, call),
             Timer::Probe(leg) => self.end_leg(now, leg, EndCause::MediaLost),
             Timer::Look => self.serve_wanted = true,
             Timer::TellAgain => self.tell_again(),
+            Timer::Pulse => self.pulse(now),
+            Timer::AskTalks => self.ask_talks(now),
         }
     }
 

@@ -26,10 +26,9 @@ impl Switch {
 
     /// Ends an attempt of an earlier life whose talk cannot be taken up after all: its task is under way still, and
     /// ends or waits from here on. What is left of the legs is the caller's to end.
-    #[allow(dead_code, reason = "calls that are taken up after a restart end by it")]
     pub(super) fn lose_attempt(&mut self, now: Now, id: TaskId) {
         let Some(open) = self.open_attempt(id).cloned() else { return };
-        let until = self.stop_interrupted(now, &open);
+        let until = self.leave_for_now(now, &open);
         let Some((verdict, attempt)) = self.close_interrupted(now, id, until) else { return };
         self.attempt_calls.remove(&id);
         let (n, outcome) = (attempt.n, attempt.outcome);
@@ -56,7 +55,7 @@ impl Switch {
             .attempts
             .values()
             .filter_map(|attempts| attempts.last())
-            .filter(|attempt| attempt.outcome.is_none())
+            .filter(|attempt| attempt.outcome.is_none() && !self.attempt_calls.contains_key(&attempt.task))
             .cloned()
             .collect();
         for attempt in open {
@@ -69,13 +68,18 @@ impl Switch {
 
     /// Stops whatever may still ring or talk, and says until when its number is left alone (interface.md, Settled 7).
     fn stop_interrupted(&mut self, now: Now, attempt: &Attempt) -> DateTime<Utc> {
-        let until = retry::after_restart(Duration::from_secs(attempt.ring_timeout_secs), now.utc);
-        self.planner.quarantine(attempt.number.clone(), until);
+        let until = self.leave_for_now(now, attempt);
         for leg in attempt.agent_legs.iter().chain(&attempt.customer_leg) {
             if let Some(dialog) = &leg.dialog {
                 self.ua.abandon(now.tick, &leg.uri, dialog);
             }
         }
+        until
+    }
+
+    fn leave_for_now(&mut self, now: Now, attempt: &Attempt) -> DateTime<Utc> {
+        let until = retry::after_restart(Duration::from_secs(attempt.ring_timeout_secs), now.utc);
+        self.planner.quarantine(attempt.number.clone(), until);
         until
     }
 

@@ -5,6 +5,10 @@
 //! customer counts as being rung (law 2).
 
 use super::{Output, Switch};
+mod kept;
+
+pub(super) use kept::KeptLeg;
+
 use crate::id::{CallRef, LegRef, Name, PlayRef, Shard};
 use crate::limits;
 use crate::media::{self, Direction, Play, Remote};
@@ -14,6 +18,7 @@ use crate::settings::Codec;
 use crate::sip::flow::Flow;
 use crate::time::Now;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -26,7 +31,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 const PORTS_KEPT_BACK: usize = 8;
 
 /// Who is at the other end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Who {
     /// Somebody behind this trunk.
     Trunk(Name),

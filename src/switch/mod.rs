@@ -8,9 +8,9 @@
 //! In reading order: `seam` (inputs and outputs), `arrive` and `go` (an INVITE finds its destination), `menu`, `wait`
 //! (in line), `announce` (what is heard there), `offer` and `dialogue` (asking for a callback), `place` (coming back),
 //! `leave`, `promise` (on disk), `claim` (in line), `missed` (a call was lost), `serve` (who is next), `attempt` (the
-//! promise kept), `talk`, `direct`; below them `call`, `legs`, `ring`; beside them `desk`, `peers`, `record`,
-//! `durable`, `space` (on the disk), and `answers` for people. `site` puts another edition of the settings in force,
-//! `lever` what operators switch beside it. `fault` is what a panic costs.
+//! promise kept), `talk`, `direct`, `revive` (going on after a restart); below them `call`, `legs`, `ring`; beside them
+//! `desk`, `peers`, `record`, `durable`, `space` (on the disk), and `answers` for people. `site` puts another edition of
+//! the settings in force, `lever` what operators switch beside it. `fault` is what a panic costs.
 
 mod announce;
 mod answers;
@@ -48,6 +48,7 @@ mod probe;
 mod promise;
 mod record;
 mod restore;
+mod revive;
 mod ring;
 pub mod say;
 mod seam;
@@ -66,6 +67,7 @@ pub use books::Books;
 pub use end::EndCause;
 pub use fault::Fault;
 pub use forget::Person;
+pub use revive::TalkRecord;
 pub use seam::*;
 pub use space::Space;
 pub use tables::Table;
@@ -114,6 +116,8 @@ enum CallTimer {
     Dial,
     /// The talk of a callback has lasted long enough.
     Kept,
+    /// Somebody who talked before a restart has been asked long enough.
+    Revive,
 }
 
 /// What a deadline is for.
@@ -126,6 +130,10 @@ enum Timer {
     Look,
     /// The disk has refused something and is told again.
     TellAgain,
+    /// Somebody talks: that this life goes on is written.
+    Pulse,
+    /// Talks of an earlier life are still to be asked.
+    AskTalks,
 }
 
 /// The control plane.
@@ -198,6 +206,8 @@ pub struct Switch {
     elsewhere: Vec<Tick>,
     /// What operators have pulled and the disk does not have yet, in order.
     levers: VecDeque<(Lever, ReplyTo)>,
+    /// Who talks, as the disk knows it.
+    talks: revive::Talks,
 
     timers: Timers<Timer>,
     commits: BTreeMap<CommitRef, (Pending, Vec<Owed>)>,
@@ -291,6 +301,7 @@ impl Switch {
             && self.timers.is_empty()
             && self.commits.is_empty()
             && self.entries.is_empty()
+            && self.talks.is_empty()
             && self.ua.at_rest()
     }
 
@@ -364,8 +375,8 @@ impl Switch {
     }
 
     fn cancel_call_timers(&mut self, id: CallRef) {
-        use CallTimer::{Announce, Dial, Dialogue, Kept, Key, MaxWait, NoAgents, Ring};
-        for timer in [Ring, Dialogue, Announce, MaxWait, NoAgents, Key, Dial, Kept] {
+        use CallTimer::{Announce, Dial, Dialogue, Kept, Key, MaxWait, NoAgents, Revive, Ring};
+        for timer in [Ring, Dialogue, Announce, MaxWait, NoAgents, Key, Dial, Kept, Revive] {
             self.timers.cancel(&Timer::Call(id, timer));
         }
     }

@@ -71,6 +71,7 @@ impl Switch {
             shard_turn: Counter::default(),
             elsewhere: Vec::new(),
             levers: VecDeque::new(),
+            talks: super::revive::Talks::default(),
             timers: Timers::default(),
             commits: BTreeMap::new(),
             owed: BTreeSet::new(),
@@ -119,6 +120,7 @@ impl Switch {
             }
             self.attempts.entry(attempt.task).or_default().push(attempt);
         }
+        self.take_up_talks(now, restored.talks, restored.pulse, &restored.tasks);
         for task in restored.tasks {
             self.restore_task(now, task);
         }
@@ -139,6 +141,10 @@ impl Switch {
         task.share_names(&settings);
         if task.state.is_final() {
             self.remember(task);
+            return;
+        }
+        if self.attempt_calls.contains_key(&task.id) {
+            self.restore_talking(now, task);
             return;
         }
         let mut changes = Vec::from_iter(self.settle_restored(now, &mut task));

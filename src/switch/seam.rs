@@ -1,6 +1,6 @@
 //! The seam between the switch and whatever runs it: the shell, a test, a replay. Inputs and outputs are values.
 
-use super::{Space, command, event};
+use super::{Space, TalkRecord, command, event};
 use crate::agent::places::Places;
 use crate::callback::task::{Attempt, LegRecord, Task};
 use crate::entropy::Secret;
@@ -123,6 +123,12 @@ pub enum Change {
     },
     /// What somebody has done.
     PutAudit(Box<AuditRecord>),
+    /// Two parties talk, and how the next life could go on with them.
+    PutTalk(Box<TalkRecord>),
+    /// They do not any more.
+    RemoveTalk(CallRef),
+    /// Somebody talks, and this life saw to it then.
+    PutPulse(DateTime<Utc>),
 }
 
 /// An object of the site that is not of its file: made by API or page.
@@ -361,6 +367,12 @@ pub struct Restored {
     /// What the SIP identities of attempts are derived from: the data directory's own.
     #[serde(default)]
     pub secret: Secret,
+    /// Who talked when the process ended.
+    #[serde(default)]
+    pub talks: Vec<TalkRecord>,
+    /// When it was last known to live while somebody talked.
+    #[serde(default)]
+    pub pulse: Option<DateTime<Utc>>,
 }
 
 /// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.

@@ -3,17 +3,20 @@
 use super::call::{Kind, Story};
 use super::end::EndCause;
 use super::record::Tape;
+use super::revive::Reviving;
 use super::{Consent, Switch, event, say, view};
 use crate::id::{CallRef, LegRef, Name, PlayRef};
 use crate::media::Play;
 use crate::time::{Now, Tick};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How soon the second key of a command follows its `*`.
 const STAR: Duration = Duration::from_secs(3);
 
 /// What brought the two together, and what follows when they part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Purpose {
     /// A waiting caller and an agent.
     Queue,
@@ -50,8 +53,10 @@ pub(super) struct Ends {
 pub(super) enum Stage {
     /// `b` hears a notice; they are joined when it has been played to its end.
     Notice(Option<PlayRef>),
-    /// Joined since.
-    Joined(Tick),
+    /// Joined since, and how long before a restart.
+    Joined { since: Tick, before: Duration },
+    /// Joined again after a restart: not both have said that they go on.
+    Reviving(Reviving),
 }
 
 impl Talk {
@@ -59,7 +64,8 @@ impl Talk {
     pub(super) fn talked(&self, now: Now) -> Duration {
         match self.stage {
             Stage::Notice(_) => Duration::ZERO,
-            Stage::Joined(since) => now.tick.since(since),
+            Stage::Joined { since, before } => before + now.tick.since(since),
+            Stage::Reviving(reviving) => reviving.before,
         }
     }
 }
@@ -144,7 +150,7 @@ impl Switch {
 
     fn join(&mut self, now: Now, id: CallRef) {
         let Some(Story::Talking(talk)) = self.calls.get_mut(&id).map(|call| &mut call.story) else { return };
-        talk.stage = Stage::Joined(now.tick);
+        talk.stage = Stage::Joined { since: now.tick, before: Duration::ZERO };
         let (a, b, purpose, record) = (talk.a, talk.b, talk.purpose, talk.record.take());
         self.forget_entry(id);
         self.bridge(a, b);
@@ -160,6 +166,7 @@ impl Switch {
         if purpose == Purpose::Callback {
             self.attempt_joined(now, id);
         }
+        self.keep_talk(now, id);
     }
 
     /// A key of somebody who talks. The agent's `*1` pauses the tape, `*2` lets it go on (DTMF map of model.md).
@@ -181,7 +188,9 @@ impl Switch {
     pub(super) fn talk_held(&mut self, id: CallRef, leg: LegRef) {
         let settings = self.settings.clone();
         let Some(call) = self.calls.get(&id) else { return };
-        let Story::Talking(Talk { a, b, stage: Stage::Joined(_), .. }) = &call.story else { return };
+        let Story::Talking(Talk { a, b, stage: Stage::Joined { .. } | Stage::Reviving(_), .. }) = &call.story else {
+            return;
+        };
         let (a, b, queue) = (*a, *b, call.queue.clone());
         let other = if leg == a { b } else { a };
         if self.holds_us(leg) {
@@ -198,15 +207,21 @@ impl Switch {
     pub(super) fn talker_left(&mut self, now: Now, id: CallRef, leg: LegRef, cause: Option<EndCause>) {
         let Some(Story::Talking(talk)) = self.calls.get(&id).map(|call| &call.story) else { return };
         let (a, b, purpose, talked) = (talk.a, talk.b, talk.purpose, talk.talked(now));
-        let was_joined = matches!(talk.stage, Stage::Joined(_));
+        let was_joined = !matches!(talk.stage, Stage::Notice(_));
+        let was_cut = matches!(talk.stage, Stage::Reviving(_));
         let other = if leg == a { b } else { a };
         self.let_go(leg, false);
+        let agent_lost = was_cut && other == b && cause == Some(EndCause::SignallingLost);
+        if agent_lost && purpose == Purpose::Queue && self.wait_again(now, id, b) {
+            return;
+        }
         self.hang_up(now, other, None);
         self.end_tape(id);
         let cause = cause.unwrap_or(if leg == a { EndCause::AgentHungUp } else { EndCause::CallerHungUp });
         match purpose {
             Purpose::Queue | Purpose::Direct => {}
             Purpose::Callback if cause == EndCause::Fault => self.attempt_talk_cut(now, id, talked),
+            Purpose::Callback if was_cut => self.attempt_cut(now, id),
             Purpose::Callback => self.attempt_talk_over(now, id, talked, was_joined, leg == a),
         }
         if let Some(call) = self.calls.get_mut(&id).filter(|_| !was_joined && purpose != Purpose::Callback) {
@@ -224,7 +239,7 @@ impl Switch {
         self.talker_left(now, id, b, Some(cause));
     }
 
-    fn rest_after(&mut self, now: Now, id: CallRef, purpose: Purpose) {
+    pub(super) fn rest_after(&mut self, now: Now, id: CallRef, purpose: Purpose) {
         let Some(call) = self.calls.get(&id) else { return };
         // A customer who was put through to an agent was served like one of a queue; a colleague was not.
         if purpose == Purpose::Direct && call.kind != Kind::Inbound {

@@ -47,6 +47,18 @@ pub(super) struct Waiting {
 impl Switch {
     /// A call comes into a queue, answered already or not: from now on it is answered, in line, and hears music.
     pub(super) fn enter_queue(&mut self, now: Now, id: CallRef, caller: LegRef, queue: &Name) {
+        self.enter_queue_since(now, id, caller, queue, now.utc);
+    }
+
+    /// The same for somebody who has come `since` then.
+    pub(super) fn enter_queue_since(
+        &mut self,
+        now: Now,
+        id: CallRef,
+        caller: LegRef,
+        queue: &Name,
+        since: DateTime<Utc>,
+    ) {
         let settings = self.settings.clone();
         let Some(queue) = settings.queue(queue) else {
             // The site has no such line any more.
@@ -64,7 +76,7 @@ impl Switch {
         }
         let Some(call) = self.calls.get(&id) else { return };
         let (customer, ani, dnis) = (call.customer.clone(), call.ani.clone(), call.to.clone());
-        let place = self.place_for(now, customer.as_ref(), &queue.name);
+        let place = self.place_for(now, since, customer.as_ref(), &queue.name);
         let priority = customer.as_ref().map_or(place.priority, |party| self.class_of(party, place.priority, now.utc));
         let joining = Joining { kind: EntryKind::Live(id), priority, virtual_start: place.virtual_start, agent: None };
         let line = self.lines.get_mut(&queue.name).expect("every queue has its line");

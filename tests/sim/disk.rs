@@ -8,9 +8,9 @@ use ringback::number::Party;
 use ringback::registrar::Binding;
 use ringback::switch::{
     AgentRecord, AuditRecord, Books, Change, DoNotCall, NotStored, ObjectRecord, QueueEntry, RecordingRecord, Restored,
-    SystemRecord,
+    SystemRecord, TalkRecord,
 };
-use ringback::time::Tick;
+use ringback::time::{DateTime, Tick, Utc};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub struct Disk {
     pub entries: BTreeMap<CallRef, QueueEntry>,
     pub objects: BTreeMap<(String, String), ObjectRecord>,
     pub audit: Vec<AuditRecord>,
+    pub talks: BTreeMap<CallRef, TalkRecord>,
+    pub pulse: Option<DateTime<Utc>>,
 }
 
 impl Disk {
@@ -75,6 +77,8 @@ impl Disk {
             entries: BTreeMap::new(),
             objects: BTreeMap::new(),
             audit: Vec::new(),
+            talks: BTreeMap::new(),
+            pulse: None,
         }
     }
 
@@ -162,6 +166,9 @@ impl Disk {
             Change::RemoveDoNotCall(number) => drop(self.do_not_call.remove(&number)),
             Change::PutEntry(entry) => drop(self.entries.insert(entry.call, *entry)),
             Change::RemoveEntry(call) => drop(self.entries.remove(&call)),
+            Change::PutTalk(talk) => drop(self.talks.insert(talk.call, *talk)),
+            Change::RemoveTalk(call) => drop(self.talks.remove(&call)),
+            Change::PutPulse(at) => self.pulse = Some(at),
         }
     }
 
@@ -197,6 +204,8 @@ impl Disk {
             objects: self.objects.values().cloned().collect(),
             audit: self.audit.clone(),
             secret: Secret::new([7; 32]),
+            talks: self.talks.values().cloned().collect(),
+            pulse: self.pulse,
         }
     }
 }

@@ -164,6 +164,11 @@ impl Laws {
         if message.cseq().1 == "INVITE" && message.status().is_none() && message.to_tag().is_none() {
             return self.on_invite(now, outgoing, peer, message, disk);
         }
+        if let (None, "INVITE", true, Some(dialog)) =
+            (message.status(), message.method(), outgoing, self.dialogs.get_mut(message.call_id()))
+        {
+            dialog.stale &= dialog.state != Stage::Up; // A later life goes on with it.
+        }
         if let (None, false, Some(dialog)) = (message.status(), outgoing, self.dialogs.get_mut(message.call_id())) {
             match message.method() {
                 "INVITE" if !dialog.changing => (dialog.changing, dialog.changed.0) = (true, now),

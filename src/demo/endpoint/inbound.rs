@@ -1,8 +1,8 @@
 //! What an endpoint is asked, and how it answers.
 
 use super::super::codec::{self, Message};
-use super::super::session::Session;
-use super::super::transaction::{GIVE_UP, Repeat, Server};
+use super::super::session::{Direction, Session};
+use super::super::transaction::{Client, ClientState, GIVE_UP, Purpose, Repeat, Server};
 use super::{Call, CallId, CallState, EndedBy, Endpoint, Event, number_of};
 use crate::time::Tick;
 use std::net::SocketAddr;
@@ -147,7 +147,10 @@ impl Endpoint {
             let chosen = remote.codecs.iter().copied().find(|codec| codecs.contains(codec))?;
             call.local.codecs = vec![chosen];
             call.local.dtmf = remote.dtmf;
-            call.local.direction = remote.direction.answered();
+            // Who holds the other goes on holding him, whatever he offers.
+            if (call.local.direction, remote.direction) != (Direction::SendOnly, Direction::SendRecv) {
+                call.local.direction = remote.direction.answered();
+            }
         }
         Some(())
     }
@@ -255,6 +258,11 @@ impl Endpoint {
         };
         if let Some(status) = self.quirks.refuses_changes {
             return self.reply(now, &request, status, Some(id));
+        }
+        // RFC 3261 §14.2: a change of ours is under way.
+        let changes = |client: &Client| client.purpose == Purpose::Invite(id.0) && client.state == ClientState::Calling;
+        if request.method() == "INVITE" && self.clients.iter().any(changes) {
+            return self.reply(now, &request, 491, Some(id));
         }
         let offered = Session::parse(&request.body);
         let offer_direction = offered.as_ref().map(|session| session.direction);

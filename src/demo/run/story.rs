@@ -471,6 +471,7 @@ impl Story {
             | Event::AgentUnregistered { .. }
             | Event::TrunkUp { .. }
             | Event::SipMessage { .. }
+            | Event::CallTakenUp { .. }
             | Event::SipRefused { .. } => {} // The phones have told it, or it is no part of the story.
         }
     }

@@ -11,7 +11,7 @@ use crate::callback::ledger;
 use crate::callback::task::{Outcome, Task, TaskState};
 use crate::id::{CallRef, LegRef, Name};
 use crate::media::Play;
-use crate::time::Now;
+use crate::time::{Now, Tick};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -180,12 +180,9 @@ impl Switch {
 
     /// Agent and customer are joined: the promise's wait is over.
     pub(in crate::switch) fn attempt_joined(&mut self, now: Now, id: CallRef) {
+        self.await_kept(id, now.tick, Duration::ZERO);
         let Some(call) = self.calls.get(&id) else { return };
         let (agent, queue) = (call.agent.clone(), call.queue.clone());
-        let least = self.loaded(id).map_or(Duration::ZERO, |profile| profile.success_min_talk);
-        if !least.is_zero() {
-            self.timers.set(Timer::Call(id, CallTimer::Kept), now.tick + least + JUST_LONGER);
-        }
         let wait = call.task.and_then(|task| self.planner.get(task)).map_or(0, |task| {
             u64::try_from(now.utc.signed_duration_since(task.virtual_start).num_seconds()).unwrap_or(0)
         });
@@ -194,6 +191,15 @@ impl Switch {
         }
         if let Some(agent) = agent {
             self.publish(event::Event::CallAnswered { call: id, agent, wait_secs: wait });
+        }
+    }
+
+    /// They talk since then, and have talked so long before: when it will have been long enough, it is stored.
+    pub(in crate::switch) fn await_kept(&mut self, id: CallRef, since: Tick, before: Duration) {
+        let least = self.loaded(id).map_or(Duration::ZERO, |profile| profile.success_min_talk);
+        if !least.is_zero() {
+            let rest = (least + JUST_LONGER).saturating_sub(before);
+            self.timers.set(Timer::Call(id, CallTimer::Kept), since + rest);
         }
     }
 

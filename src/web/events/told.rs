@@ -25,6 +25,7 @@ fn of_calls(event: &Event) -> Option<(&'static str, Value)> {
         Event::MissedNotStored { call } => ("callback.not_stored", json!({ "call": call })),
         Event::MissedNotTaken { call, why } => ("callback.not_taken", json!({ "call": call, "why": why.word() })),
         Event::NoticeFailed { call } => ("recording.notice_failed", json!({ "call": call })),
+        Event::CallTakenUp { call } => ("call.taken_up", json!({ "call": call })),
         Event::CallEnded { call, cause } => ("call.ended", json!({ "call": call, "cause": cause })),
         Event::RecordingStored { recording } => ("recording.stored", json!({ "recording": recording })),
         Event::NotRecorded { call, why } => ("recording.not_begun", json!({ "call": call, "why": why })),

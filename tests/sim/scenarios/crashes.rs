@@ -17,6 +17,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Alice was called back, and has talked for so long when the process is killed; its next life has begun.
+/// Whoever talks with nobody for so long has hung up, and his talk is not taken up again.
+const AWAY: Duration = secs(62);
+
 fn killed_in_a_talk_of(talk: Duration, change: impl FnOnce(&mut Settings)) -> (World, usize) {
     let mut world = World::with(1, change);
     let alice = world.promised("alice", ALICE);
@@ -25,7 +28,7 @@ fn killed_in_a_talk_of(talk: Duration, change: impl FnOnce(&mut Settings)) -> (W
     world.answer(TRUNK, call);
     world.run_for(talk);
     world.crash();
-    world.run_for(secs(2));
+    world.run_for(AWAY);
     world.start();
     world.run_for(secs(5));
     (world, alice)
@@ -107,6 +110,7 @@ fn the_mark_of_a_success_is_stored_when_the_talk_is_longer_than_it_must_be() {
     world.run_for(secs(1));
     assert_eq!(world.attempts()[0].kept_at, None);
     world.crash();
+    world.run_for(AWAY);
     world.start();
     world.run_for(secs(1));
     assert_eq!(world.tasks()[0].hold_reason, Some(HoldReason::LostAfterAnswer));
@@ -145,13 +149,16 @@ enum Follows {
     Lost,
     /// Called again, once.
     Again,
+    /// The two go on talking.
+    GoesOn,
 }
 
-fn follows(task: &Task, attempt: Option<&Attempt>) -> Follows {
+fn follows(task: &Task, attempt: Option<&Attempt>, talks: bool) -> Follows {
     let open = attempt.filter(|attempt| attempt.outcome.is_none());
     let answered = open.and_then(|attempt| attempt.customer_leg.as_ref()?.answered_at).is_some();
     match (task.state.is_final(), open.and_then(|attempt| attempt.kept_at), answered) {
         (true, _, _) => Follows::Nothing,
+        (false, ..) if talks => Follows::GoesOn,
         (false, Some(_), _) => Follows::Kept,
         (false, None, true) => Follows::Lost,
         (false, None, false) => Follows::Again,
@@ -167,7 +174,7 @@ fn after_a_kill_at_any_step_the_customer_is_called_once_more_at_most_and_never_a
         ("answered is enough", |site| site.profiles[0].success_min_talk = Duration::ZERO),
     ];
     for (form, change) in forms {
-        let mut seen = [0; 4];
+        let mut seen = [0; 5];
         for survives in [false, true] {
             let mut steps = 0;
             while let Some(follows) = killed_after(form, steps, survives, change) {
@@ -177,7 +184,7 @@ fn after_a_kill_at_any_step_the_customer_is_called_once_more_at_most_and_never_a
             assert!(steps > 25, "a callback has more steps than {steps}");
         }
         // An answer that is success by itself is never lost but between two commits.
-        assert!(seen[1..].iter().all(|times| *times > 0), "{form}: nothing, kept, lost, again came {seen:?} times");
+        assert!(seen[1..].iter().all(|times| *times > 0), "{form}: nothing, kept, lost, again, on came {seen:?} times");
     }
 }
 
@@ -198,8 +205,9 @@ fn killed_after(form: &str, steps: u64, survives: bool, change: fn(&mut Settings
 
     world.crash_keeping(if survives { usize::MAX } else { 0 });
     let what = format!("{form}, killed after step {steps}, commits survive: {survives}");
-    let follows = follows(&world.tasks()[0], world.attempts().last());
-    world.run_for(secs(3));
+    let talks = survives && !world.disk.talks.is_empty();
+    let follows = follows(&world.tasks()[0], world.attempts().last(), talks);
+    world.run_for(if survives { secs(3) } else { AWAY });
     world.start();
     world.run_for(secs(600));
 
@@ -208,6 +216,8 @@ fn killed_after(form: &str, steps: u64, survives: bool, change: fn(&mut Settings
         Follows::Nothing => assert_eq!(rung, 1, "{what}"),
         Follows::Kept => assert_eq!((task.state, rung), (TaskState::Completed, 1), "{what}"),
         Follows::Lost => assert_eq!((task.hold_reason, rung), (Some(HoldReason::LostAfterAnswer), 1), "{what}"),
+        // Unless she had lost her patience meanwhile.
+        Follows::GoesOn => assert!(rung == 1 && (task.state.is_final() || task.hold_reason.is_some()), "{what}"),
         Follows::Again => assert!(task.state.is_final() && rung <= 2, "{what}: rung {rung} times: {task:?}"),
     }
     let restarts = world.attempts().iter().filter(|it| it.outcome == Some(Outcome::SystemRestart)).count();

@@ -39,6 +39,7 @@ mod reload;
 mod request;
 mod restart;
 mod retries;
+mod revive;
 mod sounds;
 mod space;
 mod stolen;

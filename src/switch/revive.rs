@@ -1,0 +1,412 @@
+//! Talks that outlive the process (durability.md P8).
+//!
+//! Whoever talks is on the disk: `keep_talk` writes it when two are joined, `forget_talk` takes it away when they part.
+//! Neither is waited for. A talk found at start is a talk again before anything is sent: the same ports are opened, the
+//! two are joined, and both sides are asked by re-INVITE whether they go on (RFC 3261 §14.1), a few at a time. The
+//! attempt of a callback stays open meanwhile: it is the same one, and nobody is rung.
+//!
+//! `Reviving → Joined` when both have answered. A side whose dialog is gone (481, 408), or of which nothing is heard for
+//! `PATIENCE`, neither SIP nor sound, has left. Its talk was cut by us: a caller goes back to the head of his line, an
+//! attempt is settled as one that was answered. When the process was away for longer than `AWAY`, nobody sits there any
+//! more, and every talk is ended.
+//!
+//! The surprise: a pulse is written while anybody talks, or a start could not know how long nobody was there.
+
+mod record;
+
+pub use record::TalkRecord;
+
+use super::attempt::{Loaded, Said};
+use super::call::{Call, Story};
+use super::durable::Pending;
+use super::end::EndCause;
+use super::record::Tape;
+use super::talk::{Purpose, Stage, Talk};
+use super::{CallTimer, Change, Consent, Switch, Timer, event, view};
+use crate::callback::task::{Task, TaskState};
+use crate::id::{CallRef, LegRef, RecordingId, Shard};
+use crate::queue::line::Standing;
+use crate::time::{DateTime, Now, Tick, Utc};
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So often it is written that this life goes on.
+const PULSE: Duration = Duration::from_secs(10);
+/// Whoever has heard nothing for longer has hung up.
+const AWAY: TimeDelta = TimeDelta::seconds(60);
+/// So often so many talks are asked: 200 a second, without flooding anybody's socket.
+const PACE: Duration = Duration::from_millis(10);
+const AT_ONCE: usize = 2;
+/// A side of which nothing is heard for so long is gone: long enough for four copies of a re-INVITE (RFC 3261
+/// §17.1.1.2), and for one more after a 491 (§14.1).
+const PATIENCE: Duration = Duration::from_millis(4_500);
+
+/// Talks as the disk knows them, and those of an earlier life that are still to be asked.
+#[derive(Debug, Default)]
+pub(super) struct Talks {
+    pub(super) kept: BTreeMap<CallRef, TalkRecord>,
+    asking: VecDeque<CallRef>,
+}
+
+impl Talks {
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.asking.is_empty()
+    }
+}
+
+/// A talk of an earlier life that is not known to go on yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reviving {
+    /// Since when it is a talk again.
+    since: Tick,
+    /// How long they had talked then, the pause included.
+    pub(super) before: Duration,
+    a: Side,
+    b: Side,
+}
+
+impl Reviving {
+    /// Both have said that they go on.
+    fn is_over(&self) -> bool {
+        (self.a, self.b) == (Side::There, Side::There)
+    }
+}
+
+/// How much is known of a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Silent,
+    /// Its sound comes, or a request of its own.
+    Heard,
+    /// It has answered.
+    There,
+}
+
+// --- On the disk ---
+impl Switch {
+    /// Two are joined, or something lasting about them has changed: the next life can go on with them.
+    pub(super) fn keep_talk(&mut self, now: Now, id: CallRef) {
+        let Some(record) = self.talk_record(now, id) else { return };
+        if self.talks.kept.get(&id).is_some_and(|held| held.lasting() == record.lasting()) {
+            return;
+        }
+        if self.talks.kept.is_empty() {
+            self.timers.set(Timer::Pulse, now.tick + PULSE);
+        }
+        self.talks.kept.insert(id, record.clone());
+        self.commit(vec![Change::PutTalk(Box::new(record))], Pending::Told);
+    }
+
+    /// They have parted.
+    pub(super) fn forget_talk(&mut self, id: CallRef) {
+        if self.talks.kept.remove(&id).is_some() {
+            self.commit(vec![Change::RemoveTalk(id)], Pending::Told);
+            if self.talks.kept.is_empty() {
+                self.timers.cancel(&Timer::Pulse);
+            }
+        }
+    }
+
+    /// Talks whose call has gone without a word are not to be taken up.
+    pub(super) fn mend_talks(&mut self, now: Now) {
+        let gone: Vec<CallRef> =
+            self.talks.kept.keys().copied().filter(|call| !self.calls.contains_key(call)).collect();
+        gone.into_iter().for_each(|call| self.forget_talk(call));
+        if !self.talks.kept.is_empty() {
+            self.timers.set(Timer::Pulse, now.tick + PULSE);
+        }
+    }
+
+    /// This life goes on.
+    pub(super) fn pulse(&mut self, now: Now) {
+        self.commit(vec![Change::PutPulse(now.utc)], Pending::Told);
+        self.timers.set(Timer::Pulse, now.tick + PULSE);
+    }
+
+    fn talk_record(&self, now: Now, id: CallRef) -> Option<TalkRecord> {
+        let call = self.calls.get(&id)?;
+        let Story::Talking(talk) = &call.story else { return None };
+        if matches!(talk.stage, Stage::Notice(_)) {
+            return None;
+        }
+        Some(TalkRecord {
+            call: id,
+            task: call.task,
+            profile: call.loaded.as_ref().map(|loaded| loaded.profile.name.clone()),
+            kind: call.kind,
+            purpose: talk.purpose,
+            from: call.from.clone(),
+            to: call.to.clone(),
+            customer: call.customer.clone(),
+            ani: call.ani.clone(),
+            in_trunk: call.in_trunk.clone(),
+            queue: call.queue.clone(),
+            agent: call.agent.clone(),
+            origin: call.origin,
+            started_at: call.started_at,
+            answered_at: call.answered_at,
+            joined_at: self.talks.kept.get(&id).map_or(now.utc, |held| held.joined_at),
+            recording: call.recording,
+            agent_asks: self.said(id) == Said::AgentAsks,
+            saved_at: now.utc,
+            legs: [self.kept_leg(talk.a)?, self.kept_leg(talk.b)?],
+        })
+    }
+}
+
+// --- At the start ---
+impl Switch {
+    /// Goes on with the talks of the last life, or ends them. Afterwards `attempt_calls` names the callbacks among them.
+    pub(super) fn take_up_talks(
+        &mut self,
+        now: Now,
+        mut talks: Vec<TalkRecord>,
+        pulse: Option<DateTime<Utc>>,
+        tasks: &[Task],
+    ) {
+        let seen = talks.iter().map(|talk| talk.saved_at).chain(pulse).max();
+        let Some(seen) = seen.filter(|_| !talks.is_empty()) else { return };
+        let is_back_in_time = now.utc.signed_duration_since(seen) <= AWAY;
+        // Of two that claim the same port, the older had ended, and the disk did not hear of it any more.
+        talks.sort_by_key(|talk| std::cmp::Reverse((talk.saved_at, talk.call)));
+        for talk in talks {
+            if !(is_back_in_time && self.may_go_on(&talk, tasks) && self.take_up_talk(now, &talk)) {
+                self.end_lost_talk(now, &talk);
+            }
+        }
+        if !self.talks.kept.is_empty() {
+            self.pulse(now);
+        }
+        self.ask_talks(now);
+    }
+
+    /// Whether a talk is one still: a callback's attempt is open, and its legs' ports are ours to open.
+    fn may_go_on(&self, talk: &TalkRecord, tasks: &[Task]) -> bool {
+        let [a, b] = &talk.legs;
+        let is_kept = match talk.task {
+            Some(id) => {
+                let task = tasks.iter().find(|task| task.id == id && !task.state.is_final());
+                let attempt = self.attempts.get(&id).and_then(|attempts| attempts.last());
+                let is_open = attempt.is_some_and(|attempt| attempt.outcome.is_none());
+                let profile = talk.profile.as_ref().and_then(|profile| self.settings.profile(profile));
+                is_open && task.is_some() && profile.is_some() && !self.attempt_calls.contains_key(&id)
+            }
+            None => talk.purpose != Purpose::Callback,
+        };
+        is_kept && self.has_port_of(a) && self.has_port_of(b)
+    }
+
+    fn take_up_talk(&mut self, now: Now, talk: &TalkRecord) -> bool {
+        let id = talk.call;
+        let ago = between(talk.saved_at, now.utc);
+        let call = self.call_of(talk);
+        self.calls.insert(id, call);
+        let [a, b] = &talk.legs;
+        let Some(a) = self.take_up_leg(now, id, a, ago) else {
+            self.calls.remove(&id);
+            return false;
+        };
+        let Some(b) = self.take_up_leg(now, id, b, ago) else {
+            self.hang_up(now, a, None);
+            self.calls.remove(&id);
+            return false;
+        };
+        let reviving =
+            Reviving { since: now.tick, before: between(talk.joined_at, now.utc), a: Side::Silent, b: Side::Silent };
+        let stage = Stage::Reviving(reviving);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.story = Story::Talking(Talk { a, b, purpose: talk.purpose, stage, record: None, star: None });
+        }
+        if let Some(task) = talk.task {
+            self.attempt_calls.insert(task, id);
+        }
+        self.talks.kept.insert(id, talk.clone());
+        self.talks.asking.push_back(id);
+        self.note(now, id, "taken up after a restart");
+        self.bridge(a, b);
+        for leg in [a, b] {
+            if self.holds_us(leg) {
+                self.talk_held(id, leg);
+            }
+        }
+        self.tape_on(now, id, Tape { left: a, right: b }, talk.recording);
+        self.keep_talk(now, id);
+        true
+    }
+
+    fn call_of(&mut self, talk: &TalkRecord) -> Call {
+        let profile = talk.profile.as_ref().and_then(|name| self.settings.profile(name)).cloned().map(Arc::new);
+        let said = if talk.agent_asks { Said::AgentAsks } else { Said::Nothing };
+        let shards = u64::from(self.settings.server.shards.max(1));
+        Call {
+            id: talk.call,
+            kind: talk.kind,
+            shard: Shard(u16::try_from(self.shard_turn.take() % shards).expect("below a u16")),
+            from: talk.from.clone(),
+            to: talk.to.clone(),
+            customer: talk.customer.clone(),
+            ani: talk.ani.clone(),
+            in_trunk: talk.in_trunk.clone(),
+            place: None,
+            hops: 0,
+            queue: talk.queue.clone(),
+            agent: talk.agent.clone(),
+            task: talk.task,
+            origin: talk.origin,
+            loaded: profile.map(|profile| Loaded { profile, said }),
+            started_at: talk.started_at,
+            answered_at: talk.answered_at,
+            ended: None,
+            recording: talk.recording,
+            not_recorded: None,
+            ladder: Vec::new(),
+            story: Story::Over,
+        }
+    }
+
+    /// A tape that ran goes on in a file of its own, under the same consent; the part before the kill is mended by
+    /// itself. One that was paused stays so: whoever speaks card data is still speaking.
+    fn tape_on(&mut self, now: Now, id: CallRef, tape: Tape, recording: Option<RecordingId>) {
+        let Some(before) = recording.and_then(|recording| self.tapes.get(recording)) else { return };
+        if before.stopped.is_some() {
+            return;
+        }
+        if !self.may_record(self.must_record(id)) {
+            return self.not_recorded(now, id, view::NotRecorded::DiskSpace);
+        }
+        let consent: Consent = before.consent.clone();
+        let is_paused = before.pauses.last().is_some_and(|pause| pause.until.is_none());
+        self.begin_tape(now, id, tape, consent);
+        if is_paused {
+            self.pause_tape(now, id, true);
+        }
+    }
+
+    /// A task whose customer talks: it is neither judged nor merged, and nobody else may serve it.
+    pub(super) fn restore_talking(&mut self, now: Now, mut task: Task) {
+        let settings = self.settings.clone();
+        task.state = TaskState::Talking;
+        self.line_up(&task);
+        if let Some(line) = self.lines.get_mut(&task.queue)
+            && let Some(ticket) = line.ticket_of(task.id)
+        {
+            line.set_standing(ticket, Standing::Offered);
+        }
+        self.planner.put(now.utc, &settings, task);
+    }
+
+    /// Nobody goes on with it. An attempt is settled with its task, and its legs with it.
+    fn end_lost_talk(&mut self, now: Now, talk: &TalkRecord) {
+        if talk.task.is_none() {
+            let ago = between(talk.saved_at, now.utc);
+            talk.legs.iter().for_each(|leg| self.end_kept(now, leg, ago));
+        }
+        self.commit(vec![Change::RemoveTalk(talk.call)], Pending::Told);
+    }
+}
+
+// --- Asking both sides ---
+impl Switch {
+    /// Asks the next ones.
+    pub(super) fn ask_talks(&mut self, now: Now) {
+        for _ in 0..AT_ONCE {
+            let Some(id) = self.talks.asking.pop_front() else { return };
+            if let Some((talk, _)) = self.reviving(id) {
+                let (a, b) = (talk.a, talk.b);
+                self.ask_leg(now, a);
+                self.ask_leg(now, b);
+                self.timers.set(Timer::Call(id, CallTimer::Revive), now.tick + PATIENCE);
+            }
+        }
+        if !self.talks.asking.is_empty() {
+            self.timers.set(Timer::AskTalks, now.tick + PACE);
+        }
+    }
+
+    fn reviving(&mut self, id: CallRef) -> Option<(&mut Talk, Reviving)> {
+        match &mut self.calls.get_mut(&id)?.story {
+            Story::Talking(talk) => match talk.stage {
+                Stage::Reviving(reviving) => Some((talk, reviving)),
+                Stage::Notice(_) | Stage::Joined { .. } => None,
+            },
+            _ => None, // Every other story is of this life alone.
+        }
+    }
+
+    /// A party has answered, accepting or not: its dialog is there.
+    pub(super) fn leg_answers(&mut self, now: Now, leg: LegRef) {
+        let Some(id) = self.legs.get(&leg).map(|entry| entry.call) else { return };
+        self.hear_of(now, id, leg, Side::There);
+        self.keep_talk(now, id);
+    }
+
+    /// A party is heard: its sound comes, or it asks for something.
+    pub(super) fn leg_heard(&mut self, now: Now, leg: LegRef) {
+        if let Some(id) = self.legs.get(&leg).map(|entry| entry.call) {
+            self.hear_of(now, id, leg, Side::Heard);
+        }
+    }
+
+    fn hear_of(&mut self, now: Now, id: CallRef, leg: LegRef, sign: Side) {
+        let Some((talk, mut reviving)) = self.reviving(id) else { return };
+        let side = if talk.a == leg { &mut reviving.a } else { &mut reviving.b };
+        *side = sign.max(*side);
+        if !reviving.is_over() {
+            talk.stage = Stage::Reviving(reviving);
+            return;
+        }
+        talk.stage = Stage::Joined { since: reviving.since, before: reviving.before };
+        let is_callback = talk.purpose == Purpose::Callback;
+        self.timers.cancel(&Timer::Call(id, CallTimer::Revive));
+        if is_callback {
+            self.await_kept(id, reviving.since, reviving.before);
+        }
+        self.note(now, id, "both go on");
+        self.publish(event::Event::CallTakenUp { call: id });
+    }
+
+    /// Long enough: whoever has not been heard at all is gone.
+    pub(super) fn revive_timeout(&mut self, now: Now, id: CallRef) {
+        let Some((talk, reviving)) = self.reviving(id) else { return };
+        let gone = match (reviving.a, reviving.b) {
+            (Side::Silent, _) => talk.a,
+            (_, Side::Silent) => talk.b,
+            (Side::Heard | Side::There, Side::Heard | Side::There) => return, // Its transaction decides.
+        };
+        self.end_leg(now, gone, EndCause::SignallingLost);
+    }
+
+    /// The talk of a callback was cut, and one of the two is gone: what is known of it decides.
+    pub(super) fn attempt_cut(&mut self, now: Now, id: CallRef) {
+        let Some((task, recording)) = self.calls.get(&id).and_then(|call| Some((call.task?, call.recording))) else {
+            return;
+        };
+        if let Some(attempt) = self.open_attempt(task) {
+            attempt.recording = recording;
+        }
+        self.lose_attempt(now, task);
+    }
+
+    /// The agent of a talk that was cut is gone: his caller waits again, at the place of his call. False when his line
+    /// is gone, too.
+    pub(super) fn wait_again(&mut self, now: Now, id: CallRef, caller: LegRef) -> bool {
+        let Some(queue) = self.queue_of(id).map(|queue| queue.name.clone()) else { return false };
+        self.end_tape(id);
+        self.rest_after(now, id, Purpose::Queue);
+        self.cancel_call_timers(id);
+        self.forget_talk(id);
+        self.note(now, id, "the agent is gone: back in line");
+        let Some(call) = self.calls.get_mut(&id) else { return false };
+        (call.agent, call.answered_at, call.recording) = (None, None, None);
+        let since = call.started_at;
+        self.hush(caller);
+        self.enter_queue_since(now, id, caller, &queue, since);
+        true
+    }
+}
+
+fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
+    to.signed_duration_since(from).to_std().unwrap_or_default()
+}

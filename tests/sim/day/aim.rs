@@ -171,6 +171,35 @@ impl Hit {
     }
 }
 
+/// The worst of all: every day has one of them in turn.
+pub const WORST: [(Hit, Moment); 11] = [
+    (Hit::Kill, Moment::PromiseOnItsWay),
+    (Hit::Kill, Moment::IntentOnItsWay),
+    (Hit::Kill, Moment::DialOnItsWay),
+    (Hit::Kill, Moment::AnswerOnItsWay),
+    (Hit::Kill, Moment::ResultOnItsWay),
+    (Hit::Kill, Moment::Talking),
+    (Hit::RuleDeleted, Moment::CustomerRings),
+    (Hit::Freeze, Moment::IntentOnItsWay),
+    (Hit::Cancelled, Moment::AgentRings),
+    (Hit::Drain, Moment::CustomerRings),
+    (Hit::Doom(1), Moment::IntentOnItsWay),
+];
+
+/// How the tally calls it.
+pub fn told(hit: Hit, moment: Moment) -> String {
+    format!("aimed: {} while {moment:?}", hit.word())
+}
+
+/// The one of a day.
+pub fn worst(seed: u64, whole: u64) -> (Duration, Plan) {
+    let (hit, moment) = match WORST[usize::try_from(seed / 3 % 11).expect("few")] {
+        (Hit::Doom(_), moment) => (Hit::Doom(1 + seed % 9), moment),
+        other => other,
+    };
+    (Duration::from_millis(whole / 6), Plan::Aim(Aim { moment, hit, after: Duration::ZERO }))
+}
+
 /// Draws what a day aims at, and from when on.
 pub fn draw(dice: &mut Dice, whole: u64) -> Vec<(Duration, Plan)> {
     let mut plans = Vec::new();
@@ -253,7 +282,7 @@ impl Aims {
         let Some(at) = self.found.iter().position(due) else { return false };
         let (_, aim, scene) = self.found.remove(at);
         if world.switch.is_some() && hit(world, aim.hit, &scene, agenda) {
-            tally.add(format!("aimed: {} while {:?}", aim.hit.word(), aim.moment));
+            tally.add(told(aim.hit, aim.moment));
             tally.add(format!("aimed: {}", aim.hit.word()));
             tally.add(format!("aimed at: {:?}", aim.moment));
         }

@@ -39,7 +39,7 @@ pub enum Fault {
 }
 
 /// Steps of a switch on a short day, roughly.
-const STEPS: u64 = 8_000;
+const STEPS: u64 = 3_500;
 
 /// What the site is like on such days: signs of life, a second carrier, narrow trunks.
 pub fn draw(seed: u64, site: &mut Settings) {
@@ -135,7 +135,7 @@ pub fn plans(world: &World, dice: &mut Dice, day: &Day) -> Vec<(Duration, Plan)>
             let by = jump(dice);
             plans.push((dice.millis(0, whole), Plan::Fault(Fault::ClockJumps(by))));
         }
-        if dice.chance(45) {
+        if dice.chance(60) {
             plans.push((Duration::ZERO, Plan::Fault(Fault::Doom(dice.between(1, STEPS * day.size.times())))));
         }
     }
@@ -144,10 +144,10 @@ pub fn plans(world: &World, dice: &mut Dice, day: &Day) -> Vec<(Duration, Plan)>
 
 /// A disk that stands still for a while, or is full.
 fn disk(dice: &mut Dice, whole: u64, plans: &mut Vec<(Duration, Plan)>) {
-    if dice.chance(15) {
+    if dice.chance(25) {
         let (mood, long) = match dice.between(0, 3) {
             0 => (Mood::Holding, dice.millis(3_100, 20_000)),
-            1 => (Mood::Holding, dice.millis(30_100, 60_000)),
+            1 => (Mood::Holding, dice.millis(45_000, 90_000)),
             2 => (Mood::Failing(NotStored::Full), dice.millis(2_000, 30_000)),
             _ => (Mood::Failing(NotStored::Failed), dice.millis(2_000, 30_000)),
         };

@@ -132,6 +132,7 @@ pub fn plans(world: &mut World, dice: &mut Dice, day: &Day) -> Vec<(Tick, Plan)>
     }
     let mut dice = Dice(Entropy::from_seed(day.seed ^ 0x000F_A175));
     plans.extend(faults::plans(world, &mut dice, day));
+    plans.push(aim::worst(day.seed, whole));
     for _ in 0..day.size.times() {
         plans.extend(aim::draw(&mut dice, whole));
     }

@@ -1,7 +1,7 @@
 //! What the days have drawn and brought: each thing with the number of days that had it. A thing that no day of many
 //! has had is a hole in what the days prove.
 
-use super::aim::{Hit, Moment};
+use super::aim::{self, Hit, Moment};
 use super::presets;
 use crate::world::World;
 use ringback::callback::task::{CloseReason, Outcome, TaskState};
@@ -289,7 +289,8 @@ impl Tally {
         let hits = Hit::words().into_iter().map(|word| format!("aimed: {word}"));
         let moments = Moment::ALL.iter().map(|moment| format!("aimed at: {moment:?}"));
         let all = customs.chain(products).chain(deeds).chain(outcomes).chain(reasons).chain(states);
-        let all = all.chain(faults).chain(hits).chain(moments);
+        let worst = aim::WORST.iter().map(|(hit, moment)| aim::told(*hit, *moment));
+        let all = all.chain(faults).chain(hits).chain(moments).chain(worst);
         all.filter(|what| !self.0.contains_key(what)).collect()
     }
 }

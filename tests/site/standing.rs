@@ -177,7 +177,7 @@ fn a_backup_and_a_checkpoint_have_an_age() {
     assert_eq!(world.metric("ringback_store_backup_timestamp_seconds"), at.timestamp() as f64);
 }
 
-// P13: nothing is written while the disk refuses, which is told; and it mends by itself, though nobody commits anything.
+// P13: nothing is written while the disk refuses, which is told; and it mends by itself, with nobody committing.
 #[test]
 fn a_store_that_could_not_write_is_told_and_mends_without_a_commit() {
     let world = World::new("mends");

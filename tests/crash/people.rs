@@ -2,7 +2,7 @@
 //! called back, agents. They are those of the demo, live on a thread of their own, and outlive every life of the switch.
 
 use crate::ledger::{Ledger, Line, Word};
-use crate::world::{AGENTS, RING_SECS, World, row};
+use crate::world::{AGENTS, RING_SECS, World};
 use ringback::demo::endpoint::{CallId, Config, Event, number_of};
 use ringback::demo::person::{Person, Reaction};
 use ringback::demo::station::{Station, Told};
@@ -24,7 +24,7 @@ pub const SORRY: u32 = 1_270;
 const AGENT: u32 = 1_530;
 const CUSTOMER: u32 = 1_690;
 /// Calls of the carrier and of one agent's phone that can be told apart by their ports.
-const CARRIER_CALLS: u16 = 96;
+const CARRIER_CALLS: u16 = 88;
 const AGENT_CALLS: u16 = 8;
 /// The number that callers dial.
 const LINE: &str = "+12025550100";
@@ -57,9 +57,11 @@ impl People {
     pub fn arrive(world: &World, seed: u64) -> People {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (sip, carrier, book) = (world.sip_port, world.carrier_port, world.book());
+        let rtp = world.row(2 * CARRIER_CALLS);
+        let phones = [(); AGENTS as usize].map(|()| (world.row(2), world.row(2 * AGENT_CALLS)));
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { Crowd::gather(sip, carrier, book, seed).live(inbox).await });
+            runtime.block_on(async { Crowd::gather(sip, (carrier, rtp), phones, book, seed).live(inbox).await });
         });
         People { orders, thread: Some(thread) }
     }
@@ -172,7 +174,14 @@ struct Crowd {
 const CARRIER: usize = 0;
 
 impl Crowd {
-    fn gather(sip_port: u16, carrier_port: u16, book: Arc<Mutex<Ledger>>, seed: u64) -> Crowd {
+    /// Ports: the switch's; SIP and the first for RTP of the carrier, and of each phone.
+    fn gather(
+        sip_port: u16,
+        (carrier_port, rtp): (u16, u16),
+        phones: [(u16, u16); AGENTS as usize],
+        book: Arc<Mutex<Ledger>>,
+        seed: u64,
+    ) -> Crowd {
         let mut entropy = Entropy::from_seed(seed);
         let server: SocketAddr = ([127, 0, 0, 1], sip_port).into();
         let config = |user: &str, local: u16, rtp: u16, calls: u16, pitch: u32| Config {
@@ -189,14 +198,12 @@ impl Crowd {
             pitches: vec![PROMISE, SORRY, AGENT, CUSTOMER],
             packets: true,
         };
-        let rtp = row(2 * CARRIER_CALLS);
         let mut wires = vec![Wires::lay(carrier_port, rtp, CARRIER_CALLS)];
         let config_of = config("carrier", carrier_port, rtp, CARRIER_CALLS, CUSTOMER);
         let mut stations = vec![Station::carrier("carrier", config_of, entropy.fork())];
-        for extension in (0..AGENTS).map(|n| 1001 + n) {
-            let (local, rtp) = (row(2), row(2 * AGENT_CALLS));
+        for (extension, (local, rtp)) in (1001..).zip(phones) {
             wires.push(Wires::lay(local, rtp, AGENT_CALLS));
-            let extension = extension.to_string();
+            let extension = u16::to_string(&extension);
             let mut person = Person::new(&extension, &extension)
                 .reacting([Reaction::Answer { after: Duration::from_millis(10), early: false }])
                 .talking(Duration::from_millis(900));

@@ -4,13 +4,13 @@ use crate::ledger::Ledger;
 use crate::people::{PROMISE, SORRY};
 use crate::process::{BOUND, Switch};
 use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Agents: `1001` and so on.
 pub const AGENTS: u16 = 4;
@@ -24,6 +24,7 @@ pub struct World {
     pub folder: PathBuf,
     pub sip_port: u16,
     pub carrier_port: u16,
+    ports: Ports,
     ledger: Arc<Mutex<Ledger>>,
 }
 
@@ -33,12 +34,18 @@ impl World {
         let folder = std::env::temp_dir().join(format!("ringback-crash-{name}-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&folder).unwrap();
-        let (sip_port, carrier_port, media) = (row(2), row(2), row(MEDIA_PORTS));
+        let ports = Ports::hold();
+        let (sip_port, carrier_port, media) = (ports.row(2), ports.row(2), ports.row(MEDIA_PORTS));
         std::fs::write(folder.join("site.toml"), site(sip_port, carrier_port, media)).unwrap();
         for (name, pitch) in [("promised", PROMISE), ("sorry", SORRY)] {
             std::fs::write(folder.join(format!("{name}.wav")), tone(pitch, Duration::from_millis(400))).unwrap();
         }
-        World { folder, sip_port, carrier_port, ledger: Arc::default() }
+        World { folder, sip_port, carrier_port, ports, ledger: Arc::default() }
+    }
+
+    /// The first of so many ports in a row.
+    pub fn row(&self, count: u16) -> u16 {
+        self.ports.row(count)
     }
 
     pub fn data(&self) -> PathBuf {
@@ -142,18 +149,38 @@ pub fn verify(data: &Path) -> (bool, String) {
     (verified.status.success(), String::from_utf8_lossy(&verified.stdout).into_owned())
 }
 
-/// The first of so many UDP ports in a row that are free. They lie below those that are given to whoever asks for any,
-/// so that nobody is given one of them between two lives.
-pub fn row(count: u16) -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let begin = u16::try_from(std::process::id() % 31).expect("below 31") * 200;
-    for _ in 0..200 {
-        let first = 5_200 + (begin + NEXT.fetch_add(count, Ordering::Relaxed)) % 6_400;
-        if (first..first + count).all(|port| UdpSocket::bind(("127.0.0.1", port)).is_ok()) {
-            return first;
+/// A block of ports that is this world's alone while it lives, also between two lives of its switch, whoever else runs
+/// such tests. It lies below the ports that are given to whoever asks for any.
+struct Ports {
+    next: AtomicU16,
+    end: u16,
+    /// Nobody listens here over TCP but whoever holds the block.
+    _held: TcpListener,
+}
+
+impl Ports {
+    fn hold() -> Ports {
+        let begin = u16::try_from(std::process::id() % 13).expect("below 13");
+        let until = Instant::now() + BOUND;
+        while Instant::now() < until {
+            for block in 0..13 {
+                let first = 5_120 + 512 * ((begin + block) % 13);
+                let Ok(held) = TcpListener::bind(("127.0.0.1", first)) else { continue };
+                if (first..first + 512).all(|port| UdpSocket::bind(("127.0.0.1", port)).is_ok()) {
+                    return Ports { next: AtomicU16::new(first), end: first + 512, _held: held };
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
+        panic!("no ports are free");
     }
-    panic!("no {count} free ports in a row");
+
+    /// The first of so many in a row.
+    fn row(&self, count: u16) -> u16 {
+        let first = self.next.fetch_add(count, Ordering::Relaxed);
+        assert!(first + count <= self.end, "a world needs no more ports than a block has");
+        first
+    }
 }
 
 /// Callers wait in a line without agents, so that everybody is still there when he presses his key; the agents of

@@ -208,9 +208,12 @@ impl Kept {
         // A view that was taken away is always made anew: that says nothing of the harm.
         let is_doubted = !is_alone && matches!(opened.report.view, ViewReport::Rebuilt { .. });
         let found = self.judge(&state(&opened.restored), &opened.report, is_seen, is_doubted, &what);
+        let is_last = |kind| self.files.iter().rfind(|it| it.extension().is_some_and(|it| it == kind)) == Some(&file);
         let is_live = match harm {
-            Harm::Flip(at) | Harm::Cut(at) => at < folder::used(&whole),
-            Harm::Gone => false, // An older file that no life would need any more may go.
+            Harm::Flip(at) => at < folder::used(&whole),
+            // An older file may end early, or go: what it held may lie in a checkpoint, and is not missed then.
+            Harm::Cut(at) => at < folder::used(&whole) && (is_last("seg") || is_last("ckp")),
+            Harm::Gone => false,
         };
         let kind = file.extension().and_then(|it| it.to_str()).filter(|it| ["seg", "ckp"].contains(it));
         let is_silent = found == Found::NoEffect;

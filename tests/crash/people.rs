@@ -1,5 +1,6 @@
 //! The people around the switch, with telephones on loopback: callers who press the key and listen, customers who are
-//! called back, agents. They are those of the demo, live on a thread of their own, and outlive every life of the switch.
+//! called back, agents. They are those of the demo, live on a thread of their own, and outlive every life of the
+//! switch.
 
 use crate::ledger::{Ledger, Line, Word};
 use crate::world::{AGENTS, RING_SECS, World};

@@ -185,35 +185,24 @@ impl Ports {
 
 /// Callers wait in a line without agents, so that everybody is still there when he presses his key; the agents of
 /// another one call back. What is asked for over the API waits in a third, unless it names the second.
-fn site(sip: u16, carrier: u16, media: u16) -> String {
-    let last = media + MEDIA_PORTS - 1;
-    let extensions = || (0..AGENTS).map(|n| 1001 + n);
-    let agents: String = extensions()
-        .map(|it| {
-            format!("[[agent]]\nname = \"a{it}\"\nextension = \"{it}\"\nsecret = \"secret-{it}\"\nmax_no_answer = 0\n")
-        })
-        .collect();
-    let members: Vec<String> = extensions().map(|it| format!("{{ agent = \"a{it}\" }}")).collect();
-    let members = members.join(", ");
-    format!(
-        r#"
+const SITE: &str = r#"
 [server]
-sip_udp = "127.0.0.1:{sip}"
+sip_udp = "127.0.0.1:@sip@"
 http = "127.0.0.1:0"
 media_address = "127.0.0.1"
-media_ports = "{media}-{last}"
+media_ports = "@media@"
 media_shards = 1
 [system]
 default_country = "US"
 default_timezone = "America/New_York"
 max_callback_lines = 100
 max_originates_per_min = 6000
-{agents}
+@agents@
 [[trunk]]
 name = "carrier"
 mode = "peer"
 host = "127.0.0.1"
-port = {carrier}
+port = @carrier@
 options_ping_secs = 0
 trusted = true
 max_calls = 1000
@@ -248,7 +237,7 @@ rules = ["key"]
 [[queue]]
 name = "support"
 number = "5001"
-members = [{members}]
+members = [@members@]
 wrap_up_secs = 0
 [[queue]]
 name = "later"
@@ -261,7 +250,7 @@ agent_prompt = ""
 customer_prompt = ""
 success_min_talk_secs = 0
 intervals_secs = [0, 0]
-ring_timeout_secs = {RING_SECS}
+ring_timeout_secs = @ring@
 after_fail_secs = 0
 [[callback_profile]]
 name = "later"
@@ -271,9 +260,23 @@ name = "key"
 source = "queue_request"
 profile = "standard"
 number_capture = "ani_only"
-prompts = {{ accepted = "promised", goodbye = "", unavailable = "sorry" }}
-"#
-    )
+prompts = { accepted = "promised", goodbye = "", unavailable = "sorry" }
+"#;
+
+fn site(sip: u16, carrier: u16, media: u16) -> String {
+    let extensions = || (0..AGENTS).map(|n| 1001 + n);
+    let agents: String = extensions()
+        .map(|it| {
+            format!("[[agent]]\nname = \"a{it}\"\nextension = \"{it}\"\nsecret = \"secret-{it}\"\nmax_no_answer = 0\n")
+        })
+        .collect();
+    let members: Vec<String> = extensions().map(|it| format!("{{ agent = \"a{it}\" }}")).collect();
+    SITE.replace("@sip@", &sip.to_string())
+        .replace("@carrier@", &carrier.to_string())
+        .replace("@media@", &format!("{media}-{}", media + MEDIA_PORTS - 1))
+        .replace("@ring@", &RING_SECS.to_string())
+        .replace("@agents@", &agents)
+        .replace("@members@", &members.join(", "))
 }
 
 /// A tone as a WAV file: what nothing else in the site sounds like.

@@ -8,20 +8,29 @@ use ringback::store::journal::segment::{self, Head, Segment};
 use ringback::store::record;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 
 const KEY: &[u8] = b"task/00000000000000000000000001";
 /// Octets of a frame's head, and where its checksum lies.
 const FRAME_HEAD: usize = frame::HEAD;
 
-/// A folder of this process for what has to be a file.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let memory = PathBuf::from("/dev/shm");
-    let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
-    let folder = place.join(format!("ringback-fuzz-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder for what is fuzzed");
-    folder
-});
+/// A folder for what has to be a file, gone afterwards.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Place {
+        let memory = PathBuf::from("/dev/shm");
+        let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let folder = place.join(format!("ringback-fuzz-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for what is fuzzed");
+        Place(folder)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
 
 /// One commit of the journal, one record, a segment, a checkpoint, a backup: the first octet says which, and whether
 /// its checksum is made right first, or nothing behind the checksum would ever be looked at.
@@ -88,7 +97,8 @@ fn one_record(octets: &[u8], is_righted: bool) {
 /// Frames behind a head, read as the last segment and as one that another follows.
 fn one_segment(octets: &[u8], is_righted: bool) {
     let head = Head { store: [7; 16], after: Mark { sequence: 3, sum: 5 } };
-    let path = FOLDER.join(segment::name(head.after));
+    let place = Place::new();
+    let path = place.0.join(segment::name(head.after));
     let mut bytes = octets.to_vec();
     if is_righted {
         let mut at = 0;
@@ -121,14 +131,15 @@ fn one_segment(octets: &[u8], is_righted: bool) {
 
 /// Some records, written and then changed: what is read is what was written, or an error.
 fn one_checkpoint(octets: &[u8], is_righted: bool) {
-    let path = FOLDER.join("00000000000000000009.ckp");
+    let place = Place::new();
+    let path = place.0.join("00000000000000000009.ckp");
     if is_righted {
         let mut pairs: Vec<(String, Vec<u8>)> =
             octets.chunks(9).map(|it| (format!("k/{:02x}", it[0]), it[1..].to_vec())).collect();
         pairs.sort();
         let mark = Mark { sequence: 9, sum: 1 };
         let written = pairs.clone().into_iter().map(Ok);
-        let (checkpoint, digest) = Checkpoint::write(&FOLDER, [7; 16], mark, written).expect("a file in our folder");
+        let (checkpoint, digest) = Checkpoint::write(&place.0, [7; 16], mark, written).expect("a file in our folder");
         assert_eq!(Checkpoint::at(path.clone()).expect("it is there").as_ref(), Some(&checkpoint));
         assert_eq!(checkpoint.verify().expect("it was just written"), digest);
         let mut bytes = fs::read(&path).expect("it was just written");
@@ -150,9 +161,9 @@ fn one_checkpoint(octets: &[u8], is_righted: bool) {
 
 /// No octets but those that a holder of the key has sealed are a backup.
 fn one_archive(octets: &[u8]) {
-    static OWN: LazyLock<Key> =
-        LazyLock::new(|| Key::read_or_make(&FOLDER.join("backup.key")).expect("a file in our folder"));
-    assert!(archive::verify(octets, &OWN, &FOLDER).is_err());
+    let place = Place::new();
+    let own = Key::read_or_make(&place.0.join("backup.key")).expect("a file in our folder");
+    assert!(archive::verify(octets, &own, &place.0).is_err());
     let head = [b"RINGBKUP\x01\0\0\0", octets].concat();
-    assert!(archive::verify(head.as_slice(), &OWN, &FOLDER).is_err());
+    assert!(archive::verify(head.as_slice(), &own, &place.0).is_err());
 }

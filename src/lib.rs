@@ -36,6 +36,7 @@ pub mod cli;
 #[cfg(feature = "shell")]
 pub mod config;
 pub mod demo;
+pub mod flight;
 #[cfg(feature = "shell")]
 pub mod net;
 #[cfg(feature = "shell")]

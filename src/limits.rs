@@ -176,3 +176,9 @@ pub const ELSEWHERE_HOURLY: usize = 10;
 pub const LEDGER_DIALS: usize = 200_000;
 /// Callers and API keys that have named other people's numbers today; beyond it new ones are not counted.
 pub const LEDGER_SOURCES: usize = 50_000;
+
+// --- Faults of our own ---
+/// Octets of recorded inputs that are kept, compressed; beyond it the oldest go.
+pub const FLIGHT_BYTES: usize = 64 * 1024 * 1024;
+/// Faults of the switch within an hour; one more ends the process, for its supervisor to start it anew.
+pub const FAULTS_HOURLY: usize = 3;

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 5] = [
     &["audio", "rtp", "sdp", "sip"],
     &["agent", "callback", "policy", "queue", "registrar", "route", "trunk"],
     &["media", "switch"],
-    &["cli", "config", "demo", "net", "run", "store", "telemetry", "web", "main"],
+    &["cli", "config", "demo", "flight", "net", "run", "store", "telemetry", "web", "main"],
 ];
 
 /// What a module must not know even though it lies lower.

@@ -184,6 +184,13 @@ pub enum Command {
     /// Take no new calls; the server ends when the running ones have ended
     #[command(after_help = "Example:\n  ringback drain")]
     Drain,
+    /// Repeat the recording of a fault, and tell what the switch did around it
+    ///
+    /// The server writes such files into the folder `faults` of its data directory. Numbers, names and secrets in them
+    /// are masked. Nothing is sent and nothing is stored by a replay.
+    #[command(after_help = "Examples:\n  ringback replay ringback-data/faults/20260302T150000000Z.flight\n  \
+                            ringback replay fault.flight --until 1200 --last 400")]
+    Replay(Replay),
     /// The whole story without any phone: customers, agents and a carrier on loopback against the real switch
     ///
     /// Customers call and wait, press the key, are promised a callback and hang up; one stays on the line. The agents
@@ -312,6 +319,19 @@ pub struct Cert {
     /// Make a new server certificate where there is one already (the CA is kept)
     #[arg(long)]
     pub renew: bool,
+}
+
+/// `replay`
+#[derive(Clone, Debug, Args)]
+pub struct Replay {
+    /// The recording
+    pub file: PathBuf,
+    /// Stop after this input
+    #[arg(long, value_name = "N")]
+    pub until: Option<u64>,
+    /// Tell so many lines of what happened last
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub last: usize,
 }
 
 /// `queue …`

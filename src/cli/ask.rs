@@ -78,6 +78,7 @@ impl Asked {
             | Command::Cert(_)
             | Command::Doctor(_)
             | Command::Demo(_)
+            | Command::Replay(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Store(_) => unreachable!("these need no server, and cli::run keeps them from here"),

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod lists;
 mod reference;
+mod replay;
 mod secret;
 mod serve;
 pub mod start;
@@ -81,6 +82,7 @@ fn run(arguments: Arguments, data_is_named: bool) -> Result<Exit, Trouble> {
         Command::Check(args) => check::check(&global, &args, data_is_named),
         Command::Reference(args) => reference::reference(&global, &args),
         Command::Demo(args) => demo::demo(&global, &args, data_is_named),
+        Command::Replay(args) => replay::replay(&global, &args),
         Command::Cert(args) => cert::cert(&global, &args),
         Command::Doctor(args) => doctor::doctor(&global, &args.or(serve)),
         Command::Agent(args::AgentCommand::Secret { name, new: true, .. }) => secret::renew(&global, &name),

@@ -6,10 +6,12 @@
 use super::Ended;
 use super::clock::Clock;
 use super::commands::Asked;
+use super::flight::Flight;
 use super::recorder::{self, Recorder};
 use crate::entropy::Entropy;
+use crate::flight;
 use crate::id::{LookupRef, RecordingId, ReplyTo, Shard};
-use crate::limits::LOOKUPS;
+use crate::limits::{FAULTS_HOURLY, LOOKUPS};
 use crate::media;
 use crate::net::admission::Found;
 use crate::net::udp::{SendError, SipSocket};
@@ -19,16 +21,19 @@ use crate::sip::flow::Received;
 use crate::store::Store;
 use crate::switch::command::{Command, Reply};
 use crate::switch::event::Event;
-use crate::switch::{Input, Output, Recorded, RecordingFailed, Restored, Switch, Wanted};
+use crate::switch::{Fault, Input, Output, Recorded, RecordingFailed, Restored, Switch, Wanted, said};
 use crate::telemetry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What reaches the thread.
 pub(super) struct Inboxes {
@@ -75,6 +80,9 @@ struct Host {
     found: Found,
     waiting: HashMap<ReplyTo, oneshot::Sender<Reply>>,
     replies: u64,
+    flight: Flight,
+    /// When the switch had its last faults.
+    faults: VecDeque<Instant>,
     /// Answers that were known at once: fed after the outputs of the input that asked.
     at_once: VecDeque<Input>,
 }
@@ -99,19 +107,32 @@ pub(super) fn start(
     let thread = std::thread::Builder::new().name("switch".into()).spawn(move || {
         // A fault of ours ends the process's service visibly: half a switch would be worse than none.
         let served = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(beginning, world, inboxes))));
-        if served.is_err() {
-            tracing::error!("the switch has ended by a fault of its own");
+        match &served {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the flight recorder could not be started"),
+            Err(_) => tracing::error!("the switch has ended by a fault of its own"),
         }
-        end.send_replace(Some(if served.is_ok() { Ended::Stopped } else { Ended::Fault }));
+        end.send_replace(Some(if matches!(served, Ok(Ok(()))) { Ended::Stopped } else { Ended::Fault }));
     })?;
     Ok((thread, ended))
 }
 
 /// Runs until stopped; what is on its way to the disk then is still written.
-async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
-    let Beginning { settings, restored, repaired, entropy } = beginning;
+async fn run(beginning: Beginning, world: World, inboxes: Inboxes) -> io::Result<()> {
+    let Beginning { settings, restored, repaired, mut entropy } = beginning;
     let trunks = settings.trunks.iter().map(|trunk| trunk.host.to_string()).collect();
-    let switch = Switch::new(world.clock.now(), settings, restored, entropy);
+    let seed = entropy.bytes();
+    let beginning = flight::record::Beginning { now: world.clock.now(), seed, settings, restored };
+    // The recorder writes its copy down on a thread of its own.
+    let mut flight = Flight::start(&world.data, Box::new(beginning.clone()))?;
+    let switch = match catch_unwind(AssertUnwindSafe(|| beginning.switch())) {
+        Ok(switch) => switch,
+        Err(panic) => {
+            flight.still_born(said(&*panic));
+            drop(flight);
+            resume_unwind(panic);
+        }
+    };
     let World { clock, data, socket, shards, recorder, store, events, found, runtime, news } = world;
     let (shards, threads): (Vec<_>, Vec<_>) = shards.into_iter().map(|shard| (shard.commands, shard.thread)).unzip();
     let mut host = Host {
@@ -129,6 +150,8 @@ async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
         found,
         waiting: HashMap::new(),
         replies: 0,
+        flight,
+        faults: VecDeque::new(),
         at_once: VecDeque::new(),
     };
     host.drain().await;
@@ -174,6 +197,7 @@ async fn run(beginning: Beginning, world: World, inboxes: Inboxes) {
     }
     drop(news);
     drop(host); // The store writes what waits, and gives the directory back.
+    Ok(())
 }
 
 impl Host {
@@ -190,8 +214,32 @@ impl Host {
     async fn feed(&mut self, input: Input) {
         self.at_once.push_back(input);
         while let Some(input) = self.at_once.pop_front() {
-            self.switch.handle(self.clock.now(), input);
+            let now = self.clock.now();
+            self.flight.input(now, &input, &self.switch);
+            let handled = self.switch.handle_guarded(now, input);
+            if let Err(fault) = &handled {
+                self.flight.fault(now, fault);
+            }
             self.drain().await;
+            if let Err(fault) = handled {
+                self.outlive(&fault);
+            }
+        }
+    }
+
+    /// A fault has cost a call. Too many of them, or one that could not be put right, and the process ends: whoever
+    /// supervises it starts it anew, and what was promised is on the disk.
+    fn outlive(&mut self, fault: &Fault) {
+        let now = Instant::now();
+        self.faults.push_back(now);
+        while self.faults.front().is_some_and(|first| now.duration_since(*first) > HOUR) {
+            self.faults.pop_front();
+        }
+        if !fault.mended {
+            panic!("a fault could not be put right");
+        }
+        if self.faults.len() > FAULTS_HOURLY {
+            panic!("{} faults within an hour are too many", self.faults.len());
         }
     }
 
@@ -202,6 +250,7 @@ impl Host {
     }
 
     async fn carry_out(&mut self, output: Output) {
+        self.flight.output(&output);
         match output {
             Output::Send(flow, message) => match self.socket.send(flow, &message) {
                 Ok(()) | Err(SendError::Lost) => {} // UDP may lose; SIP's timers know.

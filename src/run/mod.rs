@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 mod edition;
 pub mod editor;
+pub mod flight;
 mod host;
 mod identity;
 pub mod prompts;

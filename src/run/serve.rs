@@ -66,6 +66,7 @@ fn harden() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
+        super::flight::note_place(place.clone());
         let thread = std::thread::current().name().unwrap_or("?").to_owned();
         tracing::error!(%place, ?message, thread, "a fault of ours");
     }));

@@ -99,6 +99,11 @@ pub(super) fn info_digit(request: &Request) -> Result<Option<char>, Refusal> {
     Ok(signal.and_then(key))
 }
 
+/// The key that an INFO carries, if it is one and carries any.
+pub(super) fn info_key(request: &Request) -> Option<char> {
+    if request.method == Method::INFO { info_digit(request).ok().flatten() } else { None }
+}
+
 fn key(signal: &str) -> Option<char> {
     match signal {
         "10" => Some('*'), // Some phones number the events as RFC 4733 does.

@@ -6,6 +6,7 @@ use super::ask;
 use super::core::{Core, push_fields, stamp_source};
 use super::dialog::DialogId;
 use super::flow::{Flow, Received};
+use super::inspect::info_key;
 use super::leg::{Leg, describe};
 use super::message::{Message, Method, Request, Response};
 use super::transaction::table::COOKIE;
@@ -419,6 +420,13 @@ impl UserAgent {
             }
             Some(state)
         });
+    }
+
+    /// The key that an INFO brings, and to which leg; `None` for everything else.
+    pub fn info_key(&self, request: &Request) -> Option<(LegRef, char)> {
+        let key = info_key(request)?;
+        let leg = self.dialogs.get(&DialogId::of_incoming(request)?)?;
+        Some((*leg, key))
     }
 
     /// All legs, in the order in which they began.

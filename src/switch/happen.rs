@@ -96,7 +96,7 @@ impl Switch {
         }
     }
 
-    fn call_and_role(&self, leg: LegRef) -> Option<(CallRef, Role)> {
+    pub(super) fn call_and_role(&self, leg: LegRef) -> Option<(CallRef, Role)> {
         let call = self.calls.get(&self.legs.get(&leg)?.call)?;
         Some((call.id, call.role(leg)?))
     }

@@ -34,6 +34,7 @@ mod freeze;
 mod go;
 mod happen;
 mod interrupted;
+mod key;
 mod leave;
 mod legs;
 mod lever;
@@ -65,8 +66,9 @@ mod wait;
 
 pub use books::Books;
 pub use end::EndCause;
-pub use fault::Fault;
+pub use fault::{Fault, said};
 pub use forget::Person;
+pub use key::Key;
 pub use revive::TalkRecord;
 pub use seam::*;
 pub use space::Space;

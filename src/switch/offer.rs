@@ -165,6 +165,19 @@ impl Offer {
         matches!(self, Offer::Pending { .. } | Offer::Entering(_) | Offer::Confirming { .. })
     }
 
+    /// How many digits of a number have been typed.
+    pub(super) fn typed_so_far(&self) -> Option<usize> {
+        match self {
+            Offer::Entering(entry) => Some(entry.digits.len()),
+            Offer::Closed
+            | Offer::Open
+            | Offer::Pending { .. }
+            | Offer::Confirming { .. }
+            | Offer::Promising { .. }
+            | Offer::Made => None,
+        }
+    }
+
     /// Whether music is all there is to hear.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self, Offer::Closed)

@@ -79,20 +79,21 @@ impl Switch {
         }
         self.publish(event::Event::AttemptEnded { task, n, outcome });
         let mut changes = vec![change];
-        if let Some(verdict) = verdict
-            && let Some(task) = self.planner.conclude(now.utc, &settings, task, verdict)
-        {
+        let concluded =
+            verdict.and_then(|verdict| Some((verdict, self.planner.conclude(now.utc, &settings, task, verdict)?)));
+        changes.extend(concluded.iter().map(|(_, task)| Change::PutTask(Box::new(task.clone()))));
+        // The planner has let go of it if this was its end: the disk is told before anything else can go wrong.
+        self.commit(changes, Pending::Told);
+        if let Some((verdict, task)) = concluded {
             if verdict.next == Next::Unreached {
                 let (queue, number) = (task.queue.clone(), task.number.to_string());
                 self.publish(event::Event::CallbackUnreached { task: task.id, queue, number });
             }
-            changes.push(Change::PutTask(Box::new(task.clone())));
             self.reopen_place(&task);
             if task.state.is_final() {
                 self.task_closed(task);
             }
         }
-        self.commit(changes, Pending::Told);
         self.close_if_lost(now, task);
     }
 

@@ -131,6 +131,31 @@ pub enum Change {
     PutPulse(DateTime<Utc>),
 }
 
+impl Change {
+    /// What it is about, in a word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Change::PutTask(_) => "callback",
+            Change::PutAttempt(_) => "attempt",
+            Change::PutBinding(_) => "binding",
+            Change::RemoveBinding { .. } => "no binding",
+            Change::PutAgent(_) => "agent",
+            Change::PutRecording(_) => "recording",
+            Change::PutDoNotCall(_) => "do not call",
+            Change::RemoveDoNotCall(_) => "call again",
+            Change::PutSystem(_) => "system",
+            Change::PutEntry(_) => "caller in line",
+            Change::RemoveEntry(_) => "caller out of line",
+            Change::PutObject(_) => "object",
+            Change::RemoveObject { .. } => "no object",
+            Change::PutAudit(_) => "audit",
+            Change::PutTalk(_) => "talk",
+            Change::RemoveTalk(_) => "no talk",
+            Change::PutPulse(_) => "pulse",
+        }
+    }
+}
+
 /// An object of the site that is not of its file: made by API or page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObjectRecord {

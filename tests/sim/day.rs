@@ -26,6 +26,8 @@ use crate::net::Weather;
 use crate::shrink::{self, Broken};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
+pub use clumsy::world_after;
+pub use many::days;
 use plans::{Plan, through};
 use ringback::demo::person::{Person, Reaction, Visit};
 use ringback::demo::station::Mood as Registers;
@@ -36,7 +38,8 @@ use ringback::settings::{AgentAccept, Credentials, Settings, TrunkMode};
 use ringback::switch::command::{Command, Reply};
 use ringback::switch::{Input, event};
 use ringback::time::Tick;
-use size::{Day, Size, Trait};
+use size::Trait;
+pub use size::{Day, Size};
 use std::time::Duration;
 use tally::Tally;
 

@@ -5,6 +5,7 @@ mod day;
 mod disk;
 mod drive;
 mod fired;
+mod flight;
 mod ladder;
 mod lawful;
 mod laws;

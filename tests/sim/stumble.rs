@@ -1,11 +1,13 @@
 //! Faults of the switch's own: it is made to stumble in the middle of an input, now and then or when a scenario says so.
 //! Every other panic in it is what it always was: the end of the test.
 
+use super::flight::Tape;
 use super::world::World;
 use ringback::entropy::Entropy;
+use ringback::flight::record::Beginning;
 use ringback::id::{CallRef, ReplyTo};
 use ringback::switch::command::Command;
-use ringback::switch::{Fault, Input, Switch};
+use ringback::switch::{Fault, Input, Output, Switch};
 use ringback::time::{Now, Tick};
 use std::panic::resume_unwind;
 
@@ -19,6 +21,8 @@ pub struct Stumbles {
     pub now_and_then: Option<(u64, Entropy)>,
     /// At the first input of this kind, after so many steps.
     pub at: Option<(fn(&Input) -> bool, u32)>,
+    /// A flight recorder, if one runs.
+    pub tape: Option<Tape>,
     /// When, and whose call it cost.
     pub faults: Vec<(Tick, Option<CallRef>)>,
 }
@@ -39,17 +43,39 @@ fn stumble(_steps: u32) -> Command {
 }
 
 impl Stumbles {
-    /// Gives the switch an input, as the shell does.
-    pub fn handle(&mut self, switch: &mut Switch, now: Now, input: Input) {
+    /// What makes the switch stumble at this input, if it is to.
+    pub fn wants(&mut self, input: &Input) -> Option<Input> {
         let dice = self.now_and_then.as_mut().filter(|_| !matches!(input, Input::Command(..)));
         let drawn = dice.and_then(|(one_in, dice)| (dice.below(*one_in) == 0).then(|| dice.below(10)));
         let steps = drawn.map(|steps| u32::try_from(steps).expect("a few"));
-        let steps = steps.or_else(|| self.at.take_if(|(kind, _)| kind(&input)).map(|(_, steps)| steps));
-        if let Some(steps) = steps {
-            switch.handle_guarded(now, Input::Command(stumble(steps), NOBODY)).expect("it stumbles at the next input");
+        let steps = steps.or_else(|| self.at.take_if(|(kind, _)| kind(input)).map(|(_, steps)| steps));
+        steps.map(|steps| Input::Command(stumble(steps), NOBODY))
+    }
+
+    /// Gives the switch an input, as the shell does.
+    pub fn handle(&mut self, switch: &mut Switch, now: Now, input: Input) {
+        if let Some(tape) = &mut self.tape {
+            tape.input(now, &input, switch);
         }
         if let Err(fault) = switch.handle_guarded(now, input) {
+            if let Some(tape) = &mut self.tape {
+                tape.fault(now, &fault);
+            }
             self.note(now, fault);
+        }
+    }
+
+    /// A switch begins.
+    pub fn begin(&mut self, beginning: &Beginning) {
+        if let Some(tape) = &mut self.tape {
+            tape.begin(beginning);
+        }
+    }
+
+    /// It has asked for this.
+    pub fn note_output(&mut self, output: &Output) {
+        if let Some(tape) = &mut self.tape {
+            tape.output(output);
         }
     }
 
@@ -62,6 +88,14 @@ impl Stumbles {
 }
 
 impl World {
+    /// Gives the switch an input and carries out what it asks for.
+    pub fn handle(&mut self, input: Input) {
+        if let Some(stumble) = self.stumbles.wants(&input) {
+            self.give(stumble);
+        }
+        self.give(input);
+    }
+
     /// The switch stumbles after so many steps of the next input of this kind, if it has so many.
     pub fn fault_at(&mut self, kind: fn(&Input) -> bool, steps: u32) {
         self.stumbles.at = Some((kind, steps));

@@ -19,6 +19,7 @@ use ringback::demo::codec::Message;
 use ringback::demo::endpoint::CallId;
 use ringback::demo::station::{Station, Told};
 use ringback::entropy::Entropy;
+use ringback::flight::record::Beginning;
 use ringback::id::{LegRef, RecordingId, ReplyTo, Shard as ShardId};
 use ringback::media::{self, Play};
 use ringback::settings::Settings;
@@ -155,8 +156,10 @@ impl World {
         let restored = self.disk.restored();
         self.laws.on_restored(&restored);
         self.life += 1;
-        let entropy = self.entropy.fork();
-        self.switch = Some(Switch::new(self.clock(), self.settings.clone(), restored, entropy));
+        let seed = self.entropy.bytes(); // What a fork of it takes.
+        let beginning = Beginning { now: self.clock(), seed, settings: self.settings.clone(), restored };
+        self.stumbles.begin(&beginning);
+        self.switch = Some(beginning.switch());
         self.drain();
     }
 
@@ -277,8 +280,7 @@ impl World {
         }
     }
 
-    /// Gives the switch an input and carries out what it asks for.
-    pub fn handle(&mut self, input: Input) {
+    pub(super) fn give(&mut self, input: Input) {
         let now = self.clock();
         if let Some(switch) = &mut self.switch {
             let kind = fired::input(&input);
@@ -310,6 +312,7 @@ impl World {
             if self.doom.is_some() && self.is_doomed(fired::output(&output)) {
                 return;
             }
+            self.stumbles.note_output(&output);
             match output {
                 Output::Send(flow, bytes) => self.send_sip(flow.local, flow.remote, bytes),
                 Output::Locate(lookup, wanted) => {

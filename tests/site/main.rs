@@ -8,6 +8,7 @@ mod cancelled;
 mod door;
 mod edition;
 mod events;
+mod faults;
 mod guards;
 mod openapi;
 mod people;

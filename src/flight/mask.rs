@@ -1,0 +1,327 @@
+//! Masking: a recording leaves the machine without numbers, secrets and names of customers, and the switch does the
+//! same with it.
+//!
+//! The last four digits of a number become four others, by a key that is thrown away: one number becomes the same
+//! other one wherever and in whatever spelling it comes, country, area and block stay, and so does every length.
+//! Numbers that were typed are found by what the switch was doing when the keys came. Secrets become others, and the
+//! digest responses that were right are right again. Whatever the switch does not read is blotted out.
+
+use super::mask_sip;
+use super::record::{Kind, Pressed, Record, Unreadable, split_sip};
+use crate::id::LegRef;
+use crate::switch::Key;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+use std::collections::{BTreeMap, HashMap};
+
+/// Fewer digits are an extension or a service.
+pub const NUMBER_DIGITS: usize = 7;
+/// So many are replaced.
+const MASKED: usize = 4;
+/// A prefix of so many digits names somebody.
+const PREFIX_DIGITS: usize = 11;
+
+/// Texts under these names are no numbers, whatever they look like.
+const NO_NUMBERS: [&str; 14] = [
+    "call_id",
+    "local_tag",
+    "remote_tag",
+    "branch",
+    "instance",
+    "idempotency_key",
+    "id",
+    "flow",
+    "path",
+    "user_agent",
+    "seed",
+    "host",
+    "proxy",
+    "address",
+];
+/// Texts under these names are secrets.
+const SECRETS: [&str; 3] = ["secret", "password", "token"];
+/// What people have written, or programs have given us to keep.
+const FREE_TEXT: [&str; 3] = ["data", "note", "detail"];
+
+/// See the module.
+pub struct Mask {
+    key: [u8; 32],
+    /// Last seven digits and what the last four of them become.
+    known: HashMap<[u8; NUMBER_DIGITS], [u8; MASKED]>,
+    /// Secrets of phones, by user, as they are and as they become.
+    pub(super) secrets: BTreeMap<String, (String, String)>,
+    /// Keys of numbers that are being typed: by leg, the places of the digits and the digits.
+    typing: BTreeMap<LegRef, Vec<(u64, u8)>>,
+    /// The last INFO of each leg: a copy of it is no second key.
+    infos: BTreeMap<LegRef, (u64, Vec<u8>)>,
+    copies: BTreeMap<u64, u64>,
+    /// Keys to be replaced, by record.
+    typed: BTreeMap<u64, u8>,
+    looked: u64,
+    masked: u64,
+}
+
+impl Mask {
+    /// A mask by this key.
+    pub fn new(key: [u8; 32]) -> Mask {
+        Mask {
+            key,
+            known: HashMap::new(),
+            secrets: BTreeMap::new(),
+            typing: BTreeMap::new(),
+            infos: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            typed: BTreeMap::new(),
+            looked: 0,
+            masked: 0,
+        }
+    }
+
+    /// Looks at a record before any is masked: only what follows a key tells which digits were the last of a number.
+    pub fn look(&mut self, record: &Record) -> Result<(), Unreadable> {
+        let at = self.looked;
+        self.looked += 1;
+        if !matches!(record.kind, Kind::MediaKey | Kind::SipKey) {
+            return Ok(());
+        }
+        let (pressed, rest) = Pressed::read(&record.payload)?;
+        let digit = match record.kind {
+            Kind::MediaKey => media_digit(rest),
+            _ => split_sip(rest).and_then(|(_, wire)| mask_sip::info_digit(wire)),
+        };
+        let Some(digit) = digit.filter(u8::is_ascii_digit) else { return Ok(()) };
+        if record.kind == Kind::SipKey {
+            if let Some((first, _)) = self.infos.get(&pressed.leg).filter(|(_, info)| info == rest) {
+                self.copies.insert(at, *first);
+                return Ok(());
+            }
+            self.infos.insert(pressed.leg, (at, rest.to_vec()));
+        }
+        match pressed.key {
+            Key::Typed(place) => {
+                let typing = self.typing.entry(pressed.leg).or_default();
+                let before = if place == 0 { std::mem::take(typing) } else { Vec::new() };
+                typing.push((at, digit));
+                self.settle(&before);
+            }
+            Key::Through | Key::Plain => drop(self.typed.insert(at, b'0')),
+        }
+        Ok(())
+    }
+
+    /// The last digits of a number that was typed get others.
+    fn settle(&mut self, typed: &[(u64, u8)]) {
+        let Some(from) = typed.len().checked_sub(NUMBER_DIGITS) else { return };
+        let last: Vec<u8> = typed[from..].iter().map(|(_, digit)| *digit).collect();
+        let others = self.others(last.as_slice().try_into().expect("it was cut to that length"));
+        for ((at, _), other) in typed[typed.len() - MASKED..].iter().zip(others) {
+            self.typed.insert(*at, other);
+        }
+    }
+
+    /// What four digits become after these three.
+    fn others(&mut self, last: [u8; NUMBER_DIGITS]) -> [u8; MASKED] {
+        if let Some(known) = self.known.get(&last) {
+            return *known;
+        }
+        let others = std::array::from_fn(|at| {
+            let before = NUMBER_DIGITS - MASKED + at;
+            // Numbers that begin alike still do: blocks and prefixes stay what they are.
+            let shift = self.mac(&[b"digit", &last[..before]])[0] % 10;
+            b'0' + (last[before] - b'0' + shift) % 10
+        });
+        self.known.insert(last, others);
+        others
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Another secret of the same length.
+    fn other_secret(&self, secret: &str) -> String {
+        let words = (0u8..).flat_map(|part| self.mac(&[b"secret", &[part], secret.as_bytes()]));
+        words.map(|octet| char::from(b"abcdefghijklmnop"[usize::from(octet & 15)])).take(secret.len()).collect()
+    }
+
+    /// Replaces the last four digits of the digits in `text`, if they are enough for a number. What is between them
+    /// stays.
+    pub(super) fn digits(&mut self, text: &mut [u8]) {
+        let places: Vec<usize> = (0..text.len()).filter(|at| text[*at].is_ascii_digit()).collect();
+        let Some(from) = places.len().checked_sub(NUMBER_DIGITS) else { return };
+        let last: Vec<u8> = places[from..].iter().map(|at| text[*at]).collect();
+        let others = self.others(last.as_slice().try_into().expect("it was cut to that length"));
+        for (at, other) in places[places.len() - MASKED..].iter().zip(others) {
+            text[*at] = other;
+        }
+    }
+
+    /// The same for each run of digits in `text`, which separators of telephone numbers do not end.
+    pub(super) fn runs(&mut self, text: &mut [u8], separators: &[u8]) {
+        let mut begin = 0;
+        while begin < text.len() {
+            if text[begin] == b'%' {
+                begin += 3; // An escaped octet is no digit.
+                continue;
+            }
+            let is_part = |octet: &u8| octet.is_ascii_digit() || separators.contains(octet);
+            let length = text[begin..].iter().take_while(|octet| is_part(octet)).count();
+            if length == 0 {
+                begin += 1;
+                continue;
+            }
+            self.digits(&mut text[begin..begin + length]);
+            begin += length;
+        }
+    }
+
+    /// A record without anything that is nobody's business.
+    pub fn record(&mut self, record: Record) -> Result<Record, Unreadable> {
+        let at = self.masked;
+        self.masked += 1;
+        if at == 0 {
+            let typing = std::mem::take(&mut self.typing);
+            typing.values().for_each(|typed| self.settle(typed));
+        }
+        let digit = self.typed.get(self.copies.get(&at).unwrap_or(&at)).copied();
+        let payload = match record.kind {
+            Kind::Timeout | Kind::FlowLost | Kind::Located | Kind::Media | Kind::Space => record.payload,
+            Kind::Committed | Kind::Erased => record.payload,
+            Kind::Beginning => self.lines(&record.payload)?,
+            Kind::Recorded | Kind::Command | Kind::AddCallback | Kind::Fault => self.json(&record.payload)?,
+            Kind::Sip => self.sip(&record.payload, None)?,
+            Kind::SipKey => {
+                let (_, rest) = Pressed::read(&record.payload)?;
+                let front = record.payload.len() - rest.len();
+                [record.payload[..front].to_vec(), self.sip(rest, digit)?].concat()
+            }
+            Kind::MediaKey => {
+                let mut payload = record.payload;
+                if let (Some(digit), Some(place)) = (digit, media_digit_at(&payload)) {
+                    payload[place] = digit;
+                }
+                payload
+            }
+        };
+        Ok(Record { payload, ..record })
+    }
+
+    fn sip(&mut self, payload: &[u8], digit: Option<u8>) -> Result<Vec<u8>, Unreadable> {
+        let (flow, wire) = split_sip(payload).ok_or(Unreadable)?;
+        Ok([flow, b"\n", &mask_sip::message(self, wire, digit)].concat())
+    }
+
+    fn lines(&mut self, payload: &[u8]) -> Result<Vec<u8>, Unreadable> {
+        let mut masked = Vec::with_capacity(payload.len());
+        for (n, line) in payload.split(|octet| *octet == b'\n').enumerate() {
+            if n > 0 {
+                masked.push(b'\n');
+            }
+            masked.extend(self.json(line)?);
+        }
+        Ok(masked)
+    }
+
+    /// JSON, masked by the names of its fields.
+    pub fn json(&mut self, text: &[u8]) -> Result<Vec<u8>, Unreadable> {
+        let mut value: Value = serde_json::from_slice(text).map_err(|_| Unreadable)?;
+        self.learn(&value);
+        self.value("", &mut value);
+        serde_json::to_vec(&value).map_err(|_| Unreadable)
+    }
+
+    /// Remembers the secrets of phones: their digests are to be right again.
+    fn learn(&mut self, value: &Value) {
+        match value {
+            Value::Object(fields) => {
+                let text = |name: &str| fields.get(name).and_then(Value::as_str);
+                if let (Some(user), Some(secret)) = (text("extension"), text("secret")) {
+                    let other = self.other_secret(secret);
+                    self.secrets.insert(user.to_owned(), (secret.to_owned(), other));
+                }
+                fields.values().for_each(|value| self.learn(value));
+            }
+            Value::Array(rows) => rows.iter().for_each(|row| self.learn(row)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn value(&mut self, name: &str, value: &mut Value) {
+        match value {
+            _ if FREE_TEXT.contains(&name) => blot(value),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match (name.as_str(), value) {
+                        // Who is treated apart, in somebody's words.
+                        ("number_lists", Value::Array(rows)) => rows.iter_mut().for_each(|row| self.list_row(row)),
+                        (name, value) => self.value(name, value),
+                    }
+                }
+            }
+            Value::Array(rows) => rows.iter_mut().for_each(|row| self.value(name, row)),
+            Value::String(text) => *text = self.text(name, text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn list_row(&mut self, row: &mut Value) {
+        if let Some(label) = row.get_mut("label") {
+            blot(label);
+        }
+        self.value("", row);
+    }
+
+    fn text(&mut self, name: &str, text: &str) -> String {
+        if SECRETS.contains(&name) {
+            return self.other_secret(text);
+        }
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let is_short = name.eq_ignore_ascii_case("prefix") && digits < PREFIX_DIGITS;
+        if digits < NUMBER_DIGITS || NO_NUMBERS.contains(&name) || is_short {
+            return text.to_owned();
+        }
+        let mut octets = text.as_bytes().to_vec();
+        if name == "object" || name == "message" {
+            self.runs(&mut octets, b"");
+        } else if ["sip:", "sips:", "tel:"].iter().any(|scheme| text.starts_with(scheme)) {
+            mask_sip::uri(self, &mut octets);
+        } else if ["sip:", "sips:", "tel:"].iter().any(|scheme| text.contains(scheme)) {
+            mask_sip::address(self, &mut octets);
+        } else if is_number(text) {
+            self.digits(&mut octets);
+        }
+        String::from_utf8(octets).unwrap_or_default()
+    }
+}
+
+/// Whether a text is a telephone number and nothing else: no address, no date.
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|octet| octet.is_ascii_digit() || b"+-.()/ ".contains(&octet))
+        && text.parse::<std::net::IpAddr>().is_err()
+        && text.parse::<chrono::NaiveDate>().is_err()
+}
+
+/// Every letter and digit of every text in it.
+fn blot(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.chars().map(|c| if c.is_alphanumeric() { 'x' } else { c }).collect(),
+        Value::Array(rows) => rows.iter_mut().for_each(blot),
+        Value::Object(fields) => fields.values_mut().for_each(blot),
+        Value::Number(number) => *number = 0.into(),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// The digit in the JSON of a media event.
+fn media_digit(json: &[u8]) -> Option<u8> {
+    media_digit_at(json).map(|at| json[at])
+}
+
+fn media_digit_at(json: &[u8]) -> Option<usize> {
+    const FIELD: &[u8] = b"\"digit\":\"";
+    let at = json.windows(FIELD.len()).rposition(|window| window == FIELD)?;
+    Some(at + FIELD.len()).filter(|at| *at < json.len())
+}

@@ -12,6 +12,7 @@ mod restart;
 mod sipp;
 mod sound;
 mod switch;
+mod talks;
 
 use std::time::{Duration, Instant};
 

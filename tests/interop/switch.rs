@@ -93,13 +93,18 @@ profile = "standard"
 impl Switch {
     /// Starts a switch with a fresh data directory and waits until it is ready.
     pub fn start(name: &str, site: &Site) -> Switch {
+        // Below 32768: SIPp reads ports as signed numbers.
+        let media = 20_000 + (free_port() - 26_000);
+        Switch::start_with(name, |sip, http| site.text(sip, http, media))
+    }
+
+    /// The same with a site of its own, by the ports of its SIP and its HTTP.
+    pub fn start_with(name: &str, site: impl FnOnce(u16, u16) -> String) -> Switch {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("interop-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder for the test");
         let (sip, http) = (free_port(), free_port());
-        // Below 32768: SIPp reads ports as signed numbers.
-        let media = 20_000 + (free_port() - 26_000);
-        std::fs::write(folder.join("site.toml"), site.text(sip, http, media)).expect("the site is written");
+        std::fs::write(folder.join("site.toml"), site(sip, http)).expect("the site is written");
         let child = Switch::spawn(&folder);
         let mut switch = Switch { child, sip_port: sip, folder, api: Api { port: http, token: String::new() } };
         switch.wait_until_ready();

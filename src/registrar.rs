@@ -22,7 +22,7 @@ use crate::sip::header::name_addr::NameAddr;
 use crate::sip::message::{HeaderName, Request};
 use crate::sip::uri::{Scheme, Uri};
 use crate::sip::user_agent::Field;
-use crate::time::{DateTime, Now, Utc};
+use crate::time::{DateTime, Now, Utc, shifted};
 use chrono::TimeDelta;
 use guesses::{Failure, Guesses};
 use serde::{Deserialize, Serialize};
@@ -233,6 +233,18 @@ impl Registrar {
             }
             self.remove(&extension, &contact);
             changes.push(BindingChange::Remove { extension, contact });
+        }
+        changes
+    }
+
+    /// The wall clock was set: every binding lasts as long as it was granted for. The changes are for the store.
+    pub fn shift(&mut self, by: TimeDelta) -> Vec<BindingChange> {
+        self.expiries.clear();
+        let mut changes = Vec::new();
+        for binding in self.bindings.values_mut().flatten() {
+            binding.expires_at = shifted(binding.expires_at, by);
+            self.expiries.insert((binding.expires_at, binding.extension.clone(), binding.contact.clone()));
+            changes.push(BindingChange::Put(binding.clone()));
         }
         changes
     }

@@ -199,6 +199,9 @@ pub fn observe(event: &Event) {
         | Event::BreakerOpened { .. }
         | Event::BreakerClosed
         | Event::SwitchFault { .. }
+        | Event::ClockJumped { .. }
+        | Event::ClockDoubted { .. }
+        | Event::ClockTrusted
         | Event::AgentRegistered { .. }
         | Event::AgentUnregistered { .. }
         | Event::AgentPaused { .. }
@@ -305,6 +308,12 @@ fn log_site(event: &Event) {
         Event::BooksDiffer { missing } => {
             tracing::error!(missing, "books.differ: callbacks made and callbacks accounted for; please report this");
         }
+        Event::ClockJumped { by_secs } => tracing::warn!(by_secs, "clock.jumped: everything that waits moves along"),
+        Event::ClockDoubted { by_secs } => tracing::error!(
+            by_secs,
+            "clock.doubted: nothing is dialled; set the clock right, or say that it is by `ringback resume-dialling`"
+        ),
+        Event::ClockTrusted => tracing::warn!("clock.trusted: dialling goes on"),
         Event::AgentRegistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.registered"),
         Event::AgentUnregistered { agent, contact } => tracing::info!(%agent, ?contact, "agent.unregistered"),
         Event::AgentPaused { agent, reason } => tracing::info!(%agent, ?reason, "agent.paused"),

@@ -3,6 +3,7 @@
 //! `Tick` is the monotonic clock that timers use; `DateTime<Utc>` is the wall clock that calling hours use. They are
 //! told apart because a wall clock may jump and a timer must not.
 
+use chrono::TimeDelta;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
@@ -60,6 +61,11 @@ impl Sub<Tick> for Tick {
     fn sub(self, earlier: Tick) -> Duration {
         self.since(earlier)
     }
+}
+
+/// The same instant on a wall clock that was set by `by`.
+pub fn shifted(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    at.checked_add_signed(by).unwrap_or(at)
 }
 
 /// One instant on both clocks.

@@ -154,6 +154,7 @@ fn answer(command: &Command) -> Reply {
             store_ok: true,
             space: ringback::switch::Space::Ample,
             breaker: None,
+            clock_doubted_secs: None,
             frozen: false,
             resting_rules: Vec::new(),
             time_zones: String::new(),

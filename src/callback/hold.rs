@@ -6,11 +6,21 @@ use crate::id::Name;
 use crate::settings::Tz;
 use crate::time::{DateTime, Utc};
 use chrono::SecondsFormat;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why nothing can be dialled as the site is now: `blocked`, until the site changes. The text comes from the trade
 /// that refused (policy, route).
 pub type Undialable = String;
+
+/// Why a task is `blocked` until people say what becomes of it: nothing else moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The customer had answered when the process ended, and nobody knows whether they have talked (durability.md
+    /// §2.8): he is not rung by himself again.
+    LostAfterAnswer,
+}
 
 /// The gate that holds a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +79,8 @@ pub enum Hold {
     Overflow,
     /// He had answered when a restart cut the call; people decide (durability.md §2.8).
     LostAfterAnswer,
+    /// The wall clock has jumped: nobody is dialled before the time is confirmed (durability.md §2.10).
+    ClockDoubted,
     /// No agent is wanted: the customer is asked first whether he wants another try (S4.5).
     ClientOffer,
     /// The site is frozen (S5.12).
@@ -121,6 +133,9 @@ impl fmt::Display for Hold {
             Hold::Overflow => f.write_str("left over at the end of the day: keep it or remove it"),
             Hold::LostAfterAnswer => f.write_str(
                 "lost_after_answer: the customer had answered when the switch was restarted: keep it or remove it",
+            ),
+            Hold::ClockDoubted => f.write_str(
+                "the clock has jumped: nothing is dialled until it has been steady for a while, or a person resumes",
             ),
             Hold::ClientOffer => f.write_str("the customer is asked first whether he wants another try"),
             Hold::Frozen => f.write_str("the site is frozen"),

@@ -14,7 +14,7 @@ use super::task::{NumberOrigin, Task};
 use crate::limits;
 use crate::number::Party;
 use crate::settings::{ConfirmByKey, NumberPolicy};
-use crate::time::{DateTime, Utc};
+use crate::time::{DateTime, Utc, shifted};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -303,6 +303,18 @@ impl Ledger {
         }
         self.doubted.insert(number.into(), now + DAY);
         self.releases.insert(now + DAY);
+    }
+
+    /// The wall clock was set: what was dialled is as long ago as it is.
+    pub fn shift(&mut self, by: TimeDelta) {
+        let dials = self.numbers.values_mut().chain(self.blocks.values_mut()).chain(self.sources.values_mut());
+        dials.flatten().for_each(|at| *at = shifted(*at, by));
+        self.confirmed.values_mut().chain(self.doubted.values_mut()).for_each(|at| *at = shifted(*at, by));
+        let watched = self.watched_blocks.values_mut().flatten().chain(&mut self.watched);
+        watched.for_each(|dial| dial.at = shifted(dial.at, by));
+        self.hours.iter_mut().for_each(|(hour, _)| *hour = hour.saturating_add(by.num_hours()));
+        self.order.iter_mut().for_each(|(at, _)| *at = shifted(*at, by));
+        self.releases = self.releases.iter().map(|at| shifted(*at, by)).collect();
     }
 
     /// When something may be dialled again that a cap holds.

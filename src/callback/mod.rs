@@ -5,6 +5,7 @@ pub mod hold;
 mod hours;
 pub mod ledger;
 pub mod planner;
+pub mod promised;
 pub mod retry;
 pub mod rule;
 pub mod task;

@@ -10,7 +10,7 @@ mod look;
 mod people;
 
 pub use gates::yields_to_live;
-pub use people::NotKept;
+pub use people::{NotKept, promised};
 
 use super::hold::{Hold, Undialable};
 use super::ledger::Ledger;
@@ -20,7 +20,7 @@ use super::window::{Shut, Whom, Window};
 use crate::id::{Name, TaskId};
 use crate::number::Party;
 use crate::settings::Settings;
-use crate::time::{DateTime, Utc};
+use crate::time::{DateTime, Utc, shifted};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ulid::Ulid;
@@ -95,6 +95,8 @@ pub struct Planner {
     ledger: Ledger,
     /// Automated offers to customers that may be made now, by the time they waited for.
     offers: BTreeSet<(DateTime<Utc>, TaskId)>,
+    /// The wall clock may be wrong.
+    clock_doubted: bool,
 }
 
 // --- What is held ---
@@ -285,6 +287,27 @@ impl Planner {
         steps
     }
 
+    /// The wall clock was set by `by` and shows `now`. How long ago something was, and how long somebody is left alone,
+    /// stays what it is; an instant that was promised stays, too. Returns the tasks, as they are to be stored.
+    pub fn shift(&mut self, now: DateTime<Utc>, settings: &Settings, by: TimeDelta) -> Vec<Task> {
+        self.starts.iter_mut().for_each(|at| *at = shifted(*at, by));
+        self.quarantine.values_mut().for_each(|until| *until = shifted(*until, by));
+        self.ledger.shift(by);
+        let mut moved = Vec::new();
+        for id in self.tasks.keys().copied().collect::<Vec<_>>() {
+            let Some(Planned { mut task, undialable, .. }) = self.forget(id) else { continue };
+            task.shift(by);
+            moved.push(task.clone());
+            self.insert(now, settings, task, undialable);
+        }
+        moved
+    }
+
+    /// Nobody knows what time it is: nothing is dialled, whatever else is due.
+    pub fn hold_for_clock(&mut self, held: bool) {
+        self.clock_doubted = held;
+    }
+
     /// The site has changed: every task that is not under way is looked at again (S5.10; `blocked` may be free).
     pub fn review(&mut self, now: DateTime<Utc>) {
         for id in self.tasks.keys().copied().collect::<Vec<_>>() {
@@ -386,6 +409,7 @@ impl Planner {
 
 /// What an attempt's end makes of its task, as `retry` has judged it.
 pub fn conclude(task: &mut Task, verdict: Verdict, now: DateTime<Utc>) {
+    task.promised = None; // Its hour has come.
     task.attempts_used += u32::from(verdict.counted);
     match verdict.by {
         Some(By::Auto) => task.reschedules.auto += 1,

@@ -1,10 +1,14 @@
 //! The callback task and its attempts: the promise as it lies on disk. Fields and words are those of `model.md`
 //! (callback_task, callback_attempt) and `interface.md` (task states).
 
+pub use super::hold::HoldReason;
+
+use super::promised::Promised;
 use crate::id::{AttemptId, CallRef, DialogRecord, Name, RecordingId, TaskId};
 use crate::number::Party;
 use crate::settings::Settings;
-use crate::time::{DateTime, Utc};
+use crate::time::{DateTime, Utc, shifted};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 /// Where a task is on its way. Final states are `Completed`, `Failed`, `Expired` and `Cancelled`.
@@ -121,15 +125,6 @@ impl TaskState {
                 | TaskState::Talking
         )
     }
-}
-
-/// Why a task is `blocked` until people say what becomes of it: nothing else moves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HoldReason {
-    /// The customer had answered when the process ended, and nobody knows whether they have talked (durability.md
-    /// §2.8): he is not rung by himself again.
-    LostAfterAnswer,
 }
 
 /// Why a task is closed.
@@ -384,6 +379,9 @@ pub struct Task {
     pub created_at: DateTime<Utc>,
     /// Not tried before this instant.
     pub not_before: DateTime<Utc>,
+    /// The hour that was promised, when it was one.
+    #[serde(default)]
+    pub promised: Option<Box<Promised>>,
     /// Given up at this instant (for `expiry_clock = open`: computed from the schedule).
     pub expires_at: Option<DateTime<Utc>>,
     /// Where it is.
@@ -430,6 +428,7 @@ impl Task {
             due_since: None,
             created_at: at,
             not_before: at,
+            promised: None,
             expires_at: None,
             state: TaskState::Pending,
             hold_reason: None,
@@ -452,6 +451,17 @@ impl Task {
     /// Whether only people go on with it.
     pub const fn is_for_people(&self) -> bool {
         matches!(self.state, TaskState::Overflow) || self.hold_reason.is_some()
+    }
+
+    /// The wall clock was set by `by`: it has waited as long as it has, and waits as long as it was to; but what was
+    /// promised for an hour stays at that hour.
+    pub fn shift(&mut self, by: TimeDelta) {
+        self.virtual_start = shifted(self.virtual_start, by);
+        self.due_since = self.due_since.map(|at| shifted(at, by));
+        self.expires_at = self.expires_at.map(|at| shifted(at, by));
+        if self.promised.is_none() {
+            self.not_before = shifted(self.not_before, by);
+        }
     }
 
     /// Names of the site instead of copies of its own, as they come from the disk: there may be a million tasks.

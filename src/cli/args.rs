@@ -159,7 +159,7 @@ pub enum Command {
     /// Sounds of the site: hold music, announcements, notices
     #[command(subcommand, after_help = "Example:\n  ringback prompt import greeting greeting.mp3")]
     Prompt(PromptCommand),
-    /// Dial again after the breaker has stopped automatic calls and a person has looked
+    /// Dial again after the breaker, or a clock that jumped, has stopped automatic calls and a person has looked
     #[command(after_help = "Example:\n  ringback resume-dialling")]
     ResumeDialling,
     /// Freeze the site: no rule acts and nothing is dialled; open callbacks of its rules are cancelled

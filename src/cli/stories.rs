@@ -78,6 +78,9 @@ pub(super) fn status(status: &Value) -> String {
     let of = |part: &str| status.get(part).cloned().unwrap_or_default();
     let mut out =
         facts(status, &[("ready", "ready"), ("draining", "draining"), ("calls", "calls"), ("breaker", "breaker")]);
+    if let Some(secs) = status.get("clock_doubted_secs").and_then(Value::as_i64) {
+        let _ = writeln!(out, "clock  set by {secs} s: nothing is dialled before it is confirmed");
+    }
     let mebibytes = |name: &str| of("disk").get(name).and_then(Value::as_u64).map(|octets| octets >> 20);
     let room = mebibytes("free_bytes").zip(mebibytes("whole_bytes"));
     let room = room.map_or_else(String::new, |(free, whole)| format!(" ({free} of {whole} MiB free)"));

@@ -11,7 +11,8 @@
 use super::ranks::Ranks;
 use crate::id::{CallRef, Counter, Name, TaskId, Ticket};
 use crate::limits::QUEUE_ENTRIES;
-use crate::time::{DateTime, Tick, Utc};
+use crate::time::{DateTime, Tick, Utc, shifted};
+use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who stands there.
@@ -331,6 +332,24 @@ impl Line {
     /// When the first of the exclusions that end by themselves ends.
     pub fn next_admission(&self, now: Tick) -> Option<Tick> {
         self.entries.values().filter_map(|entry| entry.next_admission(now)).min()
+    }
+
+    /// The wall clock was set: everybody has waited as long as he has, and nobody overtakes.
+    pub fn shift(&mut self, by: TimeDelta) {
+        let moved = |key: &Key| Key { virtual_start: shifted(key.virtual_start, by), ..*key };
+        self.callers = self.callers.iter().map(moved).collect();
+        self.tickets.values_mut().for_each(|key| *key = moved(key));
+        for ranks in [&mut self.firm, &mut self.yielding] {
+            let keys: Vec<Key> = std::mem::take(ranks).iter().map(moved).collect();
+            keys.into_iter().for_each(|key| ranks.insert(key));
+        }
+        let entries = std::mem::take(&mut self.entries).into_values();
+        self.entries = entries
+            .map(|mut entry| {
+                entry.key = moved(&entry.key);
+                (entry.key, entry)
+            })
+            .collect();
     }
 
     fn entry_mut(&mut self, ticket: Ticket) -> Option<&mut Entry> {

@@ -1,14 +1,16 @@
-//! The two clocks, read in one place: monotonic time since the process began, and the wall clock, which may be set to
-//! an hour of its own: the demo's office opens while people watch.
+//! The two clocks, read in one place: monotonic time since the process began, sleep of the machine included (Linux's
+//! boot clock), and the wall clock, which may be set to an hour of its own: the demo's office opens while people watch.
 
 use crate::time::{Now, Tick};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use std::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
 
 /// Reads both clocks; copies agree.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    began: Instant,
+    /// On the boot clock.
+    began: Duration,
     /// The wall clock shows so much more than the machine's.
     ahead: TimeDelta,
 }
@@ -17,17 +19,17 @@ impl Clock {
     /// Time begins now.
     #[allow(clippy::new_without_default)] // A default that differs at every call would surprise.
     pub fn new() -> Clock {
-        Clock { began: Instant::now(), ahead: TimeDelta::zero() }
+        Clock { began: boot(), ahead: TimeDelta::zero() }
     }
 
     /// Time begins now, and the wall clock shows `at`.
     pub fn showing(at: DateTime<Utc>) -> Clock {
-        Clock { began: Instant::now(), ahead: at.signed_duration_since(Utc::now()) }
+        Clock { began: boot(), ahead: at.signed_duration_since(Utc::now()) }
     }
 
     /// The monotonic clock.
     pub fn tick(&self) -> Tick {
-        Tick::from_nanos(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        Tick::from_nanos(u64::try_from(boot().saturating_sub(self.began).as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// Both clocks; the wall clock in whole milliseconds, as it is stored and shown.
@@ -35,10 +37,18 @@ impl Clock {
         Now { tick: self.tick(), utc: (Utc::now() + self.ahead).trunc_subsecs(3) }
     }
 
-    /// `tick` as the runtime's timers know it.
+    /// `tick` as the runtime's timers know it, whose clock stands still while the machine sleeps; one that has passed
+    /// is now.
     pub fn instant(&self, tick: Tick) -> Instant {
-        self.began + tick.since(Tick::ZERO)
+        Instant::now() + tick.since(self.tick())
     }
+}
+
+/// The boot clock: monotonic, and going on in a machine that sleeps.
+fn boot() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    let (secs, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
+    Duration::new(secs.unwrap_or(0), nanos.unwrap_or(0))
 }
 
 #[cfg(test)]

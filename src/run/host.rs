@@ -23,6 +23,8 @@ use crate::switch::command::{Command, Reply};
 use crate::switch::event::Event;
 use crate::switch::{Fault, Input, Output, Recorded, RecordingFailed, Restored, Switch, Wanted, said};
 use crate::telemetry;
+use crate::time::Now;
+use chrono::TimeDelta;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -34,6 +36,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+/// The two clocks are compared so often.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
+/// A wall clock that is so far from where it should be was set.
+const CLOCK_WAS_SET: TimeDelta = TimeDelta::seconds(2);
 
 /// What reaches the thread.
 pub(super) struct Inboxes {
@@ -85,6 +91,8 @@ struct Host {
     faults: VecDeque<Instant>,
     /// Answers that were known at once: fed after the outputs of the input that asked.
     at_once: VecDeque<Input>,
+    /// The clocks when they were last compared.
+    looked: Now,
 }
 
 /// What the switch begins with.
@@ -153,26 +161,26 @@ async fn run(beginning: Beginning, world: World, inboxes: Inboxes) -> io::Result
         flight,
         faults: VecDeque::new(),
         at_once: VecDeque::new(),
+        looked: clock.now(),
     };
     host.drain().await;
     for recorded in repaired {
         host.feed(Input::Recorded(recorded)).await;
     }
     let Inboxes { mut sip, mut news, mut asked, mut stop } = inboxes;
+    let mut looks = tokio::time::interval(LOOK_AT_CLOCK);
     loop {
         let deadline = host.switch.poll_timeout().map(|(tick, _)| host.clock.instant(tick));
-        let due = async {
-            match deadline {
-                Some(instant) => tokio::time::sleep_until(instant.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         // Unbiased: a flood on one side must not starve the others, nor time itself.
         let input = tokio::select! {
             Some(received) = sip.recv() => Input::Sip(Box::new(received)),
             Some(input) = news.recv() => input,
             Some(asked) = asked.recv() => host.question(asked),
-            () = due => Input::Timeout,
+            () = until(deadline) => Input::Timeout,
+            _ = looks.tick() => match host.clock_was_set() {
+                true => Input::Timeout,
+                false => continue,
+            },
             _ = &mut stop => break,
         };
         host.feed(input).await;
@@ -200,6 +208,14 @@ async fn run(beginning: Beginning, world: World, inboxes: Inboxes) -> io::Result
     Ok(())
 }
 
+/// That instant has come; without one it never does.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Host {
     fn question(&mut self, Asked { command, answer }: Asked) -> Input {
         if let Command::Configure(configure) = &command {
@@ -209,6 +225,14 @@ impl Host {
         self.replies += 1;
         self.waiting.insert(ReplyTo(self.replies), answer);
         Input::Command(command, ReplyTo(self.replies))
+    }
+
+    /// Whether the wall clock shows something else than it should since the last input (durability.md §2.10).
+    fn clock_was_set(&mut self) -> bool {
+        let (before, now) = (self.looked, self.clock.now());
+        self.looked = now;
+        let passed = TimeDelta::from_std(now.tick.since(before.tick)).unwrap_or_default();
+        (now.utc.signed_duration_since(before.utc) - passed).abs() > CLOCK_WAS_SET
     }
 
     async fn feed(&mut self, input: Input) {

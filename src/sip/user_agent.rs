@@ -311,8 +311,8 @@ impl UserAgent {
         DialogRecord { call_id, local_tag, branch, flow, ..DialogRecord::default() }
     }
 
-    /// The identity of an INVITE that is known by this name: whoever asks again, in this life or the next, gets the same,
-    /// so that a repetition is a retransmission for the far end and not a second call (durability.md §2.8).
+    /// The identity of an INVITE that is known by this name: whoever asks again, in this life or the next, gets the
+    /// same, so that a repetition is a retransmission for the far end and not a second call (durability.md §2.8).
     pub fn derived_identity(secret: &Secret, name: &str, flow: Flow) -> DialogRecord {
         let token = |what: &str| secret.token(&format!("{what} {name}"));
         let (call_id, local_tag, branch) = (token("call-id"), token("tag"), format!("{COOKIE}{}", token("branch")));

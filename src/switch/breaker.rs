@@ -61,8 +61,11 @@ impl Switch {
 
     /// A person has looked: dialling goes on.
     pub(super) fn resumed(&mut self, at: DateTime<Utc>) {
+        let was_open = self.planner.ledger().tripped().is_some();
         self.planner.ledger_mut().resume(at);
-        self.publish(event::Event::BreakerClosed);
+        if was_open {
+            self.publish(event::Event::BreakerClosed);
+        }
         self.serve_wanted = true;
     }
 

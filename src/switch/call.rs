@@ -12,7 +12,8 @@ use crate::callback::task::MissedBy;
 use crate::id::{CallRef, LegRef, Name, PlayRef, RecordingId, Shard, TaskId};
 use crate::limits;
 use crate::number::Party;
-use crate::time::{DateTime, Now, Utc};
+use crate::time::{DateTime, Now, Utc, shifted};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 /// What kind of call this is, for people.
@@ -129,6 +130,15 @@ pub(super) enum Role {
 }
 
 impl Call {
+    /// The wall clock was set: it has lasted as long as it has.
+    pub(super) fn shift(&mut self, by: TimeDelta) {
+        self.started_at = shifted(self.started_at, by);
+        self.answered_at = self.answered_at.map(|at| shifted(at, by));
+        if let Story::Waiting(waiting) = &mut self.story {
+            waiting.virtual_start = shifted(waiting.virtual_start, by);
+        }
+    }
+
     /// What `leg` is to this call; `None` when the story has left it behind.
     pub(super) fn role(&self, leg: LegRef) -> Option<Role> {
         match &self.story {

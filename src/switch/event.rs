@@ -110,6 +110,16 @@ pub enum Event {
         why: &'static str,
     },
     BreakerClosed,
+    /// The wall clock was set by so much, and is believed.
+    ClockJumped {
+        by_secs: i64,
+    },
+    /// The wall clock was set by so much that nothing is dialled before somebody says that it is right.
+    ClockDoubted {
+        by_secs: i64,
+    },
+    /// It is right, or has returned: dialling goes on.
+    ClockTrusted,
     /// Rules rest and nothing is dialled (S5.12).
     SiteFrozen,
     /// Dialling is possible again; rules rest until somebody activates them.

@@ -94,6 +94,7 @@ impl Switch {
         let message = said(&*panic);
         // A call of which nothing is known any more had ended before.
         let call = self.suspect.call;
+        let now = self.seen; // As it is believed to be.
         let mended = catch_unwind(AssertUnwindSafe(|| self.mend(now, asked))).is_ok();
         Err(Fault { message, call, mended })
     }

@@ -72,7 +72,7 @@ impl Switch {
     fn may_move(&self, lever: &Lever) -> Result<bool, Refused> {
         match lever {
             Lever::Freeze | Lever::Unfreeze => Ok(true),
-            Lever::Resume(_) => Ok(self.planner.ledger().tripped().is_some()),
+            Lever::Resume(_) => Ok(self.planner.ledger().tripped().is_some() || self.doubted_secs().is_some()),
             Lever::Activate(rule) if self.settings.rule(rule).is_none() => {
                 Err(Refused::NotFound { kind: "rule", name: rule.to_string() })
             }
@@ -116,7 +116,10 @@ impl Switch {
             Lever::Freeze => self.frozen(now),
             Lever::Unfreeze => self.unfrozen(now),
             Lever::Activate(rule) => self.activated(rule),
-            Lever::Resume(at) => self.resumed(*at),
+            Lever::Resume(at) => {
+                self.confirm_clock();
+                self.resumed(*at);
+            }
         }
     }
 }

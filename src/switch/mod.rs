@@ -20,6 +20,7 @@ mod books;
 mod breaker;
 mod call;
 mod claim;
+mod clock;
 pub mod command;
 mod desk;
 mod dialogue;
@@ -230,19 +231,21 @@ pub struct Switch {
     admitted: Option<Peer>,
     /// Ladder of a leg whose call has not begun.
     early_ladder: Vec<view::LadderStep>,
-    /// The tick and wall clock of the last input: planner instants become ticks by them.
+    /// The tick and wall clock of the last input, as far as they are believed: planner instants become ticks by them.
     seen: Now,
     /// What a fault would have to know of the input that is being handled.
     suspect: fault::Suspect,
     trap: fault::Trap,
+    /// The wall clock has jumped, and may be wrong.
+    doubt: Option<clock::Doubt>,
     out: VecDeque<Output>,
 }
 
 impl Switch {
     /// Takes one input; afterwards `poll_output` until it is empty.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.seen = now;
         self.trap.begin();
+        let now = self.believed(now);
         match input {
             Input::Timeout => {}
             Input::Sip(received) => self.on_sip(now, *received),
@@ -260,6 +263,7 @@ impl Switch {
             Input::Command(command, to) => self.on_command(now, command, to),
         }
         self.trap.step();
+        let now = self.seen; // A person may just have said that the clock is right.
         self.on_time(now);
         self.trap.step();
         self.settle(now);
@@ -286,6 +290,7 @@ impl Switch {
             (self.next_desk_wake(), Reason::Call),
             (planner, Reason::Callback),
             (lists, Reason::Callback),
+            (self.next_trust(), Reason::Callback),
             (retention, Reason::Retention),
         ]
         .into_iter()

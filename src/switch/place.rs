@@ -18,7 +18,8 @@ use crate::limits;
 use crate::media::Play;
 use crate::number::Party;
 use crate::settings::OnCallIn;
-use crate::time::{DateTime, Now, Utc};
+use crate::time::{DateTime, Now, Utc, shifted};
+use chrono::TimeDelta;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Where somebody stands.
@@ -57,6 +58,14 @@ impl LeftPlaces {
     pub(super) fn forget(&mut self, party: &Party) {
         self.places.retain(|(_, who), _| who != party);
         self.order.retain(|(_, who)| who != party);
+    }
+
+    /// The wall clock was set.
+    pub(super) fn shift(&mut self, by: TimeDelta) {
+        for (place, until) in self.places.values_mut() {
+            place.virtual_start = shifted(place.virtual_start, by);
+            *until = shifted(*until, by);
+        }
     }
 
     /// The place of somebody who comes back in time; it is his again, and nobody else's.

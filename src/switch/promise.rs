@@ -5,7 +5,7 @@ use super::durable::Pending;
 use super::offer::{Offer, Step, Wish};
 use super::{Change, NotStored, Switch, event};
 use crate::callback::hold::Undialable;
-use crate::callback::planner::Step as Look;
+use crate::callback::planner::{self, Step as Look};
 use crate::callback::retry;
 use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
 use crate::callback::window::{Whom, expires_at};
@@ -196,7 +196,7 @@ impl Switch {
         let id = TaskId(self.entropy.ulid(now.utc));
         let whom = Whom { profile, queue: &queue, number: &new.party, source: new.source };
         let expires_at = expires_at(settings, &whom, now.utc);
-        Task {
+        let task = Task {
             rule: new.rule,
             agent: match &profile.destination {
                 ServedBy::Agent(agent) => Some(agent.clone()),
@@ -208,7 +208,10 @@ impl Switch {
             not_before: retry::first_try(profile, now.utc, new.not_before),
             expires_at,
             ..Task::new(id, new.source, profile.name.clone(), queue, new.party, now.utc)
-        }
+        };
+        let promised = new.not_before.filter(|wish| *wish == task.not_before);
+        let promised = promised.map(|wish| Box::new(planner::promised(settings, &task, wish)));
+        Task { promised, ..task }
     }
 
     /// The disk has answered a promise. It holds when its caller is still being told, or has hung up on it; not when he

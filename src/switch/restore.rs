@@ -89,6 +89,7 @@ impl Switch {
             seen: now,
             suspect: super::fault::Suspect::default(),
             trap: super::fault::Trap::default(),
+            doubt: None,
             out: VecDeque::new(),
             configured: Arc::new(configured),
             system,
@@ -124,6 +125,7 @@ impl Switch {
         for task in restored.tasks {
             self.restore_task(now, task);
         }
+        self.system.zones = self.settings.zones.version().to_owned();
         self.recount();
         self.plan_retention();
         self.restore_entries(now, restored.entries);
@@ -148,6 +150,7 @@ impl Switch {
             return;
         }
         let mut changes = Vec::from_iter(self.settle_restored(now, &mut task));
+        let is_moved = self.promise_anew(&mut task);
         if task.state.is_live() {
             task.state = TaskState::Pending;
         }
@@ -160,7 +163,7 @@ impl Switch {
         // A request that took the place of this number's last one, whose closing the disk has not seen.
         let older = if task.state.is_final() { Vec::new() } else { self.merge(&mut task) };
         self.close_merged(now, &older);
-        if !changes.is_empty() || !older.is_empty() || task.state.is_final() {
+        if is_moved || !changes.is_empty() || !older.is_empty() || task.state.is_final() {
             changes.push(Change::PutTask(Box::new(task.clone())));
             self.commit(changes, Pending::Told);
         }
@@ -170,6 +173,20 @@ impl Switch {
             self.line_up(&task);
             self.planner.put(now.utc, &settings, task);
         }
+    }
+
+    /// Clocks are set otherwise than they were to be when an hour was promised: it is the hour that was (durability.md
+    /// §2.10). Whether that is another instant.
+    fn promise_anew(&self, task: &mut Task) -> bool {
+        let zones = &self.settings.zones;
+        if self.system.zones == zones.version() {
+            return false;
+        }
+        let Some(promised) = &mut task.promised else { return false };
+        let Some(at) = promised.anew(zones) else { return false };
+        task.not_before = at;
+        promised.at = at;
+        true
     }
 
     /// A phone that is bound has logged its agent in, even if the process died between the two.

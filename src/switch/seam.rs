@@ -197,6 +197,9 @@ pub struct SystemRecord {
     /// against anybody again.
     #[serde(default)]
     pub resumed_at: Option<DateTime<Utc>>,
+    /// The version of the tz database by which promised hours were last made instants.
+    #[serde(default)]
+    pub zones: String,
 }
 
 /// What an agent has chosen and a restart must not forget.

@@ -267,6 +267,9 @@ pub struct Status {
     pub resting_rules: Vec<Name>,
     /// The tz database in force: `2026e (built in)`.
     pub time_zones: String,
+    /// By how much the wall clock is ahead of what is believed, while nothing is dialled for it; `null` when it is
+    /// right.
+    pub clock_doubted_secs: Option<i64>,
 }
 
 /// Numbers for `/metrics`.

@@ -254,8 +254,12 @@ fn system() -> Vec<Route> {
             .gives("Status"),
         act("/api/v1/system/freeze", live::freeze, "No rule acts and nothing is dialled").gives("Status"),
         act("/api/v1/system/unfreeze", live::unfreeze, "Let the site dial again; its rules rest").gives("Status"),
-        act("/api/v1/system/breaker/resume", live::resume_dialling, "Dial again after the breaker has stopped it")
-            .gives("Status"),
+        act(
+            "/api/v1/system/breaker/resume",
+            live::resume_dialling,
+            "Dial again after the breaker, or a clock that jumped, has stopped it",
+        )
+        .gives("Status"),
         act("/api/v1/system/drain", live::drain, "Take no new calls, and end with the last one").gives("Status"),
         read("/api/v1/events", events::stream, "What happens, as server-sent events that each carry a CloudEvent")
             .with(&[header(

@@ -15,7 +15,8 @@ pub(crate) fn secret_in(data: &Path, file: &str) -> io::Result<String> {
     let path = data.join(file);
     match fs::read_to_string(&path) {
         Ok(text) => match text.trim() {
-            "" => create(data, &path, file), // A full disk, or a crash of an earlier version: nobody can know this token.
+            // A full disk, or a crash of an earlier version: nobody can know this token.
+            "" => create(data, &path, file),
             // Somebody's own, and too easily guessed.
             short if short.len() < 32 => Err(io::ErrorKind::InvalidData.into()),
             token => Ok(token.to_owned()),

@@ -4,6 +4,7 @@ use super::disk::Disk;
 use super::fired::{Fired, Wire};
 use super::order::Order;
 use super::site::{CARRIER, PHONES, SPARE};
+use chrono::TimeDelta;
 use ringback::callback::task::{Attempt, AttemptKind, Outcome, Source, Task, TaskState};
 use ringback::demo::codec::{self, Message};
 use ringback::demo::endpoint::Call;
@@ -448,6 +449,11 @@ impl Laws {
                     let before = before.get(&attempt.task).filter(|_| attempt.outcome.is_none());
                     let is_peoples = before.is_some_and(Task::is_for_people);
                     assert!(!is_peoples, "law 10: {} is tried while people are to decide", attempt.number);
+                    // P5: nobody is called more than a second before the hour that was promised.
+                    let promised = before.and_then(|task| task.promised.as_ref()).map(|promised| promised.at);
+                    let is_early = promised.is_some_and(|at| attempt.loaded_at + TimeDelta::seconds(1) < at);
+                    let (at, number) = (attempt.loaded_at, &attempt.number);
+                    assert!(!is_early, "law 2: {number} is tried at {at}, and was promised {promised:?}");
                     let is_open = attempt.outcome.is_none() && attempt.kind == AttemptKind::Agent;
                     if let Some(task) = disk.tasks.get(&attempt.task).filter(|_| is_open) {
                         let granted = self.attempts_max(task) + task.reschedules.client + task.reschedules.admin;

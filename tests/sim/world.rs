@@ -511,7 +511,7 @@ impl World {
         }
     }
 
-    fn tell_switch(&mut self, after: Duration, input: Input) {
+    pub fn tell_switch(&mut self, after: Duration, input: Input) {
         self.later(after, Happening::ToSwitch { life: self.life, input });
     }
 

@@ -82,6 +82,9 @@ impl Planner {
     }
 
     pub(super) fn site_caps(&self, now: DateTime<Utc>, settings: &Settings) -> Result<(), Hold> {
+        if self.clock_doubted {
+            return Err(Hold::ClockDoubted);
+        }
         let (lines, rate) = (settings.system.max_callback_lines, settings.system.max_originates_per_min);
         if self.live >= lines as usize {
             return Err(Hold::Lines(lines));
@@ -106,6 +109,9 @@ impl Planner {
         let task = &planned.task;
         if task.state.is_live() {
             return Err(Hold::UnderWay(task.state));
+        }
+        if self.clock_doubted {
+            return Err(Hold::ClockDoubted);
         }
         match task.hold_reason {
             Some(HoldReason::LostAfterAnswer) => return Err(Hold::LostAfterAnswer),

@@ -1,10 +1,12 @@
 //! What people ask of a task: that it is tried now, that it is kept although its day has ended.
 
 use super::Planner;
+use crate::callback::promised::Promised;
 use crate::callback::retry::{self, Next};
 use crate::callback::task::{Task, TaskState};
 use crate::callback::window::{Whom, expires_at};
 use crate::id::TaskId;
+use crate::number::zones;
 use crate::settings::Settings;
 use crate::time::{DateTime, Utc};
 
@@ -25,7 +27,7 @@ impl Planner {
     /// Returns the task as it is to be stored.
     pub fn hasten(&mut self, now: DateTime<Utc>, settings: &Settings, id: TaskId) -> Option<Task> {
         let mut task = self.get(id).filter(|task| !task.state.is_live())?.clone();
-        task.not_before = now;
+        (task.not_before, task.promised) = (now, None);
         if task.is_for_people() {
             begin_anew(now, settings, &mut task);
         }
@@ -51,7 +53,7 @@ impl Planner {
         let mut task = left_over.ok_or(NotKept::NotLeftOver)?.clone();
         task.state = waiting(now, settings, &task)?;
         task.hold_reason = None;
-        task.not_before = now;
+        (task.not_before, task.promised) = (now, None);
         begin_anew(now, settings, &mut task);
         self.put(now, settings, task.clone());
         Ok(task)
@@ -73,6 +75,7 @@ impl Planner {
             _ => TaskState::Pending, // Whatever else it waits for.
         };
         task.hold_reason = None;
+        task.promised = Some(Box::new(promised(settings, &task, until)));
         task.not_before = until;
         task.due_since = None;
         begin_anew(until, settings, &mut task);
@@ -89,6 +92,16 @@ fn waiting(now: DateTime<Utc>, settings: &Settings, task: &Task) -> Result<TaskS
         Some(Next::ClientOffer(_)) => Ok(TaskState::ClientOffer),
         Some(_) => Err(NotKept::UsedUp), // Nobody may be asked.
     }
+}
+
+/// An instant that is promised to the customer of `task`, as the clocks where he is show it.
+pub fn promised(settings: &Settings, task: &Task, at: DateTime<Utc>) -> Promised {
+    let of_profile = settings.profile(&task.profile).and_then(|profile| profile.tz_default);
+    let tz = match zones::of(&task.number) {
+        [tz] => *tz,
+        [] | [_, ..] => of_profile.unwrap_or(settings.system.default_timezone),
+    };
+    Promised::new(&settings.zones, tz, at)
 }
 
 fn begin_anew(at: DateTime<Utc>, settings: &Settings, task: &mut Task) {

@@ -437,10 +437,8 @@ impl Story {
             Event::AgentPaused { agent, .. } => self.desk(now, agent, true),
             Event::AgentResumed { agent } => self.desk(now, agent, false),
             Event::RecordingStored { .. } => self.recordings += 1,
-            Event::RecordingFailed { .. } | Event::NotRecorded { .. } => {
-                self.recordings += 1;
-                self.tell(now, Role::Bad, "ringback", "could not store a recording");
-            }
+            Event::RecordingFailed { .. } => self.not_recorded(now, "could not store a recording"),
+            Event::NotRecorded { .. } => self.not_recorded(now, "could not record a call"),
             Event::TrunkDown { reason, .. } => self.tell(now, Role::Bad, "carrier", format!("is down: {reason}")),
             Event::CallAbandoned { .. }
             | Event::CallAnswered { .. }
@@ -459,6 +457,9 @@ impl Story {
             | Event::BreakerClosed
             | Event::SwitchFault { .. }
             | Event::BooksDiffer { .. }
+            | Event::ClockJumped { .. }
+            | Event::ClockDoubted { .. }
+            | Event::ClockTrusted
             | Event::AgentElsewhere { .. }
             | Event::AgentBlocked { .. }
             | Event::AgentTrusted { .. }
@@ -474,6 +475,12 @@ impl Story {
             | Event::CallTakenUp { .. }
             | Event::SipRefused { .. } => {} // The phones have told it, or it is no part of the story.
         }
+    }
+
+    /// There is no recording to wait for.
+    fn not_recorded(&mut self, now: Tick, what: &str) {
+        self.recordings += 1;
+        self.tell(now, Role::Bad, "ringback", what);
     }
 
     fn arrived(&mut self, call: CallRef, from: &str) {

@@ -265,6 +265,7 @@ impl Switch {
             breaker,
             frozen: self.settings.system.frozen,
             resting_rules: self.system.resting.iter().cloned().collect(),
+            clock_doubted_secs: self.doubted_secs(),
             time_zones: format!("{} ({})", self.settings.zones.version(), self.settings.zones.origin()),
         }
     }

@@ -92,6 +92,9 @@ fn of_the_site(event: &Event) -> Option<(&'static str, Value)> {
         Event::RuleActivated { rule } => ("rule.activated", json!({ "rule": rule })),
         Event::BreakerOpened { why } => ("breaker.opened", json!({ "why": why })),
         Event::SwitchFault { call } => ("switch.fault", json!({ "call": call })),
+        Event::ClockJumped { by_secs } => ("clock.jumped", json!({ "by_secs": by_secs })),
+        Event::ClockDoubted { by_secs } => ("clock.doubted", json!({ "by_secs": by_secs })),
+        Event::ClockTrusted => ("clock.trusted", json!({})),
         Event::BreakerClosed => ("breaker.closed", json!({})),
         Event::BooksDiffer { missing } => ("books.differ", json!({ "missing": missing })),
         _ => return None, // Messages of SIP, so many a second, are counted only.

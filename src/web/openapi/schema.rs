@@ -169,6 +169,11 @@ const OBJECTS: &[(&str, &str, Fields)] = &[
         "Reschedules used so far.",
         &[("auto", "count"), ("agent", "count"), ("client", "count"), ("admin", "count")],
     ),
+    (
+        "Promised",
+        "An hour that was promised, and what clocks show then.",
+        &[("at", "instant"), ("zone", "text"), ("local", "text")],
+    ),
     ("Attempt", "One attempt to keep a promise.", ATTEMPT),
     ("Leg", "One leg of an attempt.", LEG),
     ("Dialog", "Its SIP dialog.", DIALOG),
@@ -236,6 +241,7 @@ const CALLBACK: Fields = &[
     ("due_since", "instant|null"),
     ("created_at", "instant"),
     ("not_before", "instant"),
+    ("promised", "Promised|null"),
     ("expires_at", "instant|null"),
     ("state", "CallbackState"),
     ("hold_reason", "HoldReason|null"),
@@ -425,6 +431,7 @@ const STATUS: Fields = &[
     ("frozen", "truth"),
     ("resting_rules", "[text]"),
     ("time_zones", "text"),
+    ("clock_doubted_secs", "number|null"),
 ];
 
 const STANDING: Fields = &[
@@ -436,6 +443,7 @@ const STANDING: Fields = &[
     ("frozen", "truth"),
     ("resting_rules", "[text]"),
     ("time_zones", "text"),
+    ("clock_doubted_secs", "number|null"),
     ("ready", "truth"),
     ("store", "StoreStanding"),
     ("disk", "DiskStanding"),

@@ -10,6 +10,7 @@ use ringback::settings::CallbackRule;
 use ringback::switch::command::{Command, Refused, Reply};
 use ringback::switch::event::Event;
 use ringback::switch::{NotStored, SystemRecord};
+use ringback::zone::Zones;
 use std::collections::BTreeSet;
 
 /// Whether the site is frozen, and how many rules rest.
@@ -41,6 +42,11 @@ fn refused(world: &mut World, command: Command) -> bool {
     is_refused(&reply)
 }
 
+/// What lies on the disk when nobody has pulled anything.
+fn untouched() -> SystemRecord {
+    SystemRecord { zones: Zones::bundled().version().to_owned(), ..SystemRecord::default() }
+}
+
 // S5.12: a freeze, its end, or a rule's activation that the disk refuses has not happened: neither now nor after a
 // restart.
 #[test]
@@ -51,7 +57,7 @@ fn what_the_disk_refuses_has_not_been_switched() {
     assert!(refused(&mut world, Command::Freeze));
     assert_eq!(status(&mut world), (false, 0));
     assert_eq!(published(&world, &Event::SiteFrozen), 0);
-    assert_eq!(world.disk.system, SystemRecord::default());
+    assert_eq!(world.disk.system, untouched());
     assert_eq!(world.tasks()[0].state, TaskState::Pending, "nothing was cancelled for it");
     world.promised("bob", BOB);
     assert_eq!(world.tasks().len(), 2, "and the rule goes on offering");
@@ -111,7 +117,7 @@ fn levers_are_pulled_one_after_the_other() {
         .collect();
     assert_eq!(told, ["conflict", "done", "conflict", "done", "done", "not found"]);
     assert_eq!(status(&mut world), (false, 0));
-    assert_eq!(world.disk.system, SystemRecord::default());
+    assert_eq!(world.disk.system, untouched());
 }
 
 // S5.12, S5.10: an edition of the site that comes in between is not overwritten, nor is the freeze by it.
@@ -178,7 +184,7 @@ fn an_edition_that_thaws_the_site_and_an_operator_who_does_agree() {
         assert!(matches!(world.replies.get(&reply), Some(Reply::Status(_))), "{:?}", world.replies.get(&reply));
     }
     assert_eq!(status(&mut world), (false, 0));
-    assert_eq!(world.disk.system, SystemRecord::default());
+    assert_eq!(world.disk.system, untouched());
     world.promised("alice", ALICE);
     world.register(&[ANNA]);
     world.rings(ANNA, secs(5));
@@ -192,7 +198,7 @@ fn a_system_record_of_before_the_breaker_was_remembered_is_read() {
     let read: SystemRecord = serde_json::from_str(old).expect("it is read");
 
     let resting = ["support-key".into()].into();
-    assert_eq!(read, SystemRecord { frozen: true, resting, resumed_at: None });
+    assert_eq!(read, SystemRecord { frozen: true, resting, ..SystemRecord::default() });
     let new = SystemRecord { resumed_at: Some(World::new(1).began), ..read };
     let text = serde_json::to_string(&new).expect("it is written");
     assert_eq!(serde_json::from_str::<SystemRecord>(&text).expect("it is read again"), new);

@@ -7,6 +7,7 @@ mod by_hand;
 mod calls;
 mod candidates;
 mod client_offer;
+mod clock;
 mod crashes;
 mod desk;
 mod dialling;

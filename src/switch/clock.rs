@@ -1,0 +1,144 @@
+//! The wall clock, watched against the monotonic one (durability.md §2.10).
+//!
+//! It may be wrong, and be set while we run. A step of a second or two is nothing. A greater one is taken at once: what
+//! hangs on how long ago something was (places in line, pauses, caps, expiries, registrations) moves along, what hangs
+//! on the hour (calling hours, an instant that was promised) does not, and everything is looked at again. One of more
+//! than ten minutes is doubted: everything goes on by the clock as it was, so that nothing expires and nothing is
+//! deleted by mistake, but nobody is dialled, since nobody knows what hour it is. The doubt ends when the clock
+//! returns, when a person lets dialling go on, or, for less than a day (a machine that stood still), when the clock has
+//! gone on steadily for ten minutes.
+
+use super::durable::Pending;
+use super::{Change, Switch, durable, event};
+use crate::time::{Now, Tick};
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// A smaller step is no jump.
+const STEP: TimeDelta = TimeDelta::seconds(2);
+/// A greater jump is doubted.
+const DOUBTED: TimeDelta = TimeDelta::minutes(10);
+/// A jump of less than this is believed when the clock has been steady for `STEADY`.
+const BELIEVED: TimeDelta = TimeDelta::days(1);
+const STEADY: Duration = Duration::from_secs(600);
+/// Tasks in one commit.
+const AT_ONCE: usize = 500;
+
+/// A clock that nobody believes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    /// It shows so much more than is believed.
+    ahead: TimeDelta,
+    /// Believed then, if it goes on steadily.
+    until: Option<Tick>,
+}
+
+impl Doubt {
+    fn of(ahead: TimeDelta, now: Tick) -> Doubt {
+        Doubt { ahead, until: (ahead.abs() <= BELIEVED).then(|| now + STEADY) }
+    }
+}
+
+impl Switch {
+    /// What time it is, when the clocks show `shown`.
+    pub(super) fn believed(&mut self, shown: Now) -> Now {
+        let since = TimeDelta::from_std(shown.tick.since(self.seen.tick)).unwrap_or(TimeDelta::MAX);
+        let expected = self.seen.utc.checked_add_signed(since).unwrap_or(shown.utc);
+        let ahead = shown.utc.signed_duration_since(expected);
+        let goes_on = Now { tick: shown.tick, utc: expected };
+        match self.doubt {
+            None if ahead.abs() <= STEP => {
+                self.seen = shown;
+            }
+            None if ahead.abs() <= DOUBTED => self.take_jump(goes_on, ahead),
+            None => {
+                self.seen = goes_on;
+                self.doubt = Some(Doubt::of(ahead, shown.tick));
+                self.planner.hold_for_clock(true);
+                self.publish(event::Event::ClockDoubted { by_secs: ahead.num_seconds() });
+            }
+            // It has returned, or nearly.
+            Some(_) if ahead.abs() <= DOUBTED => {
+                self.trust_clock();
+                if ahead.abs() <= STEP {
+                    self.seen = shown;
+                } else {
+                    self.take_jump(goes_on, ahead);
+                }
+            }
+            Some(doubt) if (ahead - doubt.ahead).abs() > STEP => {
+                self.seen = goes_on;
+                self.doubt = Some(Doubt::of(ahead, shown.tick)); // Set once more.
+            }
+            Some(Doubt { until: Some(until), .. }) if until <= shown.tick => {
+                self.trust_clock();
+                self.take_jump(goes_on, ahead);
+            }
+            Some(_) => self.seen = goes_on,
+        }
+        self.seen
+    }
+
+    /// When a doubted clock may be believed.
+    pub(super) fn next_trust(&self) -> Option<Tick> {
+        self.doubt.and_then(|doubt| doubt.until)
+    }
+
+    /// By how many seconds the clock is ahead of what is believed.
+    pub(super) fn doubted_secs(&self) -> Option<i64> {
+        self.doubt.map(|doubt| doubt.ahead.num_seconds())
+    }
+
+    /// A person says that the clock is right.
+    pub(super) fn confirm_clock(&mut self) {
+        if let Some(doubt) = self.doubt {
+            self.trust_clock();
+            self.take_jump(self.seen, doubt.ahead);
+        }
+    }
+
+    fn trust_clock(&mut self) {
+        self.doubt = None;
+        self.planner.hold_for_clock(false);
+        self.publish(event::Event::ClockTrusted);
+    }
+
+    /// The clock was set by `by`, and it is right now: what hangs on how long ago something was moves along.
+    fn take_jump(&mut self, was: Now, by: TimeDelta) {
+        let now = Now { tick: was.tick, utc: was.utc.checked_add_signed(by).unwrap_or(was.utc) };
+        self.seen = now;
+        let settings = self.settings.clone();
+        for moved in self.planner.shift(now.utc, &settings, by).chunks(AT_ONCE) {
+            let changes = moved.iter().map(|task| Change::PutTask(Box::new(task.clone()))).collect();
+            self.commit(changes, Pending::Told);
+        }
+        self.planner.review(now.utc);
+        let bindings = self.registrar.shift(by);
+        if !bindings.is_empty() {
+            self.commit(bindings.iter().map(durable::binding_change).collect(), Pending::Told);
+        }
+        self.lines.values_mut().for_each(|line| line.shift(by));
+        self.left_places.shift(by);
+        self.shift_calls(by);
+        self.lists_heeded = now.utc;
+        self.plan_retention();
+        self.serve_wanted = true;
+        self.publish(event::Event::ClockJumped { by_secs: by.num_seconds() });
+    }
+
+    /// Callers have waited as long as they have.
+    fn shift_calls(&mut self, by: TimeDelta) {
+        for call in self.calls.values_mut() {
+            call.shift(by);
+        }
+        for entry in self.entries.values_mut() {
+            entry.arrived_at = crate::time::shifted(entry.arrived_at, by);
+            entry.virtual_start = crate::time::shifted(entry.virtual_start, by);
+        }
+        let entries: Vec<Change> =
+            self.entries.values().map(|entry| Change::PutEntry(Box::new(entry.clone()))).collect();
+        if !entries.is_empty() {
+            self.commit(entries, Pending::Told);
+        }
+    }
+}

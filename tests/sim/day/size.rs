@@ -106,7 +106,7 @@ impl Size {
         match self {
             Size::Short => dice.between(5, 14),
             Size::Packets => 4,
-            Size::Whole => dice.between(290, 330),
+            Size::Whole => dice.between(360, 400),
         }
     }
 

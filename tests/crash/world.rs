@@ -105,6 +105,7 @@ impl World {
 
     /// Everything acknowledged is in a switch that was just started, once and in a lawful state.
     pub fn check(&self, switch: &Switch, what: &str) {
+        self.ledger().close();
         let all = switch.api().callbacks();
         if let Err(wrong) = self.ledger().check(&all) {
             panic!("{what}: {wrong}\n{}", self.log());

@@ -1,5 +1,6 @@
 //! The laws of the switch, watched from outside: from what it sends, stores and plays. A broken law is a panic.
 
+use super::alike::{ends_alike, is_extension, same_number};
 use super::disk::Disk;
 use super::fired::{Fired, Wire};
 use super::order::Order;
@@ -598,21 +599,4 @@ fn is_carrier(peer: SocketAddr) -> bool {
 
 fn first_line(settings: &Settings) -> String {
     settings.queues.first().map_or_else(String::new, |queue| queue.name.to_string())
-}
-
-fn is_extension(attempt: &Attempt, extension: &str) -> bool {
-    matches!(&attempt.number, Party::Extension(number) if **number == *extension)
-}
-
-fn same_number(party: &Party, dialled: &str) -> bool {
-    match party {
-        Party::Number(number) => ends_alike(number, dialled),
-        Party::Extension(extension) => &**extension == dialled,
-    }
-}
-
-/// Route prefixes and `+` aside.
-fn ends_alike(a: &str, b: &str) -> bool {
-    let tail = |text: &str| text.chars().rev().take(10).collect::<String>();
-    tail(a) == tail(b)
 }

@@ -1,5 +1,6 @@
 //! The simulator: a switch, its media, its disk, a network, phones, a carrier and people, in virtual time.
 
+mod alike;
 mod broken;
 mod day;
 mod disk;

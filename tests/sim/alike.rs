@@ -1,7 +1,8 @@
-//! Numbers as they are written here and there.
+//! Numbers as they are written here and there, and the line that scenarios mean.
 
 use ringback::callback::task::Attempt;
 use ringback::number::Party;
+use ringback::settings::Settings;
 
 /// Whether it is this extension that is called back.
 pub fn is_extension(attempt: &Attempt, extension: &str) -> bool {
@@ -20,4 +21,9 @@ pub fn same_number(party: &Party, dialled: &str) -> bool {
 pub fn ends_alike(a: &str, b: &str) -> bool {
     let tail = |text: &str| text.chars().rev().take(10).collect::<String>();
     tail(a) == tail(b)
+}
+
+/// The first line, by name.
+pub fn first_line(settings: &Settings) -> String {
+    settings.queues.first().map_or_else(String::new, |queue| queue.name.to_string())
 }

@@ -1,6 +1,6 @@
 //! The laws of the switch, watched from outside: from what it sends, stores and plays. A broken law is a panic.
 
-use super::alike::{ends_alike, is_extension, same_number};
+use super::alike::{ends_alike, first_line, is_extension, same_number};
 use super::disk::Disk;
 use super::fired::{Fired, Wire};
 use super::order::Order;
@@ -595,8 +595,4 @@ fn attempts_of(settings: &Settings) -> BTreeMap<Name, u32> {
 
 fn is_carrier(peer: SocketAddr) -> bool {
     peer == CARRIER || peer == SPARE
-}
-
-fn first_line(settings: &Settings) -> String {
-    settings.queues.first().map_or_else(String::new, |queue| queue.name.to_string())
 }

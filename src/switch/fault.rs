@@ -197,6 +197,7 @@ impl Switch {
             self.ua.hang_up(now.tick, leg, None);
         }
         self.take_looks();
+        self.mend_closed();
         self.mend_tasks(now);
         self.mend_entries(now);
         self.mend_lines();
@@ -280,10 +281,32 @@ impl Switch {
         if self.planner.get(task.id).is_some() || self.closed.contains_key(&task.id) || task.state.is_final() {
             return;
         }
+        self.books.made += 1;
+        let is_taken_back = |change: &Change| matches!(change, Change::PutTask(it) if it.id == task.id);
+        let mut outputs = self.out.iter();
+        if outputs.any(|it| matches!(it, Output::Commit(_, changes) if changes.iter().any(is_taken_back))) {
+            return; // It does not hold, and the disk was told so.
+        }
         let settings = self.settings.clone();
         self.line_up(&task);
         self.planner.put(now.utc, &settings, task);
-        self.books.made += 1;
+    }
+
+    /// Tasks that the planner has let go of and the disk was told of, and then nobody: they are closed.
+    fn mend_closed(&mut self) {
+        let told = self.out.iter().flat_map(|output| match output {
+            Output::Commit(_, changes) => changes.as_slice(),
+            _ => &[], // Nothing else reaches the disk.
+        });
+        let ended = told.filter_map(|change| match change {
+            Change::PutTask(task) if task.state.is_final() => Some(Task::clone(task)),
+            _ => None, // It says nothing of an end.
+        });
+        for task in ended.collect::<Vec<_>>() {
+            if self.planner.get(task.id).is_none() && !self.closed.contains_key(&task.id) {
+                self.task_closed(task);
+            }
+        }
     }
 
     /// Tasks whose attempt nobody makes any more, and attempts that ended without their tasks hearing of it.

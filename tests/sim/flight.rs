@@ -69,7 +69,15 @@ impl Tape {
 /// An output as text, without what masking changes: digits of numbers, digests, what people have written.
 fn without_numbers(output: &Output) -> String {
     let text = match output {
-        Output::Send(flow, octets) => format!("{flow} {}", String::from_utf8_lossy(octets)),
+        Output::Send(flow, octets) => {
+            let text = String::from_utf8_lossy(octets);
+            // Display names that the disk had kept are blotted out there.
+            let shown = |line: &str| match line.split_once(": \"").filter(|(name, _)| matches!(*name, "From" | "To")) {
+                Some((name, rest)) => format!("{name}: {}\n", rest.split_once('"').map_or("", |(_, rest)| rest)),
+                None => format!("{line}\n"),
+            };
+            format!("{flow} {}", text.lines().map(shown).collect::<String>())
+        }
         Output::Reply(to, _) => format!("reply to {to:?}"),
         other => format!("{other:?}"),
     };

@@ -282,7 +282,8 @@ impl Switch {
             return;
         }
         self.books.made += 1;
-        let is_taken_back = |change: &Change| matches!(change, Change::PutTask(it) if it.id == task.id);
+        let is_taken_back =
+            |change: &Change| matches!(change, Change::PutTask(it) if it.id == task.id && it.state.is_final());
         let mut outputs = self.out.iter();
         if outputs.any(|it| matches!(it, Output::Commit(_, changes) if changes.iter().any(is_taken_back))) {
             return; // It does not hold, and the disk was told so.

@@ -34,8 +34,7 @@ fn until(world: &World, what: &str, limit: Duration, mut holds: impl FnMut() -> 
 
 /// Every agent talks to a caller.
 fn everybody_talks(world: &World, people: &People) {
-    people.call(); // The phones register.
-    people.rest();
+    people.register();
     (0..AGENTS).for_each(|_| people.chat());
     people.listen();
     let ends = 2 * usize::from(AGENTS);

@@ -45,6 +45,8 @@ pub struct People {
 enum Order {
     /// The switch lives (again): whoever waits in a call of its last life gives up, and new callers come.
     Call,
+    /// Every phone registers.
+    Register,
     /// No new callers.
     Rest,
     /// Somebody calls an agent, and both talk for ever.
@@ -69,6 +71,10 @@ impl People {
 
     pub fn call(&self) {
         self.orders.send(Order::Call).expect("they are there");
+    }
+
+    pub fn register(&self) {
+        self.orders.send(Order::Register).expect("they are there");
     }
 
     pub fn chat(&self) {
@@ -254,6 +260,7 @@ impl Crowd {
     fn obey(&mut self, order: Order) {
         let now = self.now();
         match order {
+            Order::Register => self.stations[1..].iter_mut().for_each(|phone| phone.endpoint.register(now, 300)),
             Order::Rest => self.next_caller = None,
             Order::Chat => self.chat(now),
             Order::Listen => {

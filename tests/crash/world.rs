@@ -193,6 +193,7 @@ http = "127.0.0.1:0"
 media_address = "127.0.0.1"
 media_ports = "@media@"
 media_shards = 1
+drain_secs = 1
 [system]
 default_country = "US"
 default_timezone = "America/New_York"

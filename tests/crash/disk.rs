@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Far above what a busy machine makes of 20 ms, and far below what the disk is made to take.
-const SILENCE: Duration = Duration::from_millis(700);
+const SILENCE: Duration = Duration::from_millis(1_200);
 
 /// So long the disk stands at each sync.
 const STANDS: Duration = Duration::from_secs(2);

@@ -138,7 +138,7 @@ fn start_line(mask: &mut Mask, line: &mut [u8]) {
         return;
     }
     let mut spaces = line.iter().enumerate().filter(|(_, octet)| **octet == b' ').map(|(at, _)| at);
-    if let (Some(first), Some(last)) = (spaces.next(), spaces.last()) {
+    if let (Some(first), Some(last)) = (spaces.next(), spaces.next_back()) {
         uri(mask, &mut line[first + 1..last]);
     }
 }

@@ -129,18 +129,7 @@ pub(super) fn start(
 async fn run(beginning: Beginning, world: World, inboxes: Inboxes) -> io::Result<()> {
     let Beginning { settings, restored, repaired, mut entropy } = beginning;
     let trunks = settings.trunks.iter().map(|trunk| trunk.host.to_string()).collect();
-    let seed = entropy.bytes();
-    let beginning = flight::record::Beginning { now: world.clock.now(), seed, settings, restored };
-    // The recorder writes its copy down on a thread of its own.
-    let mut flight = Flight::start(&world.data, Box::new(beginning.clone()))?;
-    let switch = match catch_unwind(AssertUnwindSafe(|| beginning.switch())) {
-        Ok(switch) => switch,
-        Err(panic) => {
-            flight.still_born(said(&*panic));
-            drop(flight);
-            resume_unwind(panic);
-        }
-    };
+    let (flight, switch) = begin(&world, settings, restored, &mut entropy)?;
     let World { clock, data, socket, shards, recorder, store, events, found, runtime, news } = world;
     let (shards, threads): (Vec<_>, Vec<_>) = shards.into_iter().map(|shard| (shard.commands, shard.thread)).unzip();
     let mut host = Host {
@@ -213,6 +202,22 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// The switch begins, and what it begins with is on the reel.
+fn begin(world: &World, settings: Settings, restored: Restored, entropy: &mut Entropy) -> io::Result<(Flight, Switch)> {
+    let seed = entropy.bytes();
+    let beginning = flight::record::Beginning { now: world.clock.now(), seed, settings, restored };
+    // The recorder writes its copy down on a thread of its own.
+    let mut flight = Flight::start(&world.data, Box::new(beginning.clone()))?;
+    match catch_unwind(AssertUnwindSafe(|| beginning.switch())) {
+        Ok(switch) => Ok((flight, switch)),
+        Err(panic) => {
+            flight.still_born(said(&*panic));
+            drop(flight);
+            resume_unwind(panic);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a key means at the moment it is pressed: nothing that the switch does depends on this, but who keeps a record of
-//! keys must know which of them are parts of a number.
+//! What a key means at the moment it is pressed: nothing that the switch does depends on this, but who keeps a record
+//! of keys must know which of them are parts of a number.
 
 use super::Switch;
 use super::call::{Role, Story};

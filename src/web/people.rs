@@ -136,9 +136,8 @@ async fn erase_all(
         recordings: known.recordings(),
         do_not_call: !spare,
     };
-    match site.commands.ask(Command::ForgetPerson(Box::new(forget))).await? {
-        Reply::Refused(refused) => return Err(refused.into()),
-        _ => {} // It has forgotten.
+    if let Reply::Refused(refused) = site.commands.ask(Command::ForgetPerson(Box::new(forget))).await? {
+        return Err(refused.into());
     }
     beside(move || {
         let _at_work = at_work;

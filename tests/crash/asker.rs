@@ -15,7 +15,7 @@ pub fn ask(world: &World, switch: &Switch, most: u64, pause: Duration) -> u64 {
     for _ in 0..most {
         let n = ASKED.fetch_add(1, Ordering::Relaxed);
         let number = format!("+1415{:07}", 2_000_000 + n % 7_990_000);
-        let (queue, profile) = if n % 8 == 0 { ("support", "standard") } else { ("later", "later") };
+        let (queue, profile) = if n.is_multiple_of(8) { ("support", "standard") } else { ("later", "later") };
         let body = format!(r#"{{"number":"{number}","queue":"{queue}","profile":"{profile}"}}"#);
         world.ledger().asks(&number);
         match api.json("POST", "/callbacks", &body) {

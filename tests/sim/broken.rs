@@ -106,7 +106,7 @@ impl Watch {
 
 fn promised() -> Disk {
     let alice = task(1, ALICE);
-    disk(&[alice.clone()], &[attempt(2, &alice)])
+    disk(std::slice::from_ref(&alice), &[attempt(2, &alice)])
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn law_1_a_customer_is_rung_before_the_attempt_is_on_the_disk() {
 #[should_panic(expected = "law 1: 1001 is rung for an attempt that is not on the disk")]
 fn law_1_an_agent_is_rung_before_the_attempt_is_on_the_disk() {
     let alice = task(1, ALICE);
-    let mut disk = disk(&[alice.clone()], &[]);
+    let mut disk = disk(std::slice::from_ref(&alice), &[]);
     let intent = vec![Change::PutAttempt(Box::new(attempt(2, &alice)))];
     disk.take(Tick::ZERO, ringback::id::CommitRef(2), intent);
     watch(|_| {}, disk).sip(true, PHONES[0].2, &invite("agent", ALICE, "1001"));

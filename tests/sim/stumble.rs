@@ -14,13 +14,16 @@ use std::panic::resume_unwind;
 /// Whether this build has a switch that can be made to stumble.
 pub const CAN_STUMBLE: bool = cfg!(any(debug_assertions, feature = "interop"));
 
+/// Whether an input is of the kind that is meant.
+type Kind = fn(&Input) -> bool;
+
 /// How often, and what came of it.
 #[derive(Default)]
 pub struct Stumbles {
     /// One input in so many, by these dice.
     pub now_and_then: Option<(u64, Entropy)>,
     /// At the first input of this kind, after so many steps.
-    pub at: Option<(fn(&Input) -> bool, u32)>,
+    pub at: Option<(Kind, u32)>,
     /// A flight recorder, if one runs.
     pub tape: Option<Tape>,
     /// When, and whose call it cost.

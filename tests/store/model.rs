@@ -53,6 +53,7 @@ impl Model {
                 Change::RemoveBinding { .. }
                 | Change::RemoveDoNotCall(_)
                 | Change::RemoveEntry(_)
+                | Change::RemoveTalk(_)
                 | Change::RemoveObject { .. } => drop(self.map.remove(&key_of(change))),
                 put => drop(self.map.insert(key_of(put), put.clone())),
             }
@@ -77,13 +78,28 @@ fn key_of(change: &Change) -> String {
         Change::PutObject(object) => keys::object(&object.kind, &object.name),
         Change::RemoveObject { kind, name } => keys::object(kind, name),
         Change::PutAudit(entry) => keys::audit(entry.id),
+        Change::PutTalk(talk) => keys::talk(talk.call),
+        Change::RemoveTalk(call) => keys::talk(*call),
+        Change::PutPulse(_) => keys::PULSE.to_owned(),
     }
 }
 
 /// What the store says, as such a map.
 fn map_of(restored: &Restored) -> Map {
     let Restored {
-        tasks, attempts, bindings, agents, system, recordings, do_not_call, entries, objects, audit, ..
+        tasks,
+        attempts,
+        bindings,
+        agents,
+        system,
+        recordings,
+        do_not_call,
+        entries,
+        objects,
+        audit,
+        talks,
+        pulse,
+        ..
     } = restored.clone();
     let all = tasks.into_iter().map(|it| Change::PutTask(Box::new(it)));
     let all = all.chain(attempts.into_iter().map(|it| Change::PutAttempt(Box::new(it))));
@@ -93,6 +109,7 @@ fn map_of(restored: &Restored) -> Map {
     let all = all.chain(entries.into_iter().map(|it| Change::PutEntry(Box::new(it))));
     let all = all.chain(objects.into_iter().map(|it| Change::PutObject(Box::new(it))));
     let all = all.chain(audit.into_iter().map(|it| Change::PutAudit(Box::new(it))));
+    let all = all.chain(talks.into_iter().map(|it| Change::PutTalk(Box::new(it)))).chain(pulse.map(Change::PutPulse));
     let said = Some(Change::PutSystem(system.clone())).filter(|_| system != SystemRecord::default());
     all.chain(said).map(|change| (key_of(&change), change)).collect()
 }
@@ -125,7 +142,7 @@ fn some_change(entropy: &mut Entropy, map: &Map) -> Change {
     let at = task(1).created_at + TimeDelta::seconds(entropy.below(1_000) as i64);
     let (n, number) = (entropy.below(30), number(entropy));
     let ulid = Entropy::from_seed(n).ulid(task(1).created_at);
-    match entropy.below(20) {
+    match entropy.below(21) {
         0..=4 => Change::PutTask(Box::new(some_task(entropy))),
         5..=8 => match some_attempt(entropy, map) {
             Some(attempt) => Change::PutAttempt(Box::new(attempt)),
@@ -161,6 +178,7 @@ fn some_change(entropy: &mut Entropy, map: &Map) -> Change {
             object: Some(number.to_string()),
             detail: None,
         })),
+        19 => Change::PutPulse(at),
         _ => Change::PutSystem(SystemRecord { frozen: n % 2 == 0, resumed_at: Some(at), ..SystemRecord::default() }),
     }
 }

@@ -80,7 +80,7 @@ impl Agenda {
         if world.switch.is_some() || is_seen_to() {
             return false;
         }
-        let rest = Duration::from_millis(500 + u64::try_from(world.now.as_millis() % 7).expect("small") * 1_000);
+        let rest = Duration::from_millis(500 + world.now.as_millis() % 7 * 1_000);
         self.put(world.now + rest, Plan::Restart);
         self.put(world.now + rest + secs(15), Plan::DeadAir);
         true

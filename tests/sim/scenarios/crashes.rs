@@ -165,10 +165,13 @@ fn follows(task: &Task, attempt: Option<&Attempt>, talks: bool) -> Follows {
     }
 }
 
+/// What a form asks of the site.
+type Change = fn(&mut Settings);
+
 /// P3: killed at each step of the dial protocol, before and after each commit.
 #[test]
 fn after_a_kill_at_any_step_the_customer_is_called_once_more_at_most_and_never_after_an_answer() {
-    let forms: [(&str, fn(&mut Settings)); 3] = [
+    let forms: [(&str, Change); 3] = [
         ("agent first", |_| {}),
         ("customer first", |site| site.profiles[0].first_party = FirstParty::Customer),
         ("answered is enough", |site| site.profiles[0].success_min_talk = Duration::ZERO),

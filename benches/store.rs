@@ -125,7 +125,7 @@ fn erase_one(folder: &Path, count: u64) {
     }
     erasing.join().unwrap();
     println!(
-        "{count} tasks: one person is found in {:.2} s and erased in {:.2} s; a commit beside it takes {:.0} ms at most",
+        "{count} tasks: a person is found in {:.2} s, erased in {:.2} s; a commit beside it takes {:.0} ms at most",
         found.as_secs_f64(),
         (begun.elapsed() - found).as_secs_f64(),
         longest.as_secs_f64() * 1e3

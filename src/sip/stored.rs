@@ -1,8 +1,8 @@
 //! A session as it lies on disk, and the session made of it in the next life of this process (durability.md P8).
 //!
 //! Nobody knows what the last life has still sent: sequence numbers go on far above those that were stored, and higher
-//! with every life, or the peer would refuse what comes as out of order (RFC 3261 §12.2.2). What the peer has sent since
-//! is taken as it comes. Secrets are not stored; whoever revives a session names them again.
+//! with every life, or the peer would refuse what comes as out of order (RFC 3261 §12.2.2). What the peer has sent
+//! since is taken as it comes. Secrets are not stored; whoever revives a session names them again.
 
 use super::challenge::Secret;
 use super::dialog::Dialog;

@@ -1,6 +1,6 @@
-//! The books of the promises (durability.md, P4): every callback that was ever made has either ended in one of four ways
-//! or is open. Made is counted where a callback begins to hold, ended where it is closed, open by the planner, so that
-//! one that slips from hand to hand is missed at once.
+//! The books of the promises (durability.md, P4): every callback that was ever made has either ended in one of four
+//! ways or is open. Made is counted where a callback begins to hold, ended where it is closed, open by the planner,
+//! so that one that slips from hand to hand is missed at once.
 
 use super::{Switch, event};
 use crate::callback::task::TaskState;

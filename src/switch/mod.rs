@@ -9,8 +9,8 @@
 //! (in line), `announce` (what is heard there), `offer` and `dialogue` (asking for a callback), `place` (coming back),
 //! `leave`, `promise` (on disk), `claim` (in line), `missed` (a call was lost), `serve` (who is next), `attempt` (the
 //! promise kept), `talk`, `direct`, `revive` (going on after a restart); below them `call`, `legs`, `ring`; beside them
-//! `desk`, `peers`, `record`, `durable`, `space` (on the disk), and `answers` for people. `site` puts another edition of
-//! the settings in force, `lever` what operators switch beside it. `fault` is what a panic costs.
+//! `desk`, `peers`, `record`, `durable`, `space` (on the disk), and `answers` for people. `site` puts another edition
+//! of the settings in force, `lever` what operators switch beside it. `fault` is what a panic costs.
 
 mod announce;
 mod answers;

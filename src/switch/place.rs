@@ -77,7 +77,8 @@ impl LeftPlaces {
 }
 
 impl Switch {
-    /// Where a caller stands who joins `queue` now and has come `since` then: at the earliest place that is his already.
+    /// Where a caller stands who joins `queue` now and has come `since` then: at the earliest place that is his
+    /// already.
     pub(super) fn place_for(
         &mut self,
         now: Now,

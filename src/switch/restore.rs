@@ -28,10 +28,17 @@ const SESSION_EXPIRES: Duration = Duration::from_secs(1_800);
 
 impl Switch {
     /// A switch with its settings, what the store handed back, and its only source of randomness.
-    pub fn new(now: Now, settings: Settings, mut restored: Restored, mut entropy: Entropy) -> Switch {
+    pub fn new(now: Now, settings: Settings, mut restored: Restored, entropy: Entropy) -> Switch {
+        let mut switch = Switch::empty(now, settings, &mut restored, entropy);
+        switch.take_up(now, restored);
+        switch
+    }
+
+    /// Nobody has called it yet.
+    fn empty(now: Now, settings: Settings, restored: &mut Restored, mut entropy: Entropy) -> Switch {
         let (configured, mut system) = (settings.clone(), restored.system.clone());
         let settings = system.over(settings);
-        let mut switch = Switch {
+        Switch {
             ua: UserAgent::new(identity(&settings), entropy.fork()),
             registrar: Registrar::new(&settings, std::mem::take(&mut restored.bindings), entropy.fork()),
             trunks: Trunks::new(&settings, now, entropy.fork()),
@@ -96,9 +103,7 @@ impl Switch {
             settings: Arc::new(settings),
             entropy,
             secret: std::mem::take(&mut restored.secret),
-        };
-        switch.take_up(now, restored);
-        switch
+        }
     }
 
     /// Goes on where the last life was torn away.

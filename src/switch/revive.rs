@@ -5,10 +5,10 @@
 //! two are joined, and both sides are asked by re-INVITE whether they go on (RFC 3261 §14.1), a few at a time. The
 //! attempt of a callback stays open meanwhile: it is the same one, and nobody is rung.
 //!
-//! `Reviving → Joined` when both have answered. A side whose dialog is gone (481, 408), or of which nothing is heard for
-//! `PATIENCE`, neither SIP nor sound, has left. Its talk was cut by us: a caller goes back to the head of his line, an
-//! attempt is settled as one that was answered. When the process was away for longer than `AWAY`, nobody sits there any
-//! more, and every talk is ended.
+//! `Reviving → Joined` when both have answered. A side whose dialog is gone (481, 408), or of which nothing is heard
+//! for `PATIENCE`, neither SIP nor sound, has left. Its talk was cut by us: a caller goes back to the head of his
+//! line, an attempt is settled as one that was answered. When the process was away for longer than `AWAY`, nobody
+//! sits there any more, and every talk is ended.
 //!
 //! The surprise: a pulse is written while anybody talks, or a start could not know how long nobody was there.
 
@@ -158,7 +158,7 @@ impl Switch {
 
 // --- At the start ---
 impl Switch {
-    /// Goes on with the talks of the last life, or ends them. Afterwards `attempt_calls` names the callbacks among them.
+    /// Goes on with the talks of the last life, or ends them. Afterwards `attempt_calls` names callbacks among them.
     pub(super) fn take_up_talks(
         &mut self,
         now: Now,

@@ -1,5 +1,5 @@
-//! How full the switch is (law 9): every table that may grow, with what bounds it. Most limits are those of `limits.rs`;
-//! the others follow from what the table is about, so that an entry which nothing takes away is found out.
+//! How full the switch is (law 9): every table that may grow, with what bounds it. Most limits are those of
+//! `limits.rs`; the others follow from what the table is about, so that an entry which nothing takes away is found out.
 
 use super::Switch;
 use crate::limits;

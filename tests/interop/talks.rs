@@ -1,5 +1,6 @@
 //! A hundred talks and `kill -9`: they go on (durability.md P8, P9). Callers behind one carrier and agents at phones of
-//! their own speak RTP all the time; each of them notes when something comes to his ear. `RINGBACK_TALKS` says how many.
+//! their own speak RTP all the time; each of them notes when something comes to his ear. `RINGBACK_TALKS` says how
+//! many.
 
 use crate::switch::Switch;
 use crate::{free_port, wait_for};

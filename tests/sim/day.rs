@@ -200,6 +200,17 @@ fn morning(day: &Day, dice: &mut Dice) -> World {
     if day.size == Size::Packets {
         world = world.with_packets();
     }
+    weather(&mut world, day, dice);
+    if dice.chance(30) && day.keep.has("second-phone") {
+        world.second_phone(ANNA);
+    }
+    faults::befall(&mut world, day);
+    wake_agents(&mut world, day, dice);
+    world
+}
+
+/// The network, and how slow the disk is.
+fn weather(world: &mut World, day: &Day, dice: &mut Dice) {
     let rough = dice.chance(50);
     if rough {
         let weather = Weather {
@@ -216,12 +227,6 @@ fn morning(day: &Day, dice: &mut Dice) -> World {
     if day.keep.has("slow-disk") {
         world.disk.delay = delay;
     }
-    if dice.chance(30) && day.keep.has("second-phone") {
-        world.second_phone(ANNA);
-    }
-    faults::befall(&mut world, day);
-    wake_agents(&mut world, day, dice);
-    world
 }
 
 fn wake_agents(world: &mut World, day: &Day, dice: &mut Dice) {

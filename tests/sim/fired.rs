@@ -1,5 +1,5 @@
-//! What has gone wrong in a world, counted where it truly did: at the datagram that was lost, the write that waited, the
-//! answer that came after its CANCEL, the step of the switch at which it was killed. That something was drawn says
+//! What has gone wrong in a world, counted where it truly did: at the datagram that was lost, the write that waited,
+//! the answer that came after its CANCEL, the step of the switch at which it was killed. That something was drawn says
 //! nothing.
 
 use ringback::demo::codec::{self, Message};

@@ -472,8 +472,8 @@ impl Laws {
         }
     }
 
-    /// The switch has done all that an input asked of it: the identity of P4, from its own books and from the disk's, and
-    /// law 9.
+    /// The switch has done all that an input asked of it: the identity of P4, from its own books and from the disk's,
+    /// and law 9.
     pub fn on_settled(&mut self, switch: &Switch, disk: &Disk) {
         let books = switch.books();
         assert!(books.missing() == 0, "P4: {} callbacks are missing: {books:?}", books.missing());

@@ -1,5 +1,5 @@
-//! Faults of the switch's own: it is made to stumble in the middle of an input, now and then or when a scenario says so.
-//! Every other panic in it is what it always was: the end of the test.
+//! Faults of the switch's own: it is made to stumble in the middle of an input, now and then or when a scenario says
+//! so. Every other panic in it is what it always was: the end of the test.
 
 use super::flight::Tape;
 use super::world::World;

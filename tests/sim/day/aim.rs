@@ -15,6 +15,7 @@ use ringback::demo::endpoint::{CallId, CallState};
 use ringback::demo::session::Direction;
 use ringback::id::TaskId;
 use ringback::media::Play;
+use ringback::settings::Settings;
 use ringback::switch::command::{Command, Done, NeverCall};
 use ringback::switch::{Change, NotStored};
 use ringback::time::Tick;
@@ -421,77 +422,32 @@ fn with_parties(world: &World, mut scene: Scene) -> Scene {
 fn hit(world: &mut World, hit: Hit, scene: &Scene, agenda: &mut Agenda) -> bool {
     let now = world.now;
     let person = scene.number.as_ref().and_then(|number| person_of(world, number));
-    let mut then = |after: Duration, plan: Plan| agenda.put(now + after, plan);
     match hit {
-        Hit::Kill => {
-            world.crash();
-            then(secs(2), Plan::Restart);
-            then(secs(17), Plan::DeadAir);
-        }
+        Hit::Kill => kill(world, agenda),
         Hit::Doom(steps) => world.doom = Some(steps),
-        Hit::RuleDeleted => edit(world, |site| {
-            let rule = &mut site.rules[0];
-            let name = if rule.name.ends_with("-anew") { "support-key" } else { "support-key-anew" };
-            let old = std::mem::replace(&mut rule.name, name.into());
-            let named = site.queues.iter_mut().flat_map(|queue| &mut queue.rules);
-            named.filter(|it| **it == old).for_each(|it| *it = name.into());
-        }),
+        Hit::RuleDeleted => edit(world, delete_rule),
         Hit::RuleDisabled => {
             edit(world, |site| site.rules[0].enabled = false);
-            then(secs(45), Plan::RuleEnabled);
+            agenda.put(now + secs(45), Plan::RuleEnabled);
         }
-        Hit::ProfileEdited => edit(world, |site| {
-            let profile = &mut site.profiles[0];
-            profile.attempts_max = profile.attempts_max % 3 + 1;
-            profile.ring_timeout = secs(35) - profile.ring_timeout.min(secs(25));
-            profile.record = !profile.record;
-        }),
+        Hit::ProfileEdited => edit(world, edit_profile),
         Hit::LineRenamed => super::plans::reload(world, 11),
-        Hit::AgentLoggedOut => {
-            let Some(agent) = scene.agent.map(|(at, _)| world.stations[at].people[0].name.clone()) else {
-                return false;
-            };
-            let agent = agent.trim_end_matches("-mobile").to_owned();
-            world.tell(Command::LogOutAgent(agent));
-        }
-        Hit::Freeze => {
-            world.tell(Command::Freeze);
-            then(secs(20), Plan::Ask(Wish::Unfreeze));
-            then(secs(25), Plan::Ask(Wish::Activate));
-        }
-        Hit::Drain => {
-            world.tell(Command::Drain);
-            then(secs(30), Plan::Kill);
-            then(secs(31), Plan::Restart);
-            then(secs(46), Plan::DeadAir);
-        }
-        Hit::Cancelled | Hit::Postponed => {
+        Hit::AgentLoggedOut => return log_out(world, scene),
+        Hit::Freeze => freeze(world, agenda),
+        Hit::Drain => drain(world, agenda),
+        Hit::Cancelled => {
             let Some(task) = scene.task else { return false };
-            let until = world.clock().utc + secs(60);
-            let command = if hit == Hit::Cancelled {
-                Command::CancelCallback(task)
-            } else {
-                Command::PostponeCallback(task, until)
-            };
-            world.tell(command);
+            world.tell(Command::CancelCallback(task));
         }
-        Hit::NeverAgain => {
-            let Some(number) = scene.number.clone() else { return false };
-            let (who, what) = ("a person".to_owned(), "never call".to_owned());
-            let done = Done { who, from: None, what, object: None, detail: None };
-            world.tell(Command::AddDoNotCall(Box::new(NeverCall { number, note: None, done })));
+        Hit::Postponed => {
+            let Some(task) = scene.task else { return false };
+            world.tell(Command::PostponeCallback(task, world.clock().utc + secs(60)));
         }
+        Hit::NeverAgain => return never_again(world, scene),
         Hit::CallerGoes => return goes(world, scene.customer),
         Hit::AgentGoes => return goes(world, scene.agent),
         Hit::BothGo => return scene.agent.is_some() && goes(world, scene.customer) && goes(world, scene.agent),
-        Hit::HoldAndGoes => {
-            let (Some((at, call)), true) = (scene.agent, scene.customer.is_some()) else { return false };
-            if !world.is_up(at, call) {
-                return false;
-            }
-            world.stations[at].endpoint.change(now, call, Direction::SendOnly);
-            return goes(world, scene.customer);
-        }
+        Hit::HoldAndGoes => return hold_and_go(world, scene),
         Hit::ChangesToo => {
             let Some((at, call)) = scene.agent else { return false };
             world.stations[at].endpoint.change(now, call, Direction::SendRecv);
@@ -507,30 +463,95 @@ fn hit(world: &mut World, hit: Hit, scene: &Scene, agenda: &mut Agenda) -> bool 
         Hit::PhoneVanishes | Hit::PhoneReboots => {
             let Some((at, _)) = scene.agent else { return false };
             let fault = if hit == Hit::PhoneReboots { Fault::PhoneReboots(at) } else { Fault::PhoneVanishes(at) };
-            fault.strike(world);
-            then(secs(50), Plan::Fault(Fault::PhoneReturns(at)));
+            strike(world, agenda, fault, 50, Fault::PhoneReturns(at));
         }
         Hit::CarrierGone => {
             let at = scene.customer.map_or(crate::world::TRUNK, |(at, _)| at);
-            Fault::CarrierGone(at).strike(world);
-            then(secs(40), Plan::Fault(Fault::CarrierBack(at)));
+            strike(world, agenda, Fault::CarrierGone(at), 40, Fault::CarrierBack(at));
         }
         Hit::CutOff => {
             let Some((at, _)) = scene.customer.or(scene.agent) else { return false };
-            Fault::CutOff(at, false).strike(world);
-            then(secs(7), Plan::Fault(Fault::Mended(at)));
+            strike(world, agenda, Fault::CutOff(at, false), 7, Fault::Mended(at));
         }
-        Hit::DiskHolds(long) => {
-            world.disk.mood = Mood::Holding;
-            then(secs(long), Plan::DiskRecovers);
-        }
-        Hit::DiskFails(why) => {
-            world.disk.mood = Mood::Failing(why);
-            then(secs(6), Plan::DiskRecovers);
-        }
+        Hit::DiskHolds(long) => spoil(world, agenda, Mood::Holding, long),
+        Hit::DiskFails(why) => spoil(world, agenda, Mood::Failing(why), 6),
         Hit::ClockJumps(by) => Fault::ClockJumps(by).strike(world),
     }
     true
+}
+
+/// For so many seconds.
+fn strike(world: &mut World, agenda: &mut Agenda, fault: Fault, long: u64, end: Fault) {
+    fault.strike(world);
+    agenda.put(world.now + secs(long), Plan::Fault(end));
+}
+
+/// For so many seconds.
+fn spoil(world: &mut World, agenda: &mut Agenda, mood: Mood, long: u64) {
+    world.disk.mood = mood;
+    agenda.put(world.now + secs(long), Plan::DiskRecovers);
+}
+
+fn kill(world: &mut World, agenda: &mut Agenda) {
+    let now = world.now;
+    world.crash();
+    agenda.put(now + secs(2), Plan::Restart);
+    agenda.put(now + secs(17), Plan::DeadAir);
+}
+
+fn drain(world: &mut World, agenda: &mut Agenda) {
+    let now = world.now;
+    world.tell(Command::Drain);
+    for (after, plan) in [(30, Plan::Kill), (31, Plan::Restart), (46, Plan::DeadAir)] {
+        agenda.put(now + secs(after), plan);
+    }
+}
+
+fn freeze(world: &mut World, agenda: &mut Agenda) {
+    let now = world.now;
+    world.tell(Command::Freeze);
+    agenda.put(now + secs(20), Plan::Ask(Wish::Unfreeze));
+    agenda.put(now + secs(25), Plan::Ask(Wish::Activate));
+}
+
+fn delete_rule(site: &mut Settings) {
+    let rule = &mut site.rules[0];
+    let name = if rule.name.ends_with("-anew") { "support-key" } else { "support-key-anew" };
+    let old = std::mem::replace(&mut rule.name, name.into());
+    let named = site.queues.iter_mut().flat_map(|queue| &mut queue.rules);
+    named.filter(|it| **it == old).for_each(|it| *it = name.into());
+}
+
+fn edit_profile(site: &mut Settings) {
+    let profile = &mut site.profiles[0];
+    profile.attempts_max = profile.attempts_max % 3 + 1;
+    profile.ring_timeout = secs(35) - profile.ring_timeout.min(secs(25));
+    profile.record = !profile.record;
+}
+
+fn log_out(world: &mut World, scene: &Scene) -> bool {
+    let Some((at, _)) = scene.agent else { return false };
+    let agent = world.stations[at].people[0].name.trim_end_matches("-mobile").to_owned();
+    world.tell(Command::LogOutAgent(agent));
+    true
+}
+
+fn never_again(world: &mut World, scene: &Scene) -> bool {
+    let Some(number) = scene.number.clone() else { return false };
+    let (who, what) = ("a person".to_owned(), "never call".to_owned());
+    let done = Done { who, from: None, what, object: None, detail: None };
+    world.tell(Command::AddDoNotCall(Box::new(NeverCall { number, note: None, done })));
+    true
+}
+
+fn hold_and_go(world: &mut World, scene: &Scene) -> bool {
+    let (Some((at, call)), true) = (scene.agent, scene.customer.is_some()) else { return false };
+    if !world.is_up(at, call) {
+        return false;
+    }
+    let now = world.now;
+    world.stations[at].endpoint.change(now, call, Direction::SendOnly);
+    goes(world, scene.customer)
 }
 
 fn goes(world: &mut World, who: Option<(usize, CallId)>) -> bool {

@@ -1,4 +1,5 @@
-//! What goes wrong on a day by itself: carriers that ask, fork, forget and vanish, phones that lose power, wires that are
+//! What goes wrong on a day by itself: carriers that ask, fork, forget and vanish, phones that lose power, wires that
+//! are
 //! cut, a disk that is slow, a clock that jumps, and a `kill -9` at any step of the switch. Drawn from the seed of the
 //! day, beside everything else; what has truly come about is counted in `crate::fired`.
 

@@ -144,8 +144,8 @@ fn a_clock_that_returns_has_changed_nothing() {
     }
 }
 
-// A machine that stood still for two hours: the clock is steady for ten minutes, and is believed then. A clock that is a
-// year ahead is not, however steady.
+// A machine that stood still for two hours: the clock is steady for ten minutes, and is believed then. A clock that
+// is a year ahead is not, however steady.
 #[test]
 fn a_steady_clock_is_believed_after_ten_minutes_unless_it_is_days_ahead() {
     for (by, believed) in [(TimeDelta::hours(2), true), (TimeDelta::days(1), true), (TimeDelta::hours(25), false)] {

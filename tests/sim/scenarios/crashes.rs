@@ -284,7 +284,8 @@ fn an_agents_phone_that_rings_at_a_kill_is_told_to_stop() {
     assert!(!world.is_busy(ANNA, 0), "it rings on for a caller");
 }
 
-/// A phone that has come to another place between the attempt's commit and its INVITE rings there, and is stopped there.
+/// A phone that has come to another place between the attempt's commit and its INVITE rings there, and is stopped
+/// there.
 #[test]
 fn a_phone_that_has_moved_meanwhile_rings_where_it_is() {
     let mut world = World::new(1);

@@ -1,5 +1,6 @@
 //! Faults of the switch's own (security.md T1 in spirit): a panic costs the call it belonged to and nothing else. Its
-//! parties are told, its promise is kept another time, its agent is free; the others talk on, and their tapes are whole.
+//! parties are told, its promise is kept another time, its agent is free; the others talk on, and their tapes are
+//! whole.
 
 use crate::drive::{ANNA, BEN, CARL};
 use crate::site::secs;

@@ -1,5 +1,5 @@
 //! What requests and answers look like that are no objects of the site, in few words: `text`, `ulid`, `instant`,
-//! `count`, `real`, `truth`, `anything`; `[X]` is a list, `X|null` may be nothing, and every other word is the name of
+//! `count`, `signed`, `real`, `truth`, `anything`; `[X]` is a list, `X|null` may be nothing, and every other word is the name of
 //! another schema. A field whose name ends in `?` may be left out.
 
 use crate::callback::task::TaskState;
@@ -20,6 +20,7 @@ pub(super) fn of(words: &str) -> Value {
         "ulid" => json!({ "type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$" }),
         "instant" => json!({ "type": "string", "format": "date-time" }),
         "count" => json!({ "type": "integer", "minimum": 0 }),
+        "signed" => json!({ "type": "integer" }),
         "real" => json!({ "type": "number", "minimum": 0 }),
         "truth" => json!({ "type": "boolean" }),
         "anything" => json!({}),
@@ -431,7 +432,7 @@ const STATUS: Fields = &[
     ("frozen", "truth"),
     ("resting_rules", "[text]"),
     ("time_zones", "text"),
-    ("clock_doubted_secs", "number|null"),
+    ("clock_doubted_secs", "signed|null"),
 ];
 
 const STANDING: Fields = &[
@@ -443,7 +444,7 @@ const STANDING: Fields = &[
     ("frozen", "truth"),
     ("resting_rules", "[text]"),
     ("time_zones", "text"),
-    ("clock_doubted_secs", "number|null"),
+    ("clock_doubted_secs", "signed|null"),
     ("ready", "truth"),
     ("store", "StoreStanding"),
     ("disk", "DiskStanding"),

@@ -458,9 +458,9 @@ impl Task {
     pub fn shift(&mut self, by: TimeDelta) {
         self.virtual_start = shifted(self.virtual_start, by);
         self.due_since = self.due_since.map(|at| shifted(at, by));
-        self.expires_at = self.expires_at.map(|at| shifted(at, by));
         if self.promised.is_none() {
             self.not_before = shifted(self.not_before, by);
+            self.expires_at = self.expires_at.map(|at| shifted(at, by)); // Else it goes by the hour that was promised.
         }
     }
 

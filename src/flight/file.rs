@@ -77,8 +77,8 @@ pub fn write(reel: &Reel, contents: &Contents, key: [u8; 32]) -> Result<Vec<u8>,
         each(&unpacked(section)?, |record| mask.look(&record))?;
     }
     let mut file = format!("{MAGIC}{FORMAT}\n").into_bytes();
-    let contents = serde_json::to_string(contents).expect("contents are text, numbers and an instant");
-    file.extend(contents.as_bytes());
+    let contents = serde_json::to_vec(contents).expect("contents are text, numbers and an instant");
+    file.extend(mask.json(&contents)?); // A panic may have told a number.
     file.push(b'\n');
     for section in reel.sections() {
         let mut masked = Vec::with_capacity(section.whole);

@@ -280,18 +280,21 @@ impl Mask {
         }
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let is_short = name.eq_ignore_ascii_case("prefix") && digits < PREFIX_DIGITS;
-        if digits < NUMBER_DIGITS || NO_NUMBERS.contains(&name) || is_short {
+        let mut octets = text.as_bytes().to_vec();
+        let has_address = ["sip:", "sips:", "tel:"].iter().any(|scheme| text.contains(scheme));
+        if NO_NUMBERS.contains(&name) || is_short || digits < NUMBER_DIGITS && !has_address {
             return text.to_owned();
         }
-        let mut octets = text.as_bytes().to_vec();
         if name == "object" || name == "message" {
             self.runs(&mut octets, b"");
         } else if ["sip:", "sips:", "tel:"].iter().any(|scheme| text.starts_with(scheme)) {
             mask_sip::uri(self, &mut octets);
-        } else if ["sip:", "sips:", "tel:"].iter().any(|scheme| text.contains(scheme)) {
+        } else if has_address {
             mask_sip::address(self, &mut octets);
         } else if is_number(text) {
             self.digits(&mut octets);
+        } else if text.starts_with('+') {
+            self.runs(&mut octets, b""); // With parameters.
         }
         String::from_utf8(octets).unwrap_or_default()
     }

@@ -230,7 +230,8 @@ fn digest(mask: &mut Mask, method: &str, value: &mut [u8]) {
     let was_right =
         response(&before, method, &secret).is_some_and(|right| right.eq_ignore_ascii_case(&before.response));
     let right = response(&after, method, &other).filter(|right| was_right && right.len() == before.response.len());
-    if let (Some(right), Some(place)) = (right, parameter(value, b"response=\"")) {
+    let place = parameter(value, b"response=\"").filter(|place| place.len() == before.response.len());
+    if let (Some(right), Some(place)) = (right, place) {
         value[place].copy_from_slice(right.as_bytes());
     }
 }
@@ -280,13 +281,25 @@ fn body(body: &mut [u8], content: Content, digit: Option<u8>) {
 fn description(body: &mut [u8]) {
     for line in body.split_mut(|octet| *octet == b'\n') {
         match line {
-            [b's' | b'i' | b'u' | b'e' | b'p', b'=', text @ ..] => blot(text),
+            [b's' | b'i' | b'u' | b'e' | b'p' | b'k', b'=', text @ ..] => blot(text),
+            [b'a', b'=', text @ ..] => keys(text),
             [b'o', b'=', text @ ..] => {
                 let end = text.iter().position(|octet| *octet == b' ').unwrap_or(text.len());
                 blot(&mut text[..end]);
             }
             _ => {} // Media, and how.
         }
+    }
+}
+
+/// The key of an attribute that carries one (RFC 4568, RFC 8839).
+fn keys(attribute: &mut [u8]) {
+    let named = [b"inline:".as_slice(), b"ice-pwd:"].into_iter().find_map(|name| {
+        let at = attribute.windows(name.len()).position(|window| window.eq_ignore_ascii_case(name))?;
+        Some(at + name.len())
+    });
+    if let Some(from) = named {
+        blot(&mut attribute[from..]);
     }
 }
 

@@ -223,7 +223,10 @@ impl Switch {
     /// The call of the fault ends: as it would by anybody's order if its story is whole, by force if not.
     fn end_at_fault(&mut self, now: Now, id: CallRef) {
         match self.calls.get(&id).map(|call| &call.story) {
-            Some(Story::Attempt(_)) => self.finish_attempt(now, id, Outcome::SystemRestart, Duration::ZERO),
+            Some(Story::Attempt(_)) => {
+                let outcome = self.calls.get(&id).and_then(|call| call.task).map(|task| self.cut(task));
+                self.finish_attempt(now, id, outcome.unwrap_or(Outcome::SystemRestart), Duration::ZERO);
+            }
             Some(Story::Over) | None => {}
             Some(
                 Story::Waiting(_) | Story::Menu(_) | Story::Direct(_) | Story::Talking(_) | Story::Announcing { .. },
@@ -243,18 +246,25 @@ impl Switch {
         }
         let tasks = self.attempt_calls.iter().filter(|(_, call)| **call == id).map(|(task, _)| *task);
         for task in tasks.collect::<Vec<_>>() {
-            self.conclude(now, id, task, Outcome::SystemRestart, Duration::ZERO);
+            let outcome = self.cut(task);
+            self.conclude(now, id, task, outcome, Duration::ZERO);
         }
         self.end_call(now, id, EndCause::Fault);
     }
 
-    /// How the attempt of a talk ends that a fault of ours has cut: who has talked long enough was served, everybody
-    /// else is called again, and it does not count against him.
+    /// How an attempt ends that a fault of ours has cut: as one that a restart has.
+    fn cut(&mut self, task: TaskId) -> Outcome {
+        let now = self.seen.utc;
+        self.open_attempt(task).map_or(Outcome::SystemRestart, |attempt| retry::interrupted(attempt, now).0)
+    }
+
+    /// How the attempt of a talk ends that a fault of ours has cut: who has talked long enough was served; about
+    /// everybody else who has answered people decide, and it does not count against him.
     pub(super) fn attempt_talk_cut(&mut self, now: Now, id: CallRef, talked: Duration) {
         let Some(task) = self.calls.get(&id).and_then(|call| call.task) else { return };
         let least = self.loaded(id).map_or(Duration::ZERO, |profile| profile.success_min_talk);
         let was_served = !talked.is_zero() && talked > least;
-        let outcome = if was_served { Outcome::Success } else { Outcome::SystemRestart };
+        let outcome = if was_served { Outcome::Success } else { self.cut(task) };
         self.conclude(now, id, task, outcome, talked);
     }
 
@@ -317,8 +327,9 @@ impl Switch {
         let stuck = self.planner.iter().filter(|task| task.state.is_live() && !is_made(&task.id));
         for id in stuck.map(|task| task.id).collect::<Vec<_>>() {
             self.attempt_calls.remove(&id);
+            let outcome = self.cut(id);
             if let Some(attempt) = self.open_attempt(id) {
-                attempt.outcome = Some(Outcome::SystemRestart);
+                attempt.outcome = Some(outcome);
                 attempt.ended_at = Some(now.utc);
             }
             let last = self.attempts.get(&id).and_then(|attempts| attempts.last()).cloned();
@@ -331,6 +342,7 @@ impl Switch {
             let mut changes = vec![Change::PutTask(Box::new(task.clone()))];
             changes.extend(last.map(|attempt| Change::PutAttempt(Box::new(attempt))));
             self.commit(changes, Pending::Told);
+            self.tell_lost(&task, verdict);
             self.reopen_place(&task);
             if task.state.is_final() {
                 self.task_closed(task);

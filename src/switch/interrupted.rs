@@ -91,7 +91,8 @@ impl Switch {
         Some((verdict, attempt.clone()))
     }
 
-    fn tell_lost(&mut self, task: &Task, verdict: Verdict) {
+    /// People are told that they are to decide.
+    pub(super) fn tell_lost(&mut self, task: &Task, verdict: Verdict) {
         if verdict.next == Next::Lost {
             let (queue, number) = (task.queue.clone(), task.number.to_string());
             self.publish(event::Event::CallbackLost { task: task.id, queue, number });

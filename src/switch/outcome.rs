@@ -89,6 +89,7 @@ impl Switch {
                 let (queue, number) = (task.queue.clone(), task.number.to_string());
                 self.publish(event::Event::CallbackUnreached { task: task.id, queue, number });
             }
+            self.tell_lost(&task, verdict);
             self.reopen_place(&task);
             if task.state.is_final() {
                 self.task_closed(task);
@@ -116,6 +117,11 @@ impl Switch {
             let judge = if asked { retry::agent_asks } else { retry::after };
             judge(&self.settings, profile, held, history, outcome, at)
         };
+        if outcome == Outcome::SystemRestart && said == Said::Nothing {
+            // A fault of ours costs what a restart does (durability.md §2.8): who had answered is not rung again.
+            let again = retry::after_restart(Duration::from_secs(attempt.ring_timeout_secs), at);
+            return Some(retry::interrupted(attempt, again).1);
+        }
         Some(match (attempt.kind, said, outcome) {
             (AttemptKind::Agent, Said::Withdrawn(reason), _) => {
                 Verdict { next: Next::Cancel(reason), by: None, ..judged(false) }

@@ -189,6 +189,8 @@ impl Switch {
         }
         let Some(promised) = &mut task.promised else { return false };
         let Some(at) = promised.anew(zones) else { return false };
+        let later = at.signed_duration_since(task.not_before);
+        task.expires_at = task.expires_at.and_then(|expires| expires.checked_add_signed(later));
         task.not_before = at;
         promised.at = at;
         true

@@ -24,11 +24,11 @@ use super::record::Tape;
 use super::talk::{Purpose, Stage, Talk};
 use super::{CallTimer, Change, Consent, Switch, Timer, event, view};
 use crate::callback::task::{Task, TaskState};
-use crate::id::{CallRef, LegRef, RecordingId, Shard};
+use crate::id::{CallRef, LegRef, RecordingId, Shard, TaskId};
 use crate::queue::line::Standing;
 use crate::time::{DateTime, Now, Tick, Utc};
 use chrono::TimeDelta;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,8 +171,11 @@ impl Switch {
         let is_back_in_time = now.utc.signed_duration_since(seen) <= AWAY;
         // Of two that claim the same port, the older had ended, and the disk did not hear of it any more.
         talks.sort_by_key(|talk| std::cmp::Reverse((talk.saved_at, talk.call)));
+        let wanted: BTreeSet<TaskId> = talks.iter().filter_map(|talk| talk.task).collect();
+        let of_talks = tasks.iter().filter(|task| !task.state.is_final() && wanted.contains(&task.id));
+        let open: BTreeSet<TaskId> = of_talks.map(|task| task.id).collect();
         for talk in talks {
-            if !(is_back_in_time && self.may_go_on(&talk, tasks) && self.take_up_talk(now, &talk)) {
+            if !(is_back_in_time && self.may_go_on(&talk, &open) && self.take_up_talk(now, &talk)) {
                 self.end_lost_talk(now, &talk);
             }
         }
@@ -183,15 +186,14 @@ impl Switch {
     }
 
     /// Whether a talk is one still: a callback's attempt is open, and its legs' ports are ours to open.
-    fn may_go_on(&self, talk: &TalkRecord, tasks: &[Task]) -> bool {
+    fn may_go_on(&self, talk: &TalkRecord, open: &BTreeSet<TaskId>) -> bool {
         let [a, b] = &talk.legs;
         let is_kept = match talk.task {
             Some(id) => {
-                let task = tasks.iter().find(|task| task.id == id && !task.state.is_final());
                 let attempt = self.attempts.get(&id).and_then(|attempts| attempts.last());
                 let is_open = attempt.is_some_and(|attempt| attempt.outcome.is_none());
                 let profile = talk.profile.as_ref().and_then(|profile| self.settings.profile(profile));
-                is_open && task.is_some() && profile.is_some() && !self.attempt_calls.contains_key(&id)
+                is_open && open.contains(&id) && profile.is_some() && !self.attempt_calls.contains_key(&id)
             }
             None => talk.purpose != Purpose::Callback,
         };

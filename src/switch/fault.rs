@@ -287,7 +287,7 @@ impl Switch {
     }
 
     /// A callback that the disk has taken and nobody holds: it is promised, or asked for.
-    fn hold_stored(&mut self, now: Now, task: Task) {
+    fn hold_stored(&mut self, now: Now, mut task: Task) {
         if self.planner.get(task.id).is_some() || self.closed.contains_key(&task.id) || task.state.is_final() {
             return;
         }
@@ -299,6 +299,12 @@ impl Switch {
             return; // It does not hold, and the disk was told so.
         }
         let settings = self.settings.clone();
+        // What it was to take the place of may be open still: one number has one callback.
+        let older = self.merge(&mut task);
+        self.close_merged(now, &older);
+        if !older.is_empty() {
+            self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
+        }
         self.line_up(&task);
         self.planner.put(now.utc, &settings, task);
     }

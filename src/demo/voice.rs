@@ -65,7 +65,8 @@ pub struct Ear {
     pub packets: u64,
     /// Packets whose number did not follow the one before.
     pub gaps: u64,
-    last_sequence: Option<u16>,
+    /// Source and number of the last packet.
+    last: Option<(u32, u16)>,
     last_event: Option<u32>,
 }
 
@@ -112,8 +113,8 @@ impl Voice {
 
     /// Forgets what was heard.
     pub fn listen_anew(&mut self) {
-        let last_sequence = self.ear.last_sequence;
-        self.ear = Ear { last_sequence, last_event: self.ear.last_event, ..Ear::default() };
+        let last = self.ear.last;
+        self.ear = Ear { last, last_event: self.ear.last_event, ..Ear::default() };
     }
 
     /// Presses a key when those before are done.
@@ -187,11 +188,13 @@ impl Voice {
         }
         let (kind, sequence) = (header[1] & 0x7f, u16::from_be_bytes([header[2], header[3]]));
         let timestamp = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+        // Another source counts by itself (RFC 3550 §8.2): whoever spoke has begun anew.
+        let source = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
         self.ear.packets += 1;
-        if self.ear.last_sequence.is_some_and(|last| last.wrapping_add(1) != sequence) {
+        if self.ear.last.is_some_and(|(speaker, last)| speaker == source && last.wrapping_add(1) != sequence) {
             self.ear.gaps += 1;
         }
-        self.ear.last_sequence = Some(sequence);
+        self.ear.last = Some((source, sequence));
         match kind {
             0 | 8 => payload.iter().for_each(|octet| self.ear.sample(decode(kind, *octet), pitches)),
             96.. => self.ear.event(timestamp, payload),

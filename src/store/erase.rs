@@ -3,13 +3,14 @@
 //! thrown away: `Purge` while the store runs, or the next start when its life ends before that.
 //!
 //! Backups cannot be reached. The keys of what was erased are listed, as salted hashes, in `erased` in the data
-//! directory, and `restore` leaves those records out. The list goes where the backup's key goes.
+//! directory, and `restore` leaves those records out, though not that a number is never to be called. The list goes
+//! where the backup's key goes.
 
 use super::checkpoint::Checkpoint;
 use super::journal::Journal;
 use super::journal::frame::Op;
 use super::person::{clear, passing};
-use super::{Snapshots, older, open};
+use super::{Snapshots, keys, older, open, record};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -31,7 +32,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// the data directory has them.
 pub fn erase(data: &Path, snapshots: &Snapshots, ops: Vec<Op>) -> io::Result<()> {
     let store = data.join("store");
-    List::of(data)?.add(data, ops.iter().filter(|op| op.value().is_none()).map(Op::key))?;
+    let gone = ops.iter().filter(|op| op.value().is_none()).map(Op::key);
+    List::of(data)?.add(data, gone.filter(|key| !has_number(key)))?;
     mark(&store)?;
     let after = snapshots.erase(ops)?;
     let until = Instant::now() + PATIENCE;
@@ -42,6 +44,12 @@ pub fn erase(data: &Path, snapshots: &Snapshots, ops: Vec<Op>) -> io::Result<()>
         std::thread::sleep(LOOK);
     }
     finish(&store)
+}
+
+/// Whether the key is a number: its hash would give it away to whoever tries all numbers, and what is stored under it
+/// later is another record.
+fn has_number(key: &str) -> bool {
+    [keys::ACTIVE, keys::DO_NOT_CALL].iter().any(|kind| key.starts_with(kind))
 }
 
 fn mark(store: &Path) -> io::Result<()> {
@@ -123,6 +131,13 @@ impl List {
         !self.hashes.is_empty() && self.hashes.contains(&self.hash(key))
     }
 
+    /// Whether a record of a backup was erased, or is the mark that somebody who was erased is being called.
+    fn leaves_out(&self, key: &str, value: &[u8]) -> bool {
+        let is_called = key.starts_with(keys::ACTIVE)
+            && record::decode::<keys::Active>(key.as_bytes(), value).is_ok_and(|mark| self.has(&keys::task(mark.task)));
+        is_called || self.has(key)
+    }
+
     fn hash(&self, key: &str) -> String {
         hex(&Sha256::new().chain_update(&self.salt).chain_update(key).finalize()[..16])
     }
@@ -154,12 +169,13 @@ pub(super) fn leave_out(data: &Path, folder: &Path) -> io::Result<Option<u64>> {
     let (mark, state) = journal.state()?;
     let mut found = 0;
     for pair in state {
-        found += u64::from(list.has(&pair?.0));
+        let (key, value) = pair?;
+        found += u64::from(list.leaves_out(&key, &value));
     }
     if found == 0 {
         return Ok(None);
     }
-    let kept = journal.state()?.1.filter(|pair| !matches!(pair, Ok((key, _)) if list.has(key)));
+    let kept = journal.state()?.1.filter(|pair| !matches!(pair, Ok((key, value)) if list.leaves_out(key, value)));
     let (checkpoint, digest) = Checkpoint::write(folder, journal.id, mark, kept)?;
     let others: Vec<PathBuf> = fs::read_dir(folder)?.map(|it| it.map(|it| it.path())).collect::<io::Result<_>>()?;
     for other in others.into_iter().filter(|other| *other != checkpoint.path) {

@@ -14,7 +14,7 @@ use super::{Limits, erase, keys, older, person, schema, writer};
 use crate::id::CommitRef;
 use crate::switch::{NotStored, Restored, Revision};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -359,6 +359,10 @@ impl Recovery<'_> {
             let mut view = View::open(&folder)?;
             match checkpoint.records().and_then(|records| view.fill(checkpoint.store, checkpoint.mark, records)) {
                 Ok(()) => return Ok((view, checkpoint.mark)),
+                // Nothing is wrong with the checkpoint, and everything stays as it is until there is room.
+                Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     tracing::error!(%error, file = %checkpoint.path.display(), "a checkpoint cannot be read");
                     self.damage.push(journal::Damage::Checkpoint(checkpoint.path.clone()));
@@ -417,7 +421,10 @@ impl Recovery<'_> {
         drop(view);
         while !self.journal.purge(self.journal.mark.sequence)? {}
         erase::remove_view(self.store)?;
-        let (view, _) = self.refill()?;
+        let (view, mark) = self.refill()?;
+        if mark != self.journal.mark {
+            return Err(io::Error::other("the state that was written down for an erasure cannot be read back"));
+        }
         erase::finish(self.store)?;
         Ok(view)
     }

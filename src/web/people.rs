@@ -64,14 +64,21 @@ pub(super) async fn erase(
     let spare = !unwanted.do_not_call;
     if !unwanted.confirm {
         let dossier = look(&site, snapshots, trace, spare, at_work).await?;
+        note(&site, &caller, "find person", format!("{} records", dossier.records.len())).await?;
         return Ok(Json(told(&person, &dossier, false)).into_response());
     }
     // Whoever hangs up now does not stop it half way.
     let (work, of) = (site.clone(), person.clone());
-    let done = tokio::spawn(async move { erase_all(&work, snapshots, &of, trace, spare, at_work).await });
+    let done = tokio::spawn(async move {
+        let done = erase_all(&work, snapshots, &of, trace, spare, at_work).await;
+        let detail = match &done {
+            Ok(it) => format!("{} records erased, {} stripped", it.count(Fate::Erased), it.count(Fate::Stripped)),
+            Err(_) => "not all was erased".to_owned(),
+        };
+        note(&work, &caller, "erase person", detail).await?;
+        done
+    });
     let dossier = done.await.unwrap_or_else(|_| Err(failed(&io::Error::other("it has ended by a fault of ours"))))?;
-    let detail = format!("{} records erased, {} stripped", dossier.count(Fate::Erased), dossier.count(Fate::Stripped));
-    note(&site, &caller, "erase person", detail).await?;
     Ok(Json(told(&person, &dossier, true)).into_response())
 }
 
@@ -139,15 +146,23 @@ async fn erase_all(
     if let Reply::Refused(refused) = site.commands.ask(Command::ForgetPerson(Box::new(forget))).await? {
         return Err(refused.into());
     }
-    beside(move || {
+    let (forgotten, recordings) = (known.tasks(), known.recordings());
+    let erased = beside(move || {
         let _at_work = at_work;
-        // What the switch has written since belongs to it.
+        // What the switch has written since belongs to it; but what it still holds may not be taken from under it.
         let dossier = Dossier::of(&store, &snapshots, &trace, spare)?;
+        let is_new = dossier.tasks().iter().any(|task| !forgotten.contains(task))
+            || dossier.recordings().iter().any(|recording| !recordings.contains(recording));
+        if is_new {
+            return Ok(None);
+        }
         erase_files(&data, &dossier)?;
         erase::erase(&data, &snapshots, dossier.erasure(&trace))?;
-        Ok(dossier)
+        Ok(Some(dossier))
     })
-    .await
+    .await?;
+    let busy = "he was called, or has asked for a callback, while his data were looked for; ask again";
+    erased.ok_or_else(|| Problem::new(StatusCode::CONFLICT, busy))
 }
 
 fn erase_files(data: &Path, dossier: &Dossier) -> io::Result<()> {

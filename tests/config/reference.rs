@@ -76,7 +76,7 @@ fn the_examples_of_the_readme_are_right() {
         let told = parse(&example).map_or_else(|problems| shown(&problems), |config| shown(&config.warnings));
         assert_eq!(told, "", "{example}");
     }
-    assert!(readme.lines().count() <= 200, "a page to read, not a book");
+    assert!(readme.lines().count() <= 220, "a page to read, not a book");
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Disk {
     /// What a new life finds.
     pub fn restored(&self) -> Restored {
         let mut attempts: Vec<Attempt> = self.attempts.values().cloned().collect();
-        attempts.sort_by_key(|attempt| (attempt.loaded_at, attempt.n));
+        attempts.sort_by_key(|attempt| (attempt.task, attempt.n)); // As the store does, whatever the clock showed.
         Restored {
             tasks: self.tasks.values().cloned().collect(),
             attempts,

@@ -1,6 +1,6 @@
 //! What requests and answers look like that are no objects of the site, in few words: `text`, `ulid`, `instant`,
-//! `count`, `signed`, `real`, `truth`, `anything`; `[X]` is a list, `X|null` may be nothing, and every other word is the
-//! name of another schema. A field whose name ends in `?` may be left out.
+//! `count`, `signed`, `real`, `truth`, `anything`; `[X]` is a list, `X|null` may be nothing, and every other word is
+//! the name of another schema. A field whose name ends in `?` may be left out.
 
 use crate::callback::task::TaskState;
 use serde_json::{Map, Value, json};

@@ -144,11 +144,11 @@ fn fate(key: &str, spare: bool) -> Fate {
 
 fn tells(value: &Value, trace: &Trace) -> bool {
     match value {
-        Value::String(text) => trace.is_in(text),
+        // The digits of an instant are no number, though they may look like one.
+        Value::String(text) => chrono::DateTime::parse_from_rfc3339(text).is_err() && trace.is_in(text),
         Value::Array(items) => items.iter().any(|item| tells(item, trace)),
         Value::Object(fields) => fields.iter().any(|(name, field)| trace.is_in(name) || tells(field, trace)),
-        Value::Number(number) => trace.is_in(&number.to_string()),
-        Value::Null | Value::Bool(_) => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) => false, // Telephone numbers are texts.
     }
 }
 

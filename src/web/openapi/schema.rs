@@ -47,6 +47,9 @@ pub(super) fn all() -> Map<String, Value> {
     schemas.insert("PageSize".to_owned(), json!({ "type": "integer", "minimum": 1, "maximum": 500 }));
     let by = json!({ "type": "object", "additionalProperties": of("[text]") });
     schemas["Edited"]["properties"]["changed"] = by;
+    let mut standing = object(&[STATUS, STANDING].concat());
+    standing["description"] = schemas["Standing"]["description"].take();
+    schemas["Standing"] = standing;
     schemas.insert("Anything".to_owned(), json!({ "type": "object" }));
     schemas.insert("MissedBy".to_owned(), missed_by());
     schemas
@@ -435,21 +438,9 @@ const STATUS: Fields = &[
     ("clock_doubted_secs", "signed|null"),
 ];
 
-const STANDING: Fields = &[
-    ("draining", "truth"),
-    ("calls", "count"),
-    ("store_ok", "truth"),
-    ("space", "Space"),
-    ("breaker", "text|null"),
-    ("frozen", "truth"),
-    ("resting_rules", "[text]"),
-    ("time_zones", "text"),
-    ("clock_doubted_secs", "signed|null"),
-    ("ready", "truth"),
-    ("store", "StoreStanding"),
-    ("disk", "DiskStanding"),
-    ("warnings", "[text]"),
-];
+/// Beside the fields of `STATUS`.
+const STANDING: Fields =
+    &[("ready", "truth"), ("store", "StoreStanding"), ("disk", "DiskStanding"), ("warnings", "[text]")];
 
 const STORE_STANDING: Fields = &[
     ("well", "truth"),

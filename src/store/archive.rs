@@ -146,7 +146,7 @@ pub fn back_up_at_rest(data: &Path, key: &Key, sink: impl Write) -> io::Result<M
     if journal.is_new() {
         return Err(wrong("there is no store with a journal in this data directory"));
     }
-    let _damage = journal.replay(|_| {})?;
+    let _damage = journal.replay(journal.mark.sequence, |_| {})?;
     journal.snapshot(&folder.path)?;
     let manifest = write(&folder.path, key, sink)?;
     kept::remove(&kept::list(&store.join(JOURNAL))?)?;

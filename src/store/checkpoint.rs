@@ -2,7 +2,7 @@
 //!
 //! It is merged from the checkpoint before it and the commits since, so neither sled nor the writer takes part, and a
 //! million records need no more memory than the commits between two checkpoints. It is written beside, synced and
-//! renamed: one that has its name is whole, and says so at its end.
+//! read back before it is renamed: one that has its name is whole, and says so at its end.
 
 use super::journal::frame::{Mark, Op};
 use super::journal::segment::{LAST, StoreId, newer};
@@ -105,10 +105,25 @@ impl Checkpoint {
         out.write_all(&digest.to_octets())?;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_data()?;
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+        read_back(&unfinished, store, mark, digest)?;
         fs::rename(&unfinished, &path)?;
         File::open(folder)?.sync_all()?;
         Ok((Checkpoint { path, store, mark }, digest))
     }
+}
+
+/// Older files go because this one is there: it has to be what was written, asked of the disk and not of memory. The
+/// error tells of this file, never of one that it was made from.
+fn read_back(path: &Path, store: StoreId, mark: Mark, digest: Digest) -> io::Result<()> {
+    let found =
+        Checkpoint::at(path.into()).and_then(|it| it.map(|it| it.verify().map(|digest| (it, digest))).transpose());
+    let wrong = match found {
+        Ok(Some((it, read))) if (it.store, it.mark, read) == (store, mark, digest) => return Ok(()),
+        Ok(_) => "it is not what was written".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(io::Error::other(format!("a new checkpoint does not come back from the disk: {wrong}")))
 }
 
 fn head(store: StoreId, mark: Mark) -> [u8; HEAD] {
@@ -238,5 +253,37 @@ impl<I: Iterator<Item = io::Result<Pair>>> Iterator for Merged<I> {
                 return Some(Ok((key, value)));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_does_not_come_back_as_it_was_written_gets_no_name() {
+        let folder = std::env::temp_dir().join(format!("ringback-checkpoint-{}", std::process::id()));
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder).unwrap();
+        let mark = Mark { sequence: 7, sum: 7 };
+        let unfinished = folder.join("00000000000000000007.tmp");
+        // The disk changes an octet that was written before.
+        let rots = |n: u8| {
+            if n == 100 {
+                let mut octets = fs::read(&unfinished).unwrap();
+                octets[2_000] ^= 1;
+                fs::write(&unfinished, octets).unwrap();
+            }
+            Ok((format!("thing/{n}"), vec![n; 10_000]))
+        };
+
+        let written = Checkpoint::write(&folder, [7; 16], mark, (0..=100).map(rots)).map(|(it, _)| it.path);
+
+        let error = written.expect_err("it is damaged");
+        assert_eq!(error.kind(), io::ErrorKind::Other, "{error}: not the fault of what it is made from");
+        assert!(!unfinished.with_extension("ckp").exists());
+        let good = (0..=100_u8).map(|n| Ok((format!("thing/{n}"), vec![n; 10_000])));
+        assert!(Checkpoint::write(&folder, [7; 16], mark, good).unwrap().0.path.exists());
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use super::checkpoint::Checkpoint;
 use super::journal::Journal;
 use super::journal::frame::Op;
 use super::person::{clear, passing};
-use super::{Snapshots, keys, older, open, record};
+use super::{Snapshots, keys, older, open, record, recovery};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -81,7 +81,7 @@ fn sweep(store: &Path) -> io::Result<()> {
             clear(&path)?;
         }
     }
-    for folder in ["view.aside", "view.erased", older::BEFORE, "before-journal.tmp"].map(|name| store.join(name)) {
+    for folder in [recovery::ASIDE, "view.erased", older::BEFORE, "before-journal.tmp"].map(|name| store.join(name)) {
         clear(&folder)?;
     }
     for folder in passing(store) {

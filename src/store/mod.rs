@@ -22,6 +22,7 @@
 
 pub mod archive;
 pub mod ballast;
+mod catch_up;
 pub mod checkpoint;
 pub mod erase;
 pub mod export;
@@ -34,6 +35,7 @@ mod open;
 pub mod person;
 mod reading;
 pub mod record;
+mod recovery;
 pub mod schema;
 pub mod state;
 pub mod verify;

@@ -1,7 +1,7 @@
 //! Reading all of a store without changing anything in it (but for what sled does to its own files when it is opened):
 //! is every file whole, and does the view show what the journal says?
 
-use super::journal::{Damage, Journal};
+use super::journal::{Damage, Journal, is_damage};
 use super::lock::{Lock, LockError};
 use super::open::{JOURNAL, VIEW};
 use super::record;
@@ -106,7 +106,8 @@ impl Verified {
         for checkpoint in journal.checkpoints() {
             let (records, wrong) = match checkpoint.verify() {
                 Ok(digest) => (digest.count, Vec::new()),
-                Err(_) => (0, vec![Damage::Checkpoint(checkpoint.path.clone())]),
+                Err(error) if is_damage(&error) => (0, vec![Damage::Checkpoint(checkpoint.path.clone())]),
+                Err(_) => (0, vec![Damage::Unreadable(checkpoint.path.clone())]),
             };
             files.push(seen(&checkpoint.path, records, checkpoint.mark.sequence, wrong)?);
         }

@@ -2,11 +2,14 @@
 //! afterwards all is as it was.
 
 use crate::asker;
+use crate::calls::lived_in;
+use crate::folder;
 use crate::people::People;
 use crate::process::{BOUND, Switch};
 use crate::trace;
 use crate::world::{AGENTS, World};
 use chrono::Utc;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -146,6 +149,43 @@ fn nothing_acknowledged_is_lost_by_kills_while_the_disk_is_slow() {
     let ledger = world.ledger();
     println!("{} promises on a slow disk: {:?}", ledger.promises(), ledger.told);
     assert!(ledger.promises() > 12);
+}
+
+/// What the next start says, when this file cannot be read from its n-th read on.
+fn start_without(world: &World, file: &Path, from: usize) -> Option<Switch> {
+    let before = trace::unreadable(file, from);
+    let words: Vec<&str> = before.iter().map(String::as_str).collect();
+    drop(std::fs::remove_file(world.folder.join("log")));
+    world.ledger().born = Utc::now();
+    world.start(&words)
+}
+
+#[test]
+fn what_the_disk_does_not_give_back_is_told_and_neither_cut_off_nor_replaced() {
+    let world = lived_in("unreadable", 12);
+    let journal = |extension| folder::journal(&world.data(), extension);
+    let segment = journal("seg").pop().unwrap();
+    let before = std::fs::read(&segment).unwrap();
+
+    // Its head is read, and then no block of it.
+    let refused = start_without(&world, &segment, 2);
+
+    assert!(refused.is_none() && world.log().contains("do not come back from the disk"), "{}", world.log());
+    assert!(std::fs::read(&segment).unwrap() == before, "it was touched");
+    world.ledger().born = Utc::now();
+    world.check_and_verify("after a segment that was not given back");
+
+    std::fs::remove_dir_all(world.data().join("store/view")).unwrap();
+    assert!(journal("ckp").len() > 1, "older files have everything, too");
+    let checkpoint = journal("ckp").pop().unwrap();
+    let mut switch = start_without(&world, &checkpoint, 2).unwrap_or_else(|| panic!("{}", world.log()));
+    assert!(world.log().contains("NOT all is well") && world.log().contains("does not give it back"));
+    switch.signal("TERM");
+    assert_eq!(switch.end(), Some(0), "{}", world.log());
+    drop(std::fs::remove_file(world.folder.join("log")));
+    world.ledger().born = Utc::now();
+    world.check_and_verify("after a checkpoint that was not given back");
+    assert!(world.ledger().promises() > 40);
 }
 
 #[test]

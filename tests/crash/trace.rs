@@ -47,6 +47,15 @@ pub fn injecting_from_beside(call: &str, what: &str) -> Vec<String> {
     words
 }
 
+/// Words before a command to which the disk does not give one file back, from its n-th read on.
+pub fn unreadable(file: &Path, from: usize) -> Vec<String> {
+    let inject = format!("inject=read,pread64:error=EIO:when={from}+");
+    let mut words =
+        words(&["-o", "/dev/null", "-P", &file.display().to_string(), "-e", "trace=read,pread64", "-e", &inject]);
+    words.retain(|word| word != FILTERED); // The kernel does not look at names.
+    words
+}
+
 fn words(more: &[&str]) -> Vec<String> {
     ["strace", "-f", FILTERED, "-qq"].iter().chain(more).map(|word| (*word).to_owned()).collect()
 }

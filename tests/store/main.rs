@@ -17,6 +17,7 @@ use ringback::id::{AttemptId, CommitRef, RecordingId, TaskId};
 use ringback::number::Party;
 use ringback::registrar::Binding;
 use ringback::sip::flow::{Flow, Transport};
+use ringback::store::journal::Journal;
 use ringback::store::journal::frame::{self, Op};
 use ringback::store::journal::segment::{HEAD, Segment};
 use ringback::store::record::Damage;
@@ -305,6 +306,22 @@ fn a_record_that_cannot_be_believed_is_set_aside_and_the_others_come_back() {
     let aside = std::fs::read_to_string(place.store().join("quarantine.jsonl")).unwrap();
     assert!(aside.contains(&key) && aside.lines().count() == 1, "{aside}");
     assert!(again.report.quarantined.is_empty(), "it is reported once");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_kept_though_a_new_one_takes_its_name() {
+    let place = Place::new("same-name");
+    std::fs::create_dir_all(&place.0).unwrap();
+    let (mut journal, _) = Journal::open(&place.0, [7; 16], 10).unwrap();
+    let path = journal.checkpoint(std::iter::empty()).unwrap().path;
+    let mut damaged = std::fs::read(&path).unwrap();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &damaged).unwrap();
+
+    journal.heal(std::iter::empty(), &[ringback::store::journal::Damage::Checkpoint(path.clone())]).unwrap();
+
+    assert_eq!(std::fs::read(path.with_extension("ckp-damaged")).unwrap(), damaged);
+    assert!(journal.checkpoints().count() == 1 && journal.checkpoints().next().unwrap().verify().is_ok());
 }
 
 #[test]

@@ -12,7 +12,8 @@ pub mod segment;
 use super::checkpoint::{self, Checkpoint, Merged};
 use crate::limits::{CHECKPOINT_SEGMENTS, CHECKPOINTS, JOURNAL_SEGMENT};
 use frame::{Frame, Mark, Op};
-use merge::{Merge, changes_since, is_damage};
+pub use merge::is_damage;
+use merge::{Merge, changes_since};
 use segment::{Found, Head, Open, Segment, StoreId};
 use std::fs::{self, File};
 use std::io;
@@ -41,6 +42,8 @@ pub enum Damage {
     Torn(PathBuf, usize),
     /// This checkpoint cannot be read to its end.
     Checkpoint(PathBuf),
+    /// The disk does not give this file back, or a part of it: it is kept as it is.
+    Unreadable(PathBuf),
     /// This file belongs to another store.
     Foreign(PathBuf),
     /// This segment goes on from another history than the one before it.
@@ -51,6 +54,16 @@ impl Damage {
     /// Whether something that was acknowledged may be gone. A torn tail is what a kill leaves.
     pub fn is_loss(&self) -> bool {
         !matches!(self, Damage::Torn(..))
+    }
+
+    /// The checkpoint that it is about.
+    fn checkpoint(&self) -> Option<&PathBuf> {
+        match self {
+            Damage::Checkpoint(path) => Some(path),
+            Damage::Unreadable(path) => Some(path).filter(|path| path.extension().is_some_and(|it| it == "ckp")),
+            Damage::Head(_) | Damage::Octets(..) | Damage::Missing(_) | Damage::Torn(..) => None,
+            Damage::Foreign(_) | Damage::Forked(_) => None,
+        }
     }
 }
 
@@ -64,6 +77,7 @@ impl std::fmt::Display for Damage {
                 write!(f, "{}: {count} octets of an unfinished commit were cut off", path.display())
             }
             Damage::Checkpoint(path) => write!(f, "{}: this checkpoint is damaged", path.display()),
+            Damage::Unreadable(path) => write!(f, "{}: the disk does not give it back", path.display()),
             Damage::Foreign(path) => write!(f, "{}: it belongs to another store", path.display()),
             Damage::Forked(path) => write!(f, "{}: it goes on from another history", path.display()),
         }
@@ -176,11 +190,13 @@ impl Journal {
     /// What is wrong with a segment in which this was found. Commits that a checkpoint holds are not missed.
     pub fn wrong_with(&self, path: &Path, found: &Found) -> Vec<Damage> {
         let held = self.checkpoints.last().map_or(0, |it| it.mark.sequence);
-        let octets = found.damaged.iter().map(|octets| Damage::Octets(path.into(), octets.len()));
+        let unread = (found.unread > 0).then(|| Damage::Unreadable(path.into()));
+        let damaged = found.damaged.iter().filter(|_| found.unread == 0);
+        let octets = damaged.map(|octets| Damage::Octets(path.into(), octets.len()));
         let missing = found.missing.iter().filter(|range| range.end > held + 1).cloned().map(Damage::Missing);
-        let torn = found.torn.as_ref().map(|torn| Damage::Torn(path.into(), torn.len()));
+        let torn = found.torn.as_ref().filter(|_| found.unread == 0).map(|torn| Damage::Torn(path.into(), torn.len()));
         let forked = found.is_forked.then(|| Damage::Forked(path.into()));
-        octets.chain(missing).chain(torn).chain(forked).collect()
+        unread.into_iter().chain(octets).chain(missing).chain(torn).chain(forked).collect()
     }
 
     /// Whether the segments alone lead to where it stands.
@@ -218,8 +234,18 @@ impl Journal {
 
     /// The same, for whoever goes on from there: what is wrong is told, damaged octets are kept beside their file, and
     /// the last segment is made good up to where its good commits end. Then the journal stands behind the last of them.
-    pub fn replay(&mut self, each: impl FnMut(Frame)) -> io::Result<Vec<Damage>> {
+    ///
+    /// Commits up to `had` are there without the segments. Where one behind them may be in what the disk does not give
+    /// back, that is an error, and nothing is touched.
+    pub fn replay(&mut self, had: u64, each: impl FnMut(Frame)) -> io::Result<Vec<Damage>> {
         let all = self.read(each)?;
+        let last = self.closed.len().saturating_sub(1);
+        if let Some((n, found)) = all.iter().enumerate().find(|(n, found)| found.lacks_unread(had, *n == last)) {
+            let (path, octets) = (self.closed[n].path.display(), found.unread);
+            return Err(io::Error::other(format!(
+                "{path}: {octets} octets of promises do not come back from the disk"
+            )));
+        }
         let mut damage = Vec::new();
         // Commits that neither of two segments has. Those that a checkpoint holds are not needed.
         let newest = self.checkpoints.last().map(|it| it.mark).unwrap_or_default();
@@ -229,10 +255,10 @@ impl Journal {
             if head.after.sequence > end.sequence && !found.is_forked {
                 damage.push(Damage::Missing(end.sequence + 1..head.after.sequence + 1));
             }
-            for octets in &found.damaged {
+            for octets in found.damaged.iter().filter(|_| found.unread == 0) {
                 keep_aside(&segment.path, "damaged", octets)?;
             }
-            if let Some(torn) = &found.torn {
+            if let Some(torn) = found.torn.as_ref().filter(|_| found.unread == 0) {
                 keep_aside(&segment.path, "torn", torn)?;
             }
             damage.extend(self.wrong_with(&segment.path, found));
@@ -404,9 +430,20 @@ impl Journal {
 
     /// Writes the state `pairs`, sorted by key, down as it is now, and waits for it. What is damaged is not needed for
     /// it any more: it is kept under another name, so that it is told once.
-    pub fn heal(&mut self, pairs: impl Iterator<Item = io::Result<checkpoint::Pair>>) -> io::Result<()> {
+    pub fn heal(
+        &mut self,
+        pairs: impl Iterator<Item = io::Result<checkpoint::Pair>>,
+        damage: &[Damage],
+    ) -> io::Result<()> {
         let found = self.read(|_| {})?;
-        self.checkpoint(pairs)?;
+        let bad: Vec<&PathBuf> = damage.iter().filter_map(Damage::checkpoint).collect();
+        // The new one may take the name of one of these, which may be all that a better disk would have.
+        bad.iter().for_each(|path| keep_name(path));
+        let fresh = self.checkpoint(pairs)?.path;
+        self.checkpoints.retain(|it| it.path == fresh || !bad.contains(&&it.path));
+        for path in bad.into_iter().filter(|path| **path != fresh) {
+            kept::remove(std::slice::from_ref(path))?;
+        }
         let mut damaged = found.iter().map(Found::is_damaged);
         let (bad, good) =
             self.closed.drain(..).partition(|it| damaged.next().unwrap_or(false) || it.head.store == NOBODY);
@@ -516,6 +553,16 @@ fn by_its_name(path: PathBuf) -> Option<Segment> {
     let first = path.file_stem()?.to_str()?.parse::<u64>().ok().filter(|first| *first <= segment::LAST)?;
     let after = Mark { sequence: first.checked_sub(1)?, sum: 0 };
     Some(Segment { path, head: Head { store: NOBODY, after } })
+}
+
+/// A second name for a checkpoint that was of no use.
+fn keep_name(path: &Path) {
+    match fs::hard_link(path, path.with_extension("ckp-damaged")) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            tracing::warn!(%error, file = %path.display(), "this checkpoint goes without a copy");
+        }
+        Ok(()) | Err(_) => {}
+    }
 }
 
 /// What cannot be read is kept for whoever can make something of it.

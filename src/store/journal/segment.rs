@@ -96,8 +96,9 @@ impl Segment {
     /// Reads every good commit up to `last`, which is where the next segment goes on from; `None`: this is the last
     /// segment, whose end may never have been acknowledged.
     pub fn read(&self, last: Option<u64>, mut each: impl FnMut(Frame)) -> std::io::Result<Found> {
-        let bytes = octets_of(&self.path)?;
+        let (bytes, unread) = octets_of(&self.path)?;
         let (mut frames, mut found) = self.scan(&bytes, last)?;
+        found.unread = unread;
         if last.is_none() {
             cut_unfinished(&bytes, &mut frames, &mut found);
         }
@@ -192,6 +193,8 @@ pub struct Found {
     pub missing: Vec<Range<u64>>,
     /// Octets behind the last good commit.
     pub torn: Option<Vec<u8>>,
+    /// Octets that the disk did not give back. They are not among the commits.
+    pub unread: usize,
     /// It goes on from another history, and was not read.
     pub is_forked: bool,
 }
@@ -199,25 +202,42 @@ pub struct Found {
 impl Found {
     /// Whether the segment is not what was acknowledged.
     pub fn is_damaged(&self) -> bool {
-        self.is_forked || !self.damaged.is_empty() || !self.missing.is_empty()
+        self.is_forked || self.unread > 0 || !self.damaged.is_empty() || !self.missing.is_empty()
+    }
+
+    /// Whether what the disk did not give back may have been commits after `had`. Nobody knows where the last segment
+    /// ends.
+    pub fn lacks_unread(&self, had: u64, is_last: bool) -> bool {
+        let lacks = self.missing.iter().any(|range| range.end > had + 1) || is_last && self.torn.is_some();
+        self.unread > 0 && lacks
     }
 }
 
 /// Octets that are read at once.
 const BLOCK: usize = 64 * 1024;
 
-/// A file's octets. Where the disk does not give them back there are others, which are no frame.
-fn octets_of(path: &Path) -> std::io::Result<Vec<u8>> {
+/// How often the disk is asked for a block that it does not give.
+const TRIES: usize = 3;
+
+/// A file's octets. Where the disk does not give them back there are others, which are no frame; and how many these are.
+fn octets_of(path: &Path) -> std::io::Result<(Vec<u8>, usize)> {
     let file = File::open(path)?;
     let length = usize::try_from(file.metadata()?.len()).map_err(|_| ErrorKind::FileTooLarge)?;
-    let mut bytes = vec![0; length];
+    let (mut bytes, mut unread) = (vec![0; length], 0);
     for (n, block) in bytes.chunks_mut(BLOCK).enumerate() {
-        match file.read_exact_at(block, (n * BLOCK) as u64) {
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => block.fill(0xFF),
-            read => read?,
+        let is_bad = |error: &std::io::Error| error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+        let mut tries = (0..TRIES).map(|_| file.read_exact_at(block, (n * BLOCK) as u64));
+        let last = tries.find(|read| !read.as_ref().is_err_and(is_bad));
+        match last {
+            Some(read) => read?,
+            None => {
+                drop(tries);
+                block.fill(0xFF);
+                unread += block.len();
+            }
         }
     }
-    Ok(bytes)
+    Ok((bytes, unread))
 }
 
 fn next_good(bytes: &[u8], from: usize, end: Mark) -> Option<usize> {
@@ -292,6 +312,9 @@ impl Open {
 /// Makes what an earlier life has written last good for ever: what it left unfinished is cut off, and the rest, which
 /// may have been read from memory only, is written and synced anew before anything follows it.
 pub fn seal(segment: &Segment, found: &Found) -> std::io::Result<()> {
+    if found.unread > 0 {
+        return Ok(()); // What the disk may give back another time is not cut off.
+    }
     let file = OpenOptions::new().read(true).write(true).open(&segment.path)?;
     file.set_len(found.length)?;
     if !found.is_damaged() {

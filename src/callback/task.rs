@@ -539,6 +539,9 @@ pub struct Attempt {
     pub agent_legs: Vec<LegRecord>,
     /// The customer's.
     pub customer_leg: Option<LegRecord>,
+    /// His phones, when he is an extension of ours: those that are to ring for him, each by an INVITE of its own.
+    #[serde(default)]
+    pub customer_phones: Vec<LegRecord>,
     /// `None` while it is open.
     pub outcome: Option<Outcome>,
     /// When it ended.
@@ -558,6 +561,8 @@ pub struct Attempt {
 pub enum Side<'a> {
     /// The customer, after so many INVITEs by other ways.
     Customer(u32),
+    /// A phone of a customer who is an extension of ours.
+    CustomerPhone(&'a str),
     /// A phone of an agent.
     Agent(&'a str, &'a str),
 }
@@ -569,6 +574,7 @@ impl Attempt {
         let (task, n) = (self.task, self.n);
         match side {
             Side::Customer(way) => format!("{task} {n} customer {way}"),
+            Side::CustomerPhone(contact) => format!("{task} {n} customer phone {contact}"),
             Side::Agent(agent, contact) => format!("{task} {n} agent {agent} {contact}"),
         }
     }
@@ -585,6 +591,7 @@ impl Attempt {
             ring_timeout_secs,
             agent_legs: Vec::new(),
             customer_leg: None,
+            customer_phones: Vec::new(),
             outcome: None,
             ended_at: None,
             talk_secs: 0,

@@ -69,7 +69,7 @@ impl Switch {
     /// Stops whatever may still ring or talk, and says until when its number is left alone (interface.md, Settled 7).
     fn stop_interrupted(&mut self, now: Now, attempt: &Attempt) -> DateTime<Utc> {
         let until = self.leave_for_now(now, attempt);
-        for leg in attempt.agent_legs.iter().chain(&attempt.customer_leg) {
+        for leg in attempt.agent_legs.iter().chain(&attempt.customer_leg).chain(&attempt.customer_phones) {
             if let Some(dialog) = &leg.dialog {
                 self.ua.abandon(now.tick, &leg.uri, dialog);
             }

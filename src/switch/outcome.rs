@@ -68,6 +68,7 @@ impl Switch {
         // Phones that were not rung after all are no legs; what has stopped ringing needs no CANCEL any more.
         attempt.agent_legs.retain(|leg| leg.invite_at.is_some());
         attempt.agent_legs.iter_mut().filter(|leg| leg.answered_at.is_none()).for_each(|leg| leg.dialog = None);
+        attempt.customer_phones.clear();
         if let Some(leg) = attempt.customer_leg.as_mut().filter(|leg| leg.invite_at.is_some()) {
             leg.ended_at = Some(at);
         }

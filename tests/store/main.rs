@@ -96,6 +96,7 @@ fn attempt(task: &Task, n: u32, outcome: Option<Outcome>) -> Attempt {
         ring_timeout_secs: 30,
         agent_legs: Vec::new(),
         customer_leg: None,
+        customer_phones: Vec::new(),
         outcome,
         ended_at: None,
         talk_secs: 0,

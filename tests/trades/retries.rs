@@ -148,6 +148,7 @@ fn history_counts_the_network_and_the_agents_last_row_of_failures() {
         ring_timeout_secs: 30,
         agent_legs: Vec::new(),
         customer_leg: None,
+        customer_phones: Vec::new(),
         outcome,
         ended_at: None,
         talk_secs: 0,

@@ -68,6 +68,7 @@ impl Switch {
         if form != Form::AgentFirst {
             ways = self.ways_to(&task, profile);
             attempt.customer_leg = self.next_way((&attempt, 0), &task, &mut ways);
+            attempt.customer_phones = self.phones_of_customer(&attempt);
         }
         attempt.agent_legs = agents.iter().flat_map(|agent| self.phones_for(&attempt, agent)).collect();
         let from =

@@ -8,7 +8,7 @@ use super::super::talk::{Purpose, Stage as TalkStage, Talk};
 use super::super::{CallTimer, Change, Switch, Timer, event, say};
 use super::{Coming, Form, Stage};
 use crate::callback::ledger;
-use crate::callback::task::{Outcome, Task, TaskState};
+use crate::callback::task::{LegRecord, Outcome, Task, TaskState};
 use crate::id::{CallRef, LegRef, Name};
 use crate::media::Play;
 use crate::time::{Now, Tick};
@@ -47,6 +47,10 @@ impl Switch {
         }
         self.cancel_call_timers(id);
         let answered = self.ua.dialog_record(leg);
+        if let (Some(answered), Some(attempt)) = (&answered, self.open_attempt(task_id)) {
+            let is_it = |phone: &LegRecord| phone.dialog.as_ref().is_some_and(|it| it.call_id == answered.call_id);
+            attempt.customer_phones.retain(|phone| !is_it(phone)); // It rings no more: the customer's leg is his.
+        }
         self.on_customer_leg(task_id, |record| {
             record.answered_at = Some(now.utc);
             record.dialog = answered.or(record.dialog.take());

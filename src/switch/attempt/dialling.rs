@@ -8,7 +8,7 @@ use super::super::ring::Shown;
 use super::super::{CallTimer, Change, Switch, Timer};
 use super::{Accept, Stage};
 use crate::callback::task::{Attempt, LegRecord, Outcome, Side, Task, TaskState};
-use crate::id::{CallRef, DialogRecord, LegRef, Name};
+use crate::id::{CallRef, DialogRecord, LegRef, Name, TaskId};
 use crate::limits;
 use crate::number::{self, Party};
 use crate::route;
@@ -125,6 +125,33 @@ impl Switch {
         None
     }
 
+    /// The phones of a customer who is an extension of ours, as they would ring for this attempt.
+    pub(super) fn phones_of_customer(&self, attempt: &Attempt) -> Vec<LegRecord> {
+        let Party::Extension(extension) = &attempt.number else { return Vec::new() };
+        let agent = self.settings.agents.iter().find(|agent| *agent.extension == **extension);
+        let name = |contact: &str| attempt.leg_name(Side::CustomerPhone(contact));
+        agent.map_or_else(Vec::new, |agent| self.phones_of(&agent.name, name))
+    }
+
+    /// A phone of the customer has come to another place since it was stored: that goes to the disk, too, before it
+    /// rings. False when all are where they were.
+    fn store_moved_phones(&mut self, id: CallRef, task: TaskId) -> bool {
+        let Some(mut attempt) = self.open_attempt(task).cloned() else { return false };
+        let phones = self.phones_of_customer(&attempt);
+        if phones.iter().all(|phone| attempt.customer_phones.contains(phone)) {
+            return false;
+        }
+        attempt.customer_phones = phones;
+        if let Some(open) = self.open_attempt(task) {
+            *open = attempt.clone();
+        }
+        if let Some(Stage::Dialling { stored, .. }) = self.attempting(id).map(|attempt| &mut attempt.stage) {
+            *stored = false;
+        }
+        self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Dial { call: id });
+        true
+    }
+
     /// The next way to the customer goes to the disk; false when there is none.
     pub(super) fn store_next_way(&mut self, now: Now, id: CallRef) -> bool {
         let Some(attempt) = self.attempting(id) else { return false };
@@ -136,7 +163,9 @@ impl Switch {
         attempt.ways = ways;
         let (Some(next), Stage::Dialling { dialog, .. }) = (next, &mut attempt.stage) else { return false };
         *dialog = next.dialog.clone();
+        let phones = self.open_attempt(task_id).cloned().map(|open| self.phones_of_customer(&open));
         let Some(attempt) = self.open_attempt(task_id) else { return false };
+        attempt.customer_phones = phones.unwrap_or_default();
         if let Some(before) = &attempt.customer_leg {
             let why = before.sip_status.map_or("no answer".to_owned(), |status| status.to_string());
             let (from, to) = (before.peer.clone(), next.peer.clone());
@@ -196,6 +225,9 @@ impl Switch {
             self.timers.set(Timer::Call(id, CallTimer::Dial), at);
             return;
         }
+        if self.store_moved_phones(id, task_id) {
+            return;
+        }
         let customers = self.invite_customer(now, id, &task, dial, dialog);
         if customers.is_empty() {
             self.finish_attempt(now, id, Outcome::NetworkError, Duration::ZERO);
@@ -231,8 +263,9 @@ impl Switch {
                 let user = queue.unwrap_or_else(|| "anonymous".to_owned());
                 let shown = Shown { display: self.display_name("Callback"), user };
                 let called = settings.agents.iter().find(|agent| *agent.extension == **extension);
+                let phones = self.open_attempt(task.id).map_or_else(Vec::new, |open| open.customer_phones.clone());
                 called
-                    .and_then(|called| self.ring_phones(now, id, &called.name, &shown, Some(&task.number), &[]))
+                    .and_then(|called| self.ring_phones(now, id, &called.name, &shown, Some(&task.number), &phones))
                     .map_or_else(Vec::new, |ring| ring.legs())
             }
             Party::Number(_) => {

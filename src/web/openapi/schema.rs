@@ -272,6 +272,7 @@ const ATTEMPT: Fields = &[
     ("ring_timeout_secs", "count"),
     ("agent_legs", "[Leg]"),
     ("customer_leg", "Leg|null"),
+    ("customer_phones", "[Leg]"),
     ("outcome", "Outcome|null"),
     ("ended_at", "instant|null"),
     ("talk_secs", "count"),

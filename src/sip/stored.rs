@@ -18,10 +18,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Above every sequence number a life uses after it has stored one.
-const MARGIN: u32 = 1_000;
+/// Above every sequence number, or version of a description, that a life uses after it has stored one.
+const MARGIN: u64 = 1_000;
 /// Below the one with which a dialog is abandoned: that BYE must still be heard.
-const HIGHEST: u32 = (1 << 30) - (1 << 20);
+const HIGHEST: u64 = (1 << 30) - (1 << 20);
 
 /// What is kept of an established session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,33 @@ impl SessionRecord {
     }
 }
 
+/// A stored session that can be gone on with.
+#[derive(Debug)]
+pub struct Revivable {
+    dialog: Dialog,
+    owns_call_id: bool,
+    peer_updates: bool,
+    timer: Option<(u32, bool)>,
+}
+
+impl SessionRecord {
+    /// As it is to be gone on with, when it was stored so long `ago`; `None`: it cannot be read.
+    pub fn read(&self, ago: Duration) -> Option<Revivable> {
+        let local_seq = since(u64::from(self.local_seq), ago).min(HIGHEST);
+        let local_seq = u32::try_from(local_seq).expect("at most the highest");
+        let dialog = Dialog::of_record(&SessionRecord { local_seq, ..self.clone() })?;
+        let (owns_call_id, peer_updates, timer) = (self.owns_call_id, self.peer_updates, self.timer);
+        Some(Revivable { dialog, owns_call_id, peer_updates, timer })
+    }
+}
+
+/// A number that every message raises, above whatever has been used since it was stored so long `ago`: no life sends a
+/// thousand messages in a millisecond.
+pub fn since(stored: u64, ago: Duration) -> u64 {
+    let ago = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+    stored.saturating_add(MARGIN).saturating_add(ago)
+}
+
 impl UserAgent {
     /// What is to be kept of an established session; `None`: it is not established.
     pub fn session_record(&self, leg: LegRef) -> Option<SessionRecord> {
@@ -75,28 +102,27 @@ impl UserAgent {
         }
     }
 
-    /// Goes on with a session of an earlier life, which stored it so long `ago` and had `described` itself so. `None`:
-    /// the record cannot be read, or there is no room. The peer hears nothing of it until it is asked by `reoffer`.
+    /// Whether so many sessions more can be gone on with.
+    pub fn has_room_for(&self, legs: usize) -> bool {
+        self.legs.len() + legs <= limits::LEGS
+    }
+
+    /// Goes on with a session of an earlier life, which had `described` itself so. The peer hears nothing of it until
+    /// it is asked by `reoffer`.
     pub fn revive(
         &mut self,
         now: Tick,
-        (record, ago): (&SessionRecord, Duration),
+        revivable: Revivable,
         credentials: Option<&Credentials>,
         described: Bytes,
-    ) -> Option<LegRef> {
-        if self.legs.len() >= limits::LEGS {
-            return None;
-        }
-        // No life sends a thousand requests in a millisecond: whatever the lives between have sent lies below.
-        let since = u32::try_from(ago.as_millis()).unwrap_or(u32::MAX);
-        let local_seq = record.local_seq.saturating_add(MARGIN).saturating_add(since).min(HIGHEST);
-        let dialog = Dialog::of_record(&SessionRecord { local_seq, ..record.clone() })?;
+    ) -> LegRef {
+        let Revivable { dialog, owns_call_id, peer_updates, timer } = revivable;
         let secret = Secret::of(credentials, &[dialog.flow]);
-        let timer = record.timer.map_or(SessionTimer::Off, |(secs, ours)| SessionTimer::start(now, secs, ours));
-        let mut session = Session::of_earlier_life(dialog, timer, record.owns_call_id, record.peer_updates);
+        let timer = timer.map_or(SessionTimer::Off, |(secs, ours)| SessionTimer::start(now, secs, ours));
+        let mut session = Session::of_earlier_life(dialog, timer, owns_call_id, peer_updates);
         (session.secret, session.local_sdp) = (secret, described);
         let leg = self.core.next_leg();
         self.settle(leg, &[], Some(Leg::Session(Box::new(session))));
-        Some(leg)
+        leg
     }
 }

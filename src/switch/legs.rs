@@ -7,7 +7,7 @@
 use super::{Output, Switch};
 mod kept;
 
-pub(super) use kept::KeptLeg;
+pub(super) use kept::{KeptLeg, ReadLeg};
 
 use crate::id::{CallRef, LegRef, Name, PlayRef, Shard};
 use crate::limits;

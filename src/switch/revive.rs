@@ -20,6 +20,7 @@ use super::attempt::{Loaded, Said};
 use super::call::{Call, Story};
 use super::durable::Pending;
 use super::end::EndCause;
+use super::legs::ReadLeg;
 use super::record::Tape;
 use super::talk::{Purpose, Stage, Talk};
 use super::{CallTimer, Change, Consent, Switch, Timer, event, view};
@@ -89,13 +90,16 @@ impl Switch {
     /// Two are joined, or something lasting about them has changed: the next life can go on with them.
     pub(super) fn keep_talk(&mut self, now: Now, id: CallRef) {
         let Some(record) = self.talk_record(now, id) else { return };
-        if self.talks.kept.get(&id).is_some_and(|held| held.lasting() == record.lasting()) {
-            return;
+        if self.talks.kept.get(&id).is_none_or(|held| held.lasting() != record.lasting()) {
+            self.store_talk(now, record);
         }
+    }
+
+    fn store_talk(&mut self, now: Now, record: TalkRecord) {
         if self.talks.kept.is_empty() {
             self.timers.set(Timer::Pulse, now.tick + PULSE);
         }
-        self.talks.kept.insert(id, record.clone());
+        self.talks.kept.insert(record.call, record.clone());
         self.commit(vec![Change::PutTalk(Box::new(record))], Pending::Told);
     }
 
@@ -134,6 +138,7 @@ impl Switch {
         Some(TalkRecord {
             call: id,
             task: call.task,
+            attempt: call.task.and_then(|task| self.attempts.get(&task)?.last()).map(|attempt| attempt.id),
             profile: call.loaded.as_ref().map(|loaded| loaded.profile.name.clone()),
             kind: call.kind,
             purpose: talk.purpose,
@@ -175,8 +180,11 @@ impl Switch {
         let of_talks = tasks.iter().filter(|task| !task.state.is_final() && wanted.contains(&task.id));
         let open: BTreeSet<TaskId> = of_talks.map(|task| task.id).collect();
         for talk in talks {
-            if !(is_back_in_time && self.may_go_on(&talk, &open) && self.take_up_talk(now, &talk)) {
-                self.end_lost_talk(now, &talk);
+            let ago = between(talk.saved_at, now.utc);
+            let may_go_on = is_back_in_time && self.may_go_on(&talk, &open);
+            match self.read_legs(&talk.legs, ago).filter(|_| may_go_on) {
+                Some(legs) => self.take_up_talk(now, &talk, legs),
+                None => self.end_lost_talk(now, &talk, ago),
             }
         }
         if !self.talks.kept.is_empty() {
@@ -185,36 +193,30 @@ impl Switch {
         self.ask_talks(now);
     }
 
-    /// Whether a talk is one still: a callback's attempt is open, and its legs' ports are ours to open.
+    /// Whether a talk is one still: a callback's attempt is open.
     fn may_go_on(&self, talk: &TalkRecord, open: &BTreeSet<TaskId>) -> bool {
-        let [a, b] = &talk.legs;
-        let is_kept = match talk.task {
+        match talk.task {
             Some(id) => {
-                let attempt = self.attempts.get(&id).and_then(|attempts| attempts.last());
-                let is_open = attempt.is_some_and(|attempt| attempt.outcome.is_none());
                 let profile = talk.profile.as_ref().and_then(|profile| self.settings.profile(profile));
-                is_open && open.contains(&id) && profile.is_some() && !self.attempt_calls.contains_key(&id)
+                let is_first = !self.attempt_calls.contains_key(&id);
+                self.is_of_open_attempt(talk) && open.contains(&id) && profile.is_some() && is_first
             }
             None => talk.purpose != Purpose::Callback,
-        };
-        is_kept && self.has_port_of(a) && self.has_port_of(b)
+        }
     }
 
-    fn take_up_talk(&mut self, now: Now, talk: &TalkRecord) -> bool {
+    /// Whether a talk belongs to an attempt that is open. That another one of its task is says nothing: the disk may
+    /// have refused to forget the talk when its attempt ended.
+    fn is_of_open_attempt(&self, talk: &TalkRecord) -> bool {
+        let attempt = talk.task.and_then(|task| self.attempts.get(&task)?.last());
+        attempt.is_some_and(|it| it.outcome.is_none() && talk.attempt.is_none_or(|attempt| attempt == it.id))
+    }
+
+    fn take_up_talk(&mut self, now: Now, talk: &TalkRecord, legs: [ReadLeg<'_>; 2]) {
         let id = talk.call;
-        let ago = between(talk.saved_at, now.utc);
         let call = self.call_of(talk);
         self.calls.insert(id, call);
-        let [a, b] = &talk.legs;
-        let Some(a) = self.take_up_leg(now, id, a, ago) else {
-            self.calls.remove(&id);
-            return false;
-        };
-        let Some(b) = self.take_up_leg(now, id, b, ago) else {
-            self.hang_up(now, a, None);
-            self.calls.remove(&id);
-            return false;
-        };
+        let [a, b] = legs.map(|leg| self.take_up_leg(now, id, leg));
         let reviving =
             Reviving { since: now.tick, before: between(talk.joined_at, now.utc), a: Side::Silent, b: Side::Silent };
         let stage = Stage::Reviving(reviving);
@@ -235,7 +237,6 @@ impl Switch {
         }
         self.tape_on(now, id, Tape { left: a, right: b }, talk.recording);
         self.keep_talk(now, id);
-        true
     }
 
     fn call_of(&mut self, talk: &TalkRecord) -> Call {
@@ -299,10 +300,10 @@ impl Switch {
         self.planner.put(now.utc, &settings, task);
     }
 
-    /// Nobody goes on with it. An attempt is settled with its task, and its legs with it.
-    fn end_lost_talk(&mut self, now: Now, talk: &TalkRecord) {
-        if talk.task.is_none() {
-            let ago = between(talk.saved_at, now.utc);
+    /// Nobody goes on with it. The legs of an attempt that is open are ended when it is settled; of others it is not
+    /// known whether they have heard of their end.
+    fn end_lost_talk(&mut self, now: Now, talk: &TalkRecord, ago: Duration) {
+        if !self.is_of_open_attempt(talk) {
             talk.legs.iter().for_each(|leg| self.end_kept(now, leg, ago));
         }
         self.commit(vec![Change::RemoveTalk(talk.call)], Pending::Told);
@@ -319,6 +320,10 @@ impl Switch {
                 let (a, b) = (talk.a, talk.b);
                 self.ask_leg(now, a);
                 self.ask_leg(now, b);
+                // Numbers go on from here, whatever a clock makes of the time between two lives.
+                if let Some(record) = self.talk_record(now, id) {
+                    self.store_talk(now, record);
+                }
                 self.timers.set(Timer::Call(id, CallTimer::Revive), now.tick + PATIENCE);
             }
         }

@@ -79,7 +79,7 @@ fn without_numbers(output: &Output) -> String {
             format!("{flow} {}", text.lines().map(shown).collect::<String>())
         }
         Output::Reply(to, _) => format!("reply to {to:?}"),
-        other => format!("{other:?}"),
+        other => without_names(&format!("{other:?}")),
     };
     let mut blank = String::with_capacity(text.len());
     let mut rest = text.as_str();
@@ -96,6 +96,13 @@ fn without_numbers(output: &Output) -> String {
         Some((before, after)) => format!("{before}{}", &after[after.find('"').unwrap_or(0)..]),
         None => blank,
     }
+}
+
+/// Display names in the addresses of a stored session are blotted out, too.
+fn without_names(text: &str) -> String {
+    let mut pieces = text.split(": \"\\\"");
+    let first = pieces.next().unwrap_or("").to_owned();
+    pieces.fold(first, |text, piece| text + ": \"" + piece.split_once("\\\"").map_or(piece, |(_, address)| address))
 }
 
 /// The masked file of a life.

@@ -59,6 +59,13 @@ impl Ladder {
         self.lines.iter().filter(matches).count()
     }
 
+    /// The messages of this label that went from one to the other, in order.
+    pub fn all(&self, from: &str, to: &str, what: &str) -> Vec<Message> {
+        let arrows = self.lines.iter().filter_map(Line::arrow);
+        let theirs = arrows.filter(|(f, t, message)| *f == from && *t == to && label(message) == what);
+        theirs.map(|(_, _, message)| message).collect()
+    }
+
     /// When the first arrow of this label went from one to the other.
     pub fn first(&self, from: &str, to: &str, what: &str) -> Option<Tick> {
         let is_it =

@@ -6,17 +6,14 @@ use crate::id::{CallRef, LegRef};
 use crate::media::{Direction, Format};
 use crate::number::Party;
 use crate::sdp::answer::Session;
-use crate::settings::Codec;
+use crate::settings::{Codec, Credentials};
 use crate::sip::flow::Flow;
-use crate::sip::stored::SessionRecord;
+use crate::sip::stored::{Revivable, SessionRecord, since};
 use crate::switch::Switch;
 use crate::time::Now;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
-
-/// Above every version of a description that a life makes after it has stored one (RFC 3264 §8).
-const MARGIN: u64 = 1_000;
 
 /// What is kept of an answered leg.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +37,15 @@ impl KeptLeg {
     }
 }
 
+/// A stored leg that can be gone on with.
+pub(in crate::switch) struct ReadLeg<'a> {
+    kept: &'a KeptLeg,
+    flow: Flow,
+    session: Revivable,
+    /// Stored so long ago.
+    ago: Duration,
+}
+
 impl Switch {
     /// What is to be kept of a leg; `None`: it is not answered, or offer and answer have not settled.
     pub(in crate::switch) fn kept_leg(&self, leg: LegRef) -> Option<KeptLeg> {
@@ -58,32 +64,29 @@ impl Switch {
         })
     }
 
-    /// Whether the port of a leg is free, as it is at the start unless the site has changed.
-    pub(in crate::switch) fn has_port_of(&self, kept: &KeptLeg) -> bool {
-        self.ports.free.contains(&kept.port)
+    /// Reads the legs of a talk that was stored so long `ago`; `None`: one cannot be read, there is no room for both, or
+    /// their ports are not free, as they are at the start unless the site has changed. Nothing has been taken then.
+    pub(in crate::switch) fn read_legs<'a>(&self, legs: &'a [KeptLeg; 2], ago: Duration) -> Option<[ReadLeg<'a>; 2]> {
+        let [a, b] = legs;
+        let is_free = |kept: &KeptLeg| self.ports.free.contains(&kept.port);
+        let has_room = a.port != b.port && is_free(a) && is_free(b) && self.ua.has_room_for(legs.len());
+        let read = |kept: &'a KeptLeg| {
+            Some(ReadLeg { kept, flow: kept.session.flow.parse().ok()?, session: kept.session.read(ago)?, ago })
+        };
+        has_room.then(|| Some([read(a)?, read(b)?])).flatten()
     }
 
-    /// Goes on with a leg that was stored so long `ago`, for a call that is there. `None`: it cannot be read, or there
-    /// is no room.
-    pub(in crate::switch) fn take_up_leg(
-        &mut self,
-        now: Now,
-        call: CallRef,
-        kept: &KeptLeg,
-        ago: Duration,
-    ) -> Option<LegRef> {
-        let flow: Flow = kept.session.flow.parse().ok()?;
-        let at = self.ports.free.iter().position(|port| *port == kept.port)?;
+    /// Goes on with a leg, for a call that is there.
+    pub(in crate::switch) fn take_up_leg(&mut self, now: Now, call: CallRef, leg: ReadLeg<'_>) -> LegRef {
+        let ReadLeg { kept, flow, session: revivable, ago } = leg;
         let address = self.settings.server.public_address.unwrap_or_else(|| flow.local.ip());
-        let session = Session { id: kept.described.id, version: kept.described.version.saturating_add(MARGIN) };
+        // RFC 3264 §8: no description that differs may go by a version that the last life has used.
+        let session = Session { id: kept.described.id, version: since(kept.described.version, ago) };
         let described = offer(address, kept.port, &kept.codecs, session);
-        let credentials = match &kept.who {
-            Who::Trunk(trunk) => self.trunks.credentials(trunk),
-            Who::Agent(_) => None, // Phones know us by our address.
-        };
+        let credentials = self.credentials_of(kept);
         let offered = described.clone();
-        let leg = self.ua.revive(now.tick, (&kept.session, ago), credentials.as_ref(), described)?;
-        self.ports.free.swap_remove(at);
+        let leg = self.ua.revive(now.tick, revivable, credentials.as_ref(), described);
+        self.ports.free.retain(|port| *port != kept.port);
         let seat = Seat { port: kept.port, address, session, offered };
         let (who, customer, codecs) = (kept.who.clone(), kept.customer.clone(), kept.codecs.clone());
         self.seat(leg, seat, NewLeg { call, who, customer, flow, phase: Phase::Up, codecs });
@@ -92,7 +95,14 @@ impl Switch {
             entry.media.remote = kept.remote;
         }
         self.tell_media(leg);
-        Some(leg)
+        leg
+    }
+
+    fn credentials_of(&self, kept: &KeptLeg) -> Option<Credentials> {
+        match &kept.who {
+            Who::Trunk(trunk) => self.trunks.credentials(trunk),
+            Who::Agent(_) => None, // Phones know us by our address.
+        }
     }
 
     /// Asks the peer to go on as before, by a re-INVITE with what we describe (RFC 3261 §14.1).
@@ -105,11 +115,9 @@ impl Switch {
 
     /// Ends a session of an earlier life with which nobody goes on.
     pub(in crate::switch) fn end_kept(&mut self, now: Now, kept: &KeptLeg, ago: Duration) {
-        let credentials = match &kept.who {
-            Who::Trunk(trunk) => self.trunks.credentials(trunk),
-            Who::Agent(_) => None,
-        };
-        if let Some(leg) = self.ua.revive(now.tick, (&kept.session, ago), credentials.as_ref(), bytes::Bytes::new()) {
+        let credentials = self.credentials_of(kept);
+        if let Some(session) = kept.session.read(ago).filter(|_| self.ua.has_room_for(1)) {
+            let leg = self.ua.revive(now.tick, session, credentials.as_ref(), bytes::Bytes::new());
             self.ua.hang_up(now.tick, leg, None);
         }
     }

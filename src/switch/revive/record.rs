@@ -3,7 +3,7 @@
 use super::super::call::Kind;
 use super::super::legs::KeptLeg;
 use super::super::talk::Purpose;
-use crate::id::{CallRef, Name, RecordingId, TaskId};
+use crate::id::{AttemptId, CallRef, Name, RecordingId, TaskId};
 use crate::number::Party;
 use crate::time::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ pub struct TalkRecord {
     pub call: CallRef,
     /// The callback that is being kept.
     pub task: Option<TaskId>,
+    /// By which attempt; of another one of the same task it says nothing. `None`: written by an older version.
+    #[serde(default)]
+    pub attempt: Option<AttemptId>,
     /// How it is kept.
     pub(super) profile: Option<Name>,
     pub(super) kind: Kind,

@@ -4,6 +4,7 @@ use crate::drive::{ANNA, BEN, DORA};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{HoldReason, Outcome, TaskState};
+use ringback::demo::codec::Message;
 use ringback::demo::endpoint::{CallId, Endpoint, Event};
 use ringback::demo::person::Person;
 use ringback::demo::session::Direction;
@@ -359,5 +360,128 @@ fn phones_stay_bound_and_nothing_is_asked_of_them() {
     for phone in ["anna", "ben", "dora"] {
         assert_eq!(world.agent(phone).state, "ready", "{phone}");
         assert_eq!(world.ladder.count("ringback", phone, "OPTIONS"), before);
+    }
+}
+
+/// The next life has asked, and dies before it hears the answer: without its ACK (RFC 3261 §14.2) the far end ends the
+/// session after 32 s.
+#[test]
+fn an_answer_to_the_last_life_is_acknowledged_by_the_next() {
+    let mut world = World::new(1);
+    let (caller, agent) = talking(&mut world);
+    killed(&mut world, secs(1));
+    world.run_for(Duration::from_millis(15));
+    world.crash();
+    world.ladder.clear();
+    world.start();
+    world.run_for(secs(40));
+
+    for peer in ["alice", "anna"] {
+        assert_eq!(world.ladder.count(peer, "ringback", "200 OK"), 1, "{peer} repeats nothing");
+        assert_eq!(world.ladder.count("ringback", peer, "ACK"), 2, "{peer}");
+    }
+    assert!(joined(&world, caller, agent) && world.is_up(TRUNK, caller) && world.is_up(ANNA, agent));
+    world.hang_up(TRUNK, caller);
+    world.assert_rest();
+}
+
+/// RFC 3264 §8, RFC 3261 §12.2.2: a peer does not heed a description whose version it has seen, nor a request whose
+/// number is not above the last; whatever a clock says, and however short a life was.
+#[test]
+fn every_life_goes_on_with_higher_numbers() {
+    for (lives, clock) in [(secs(1), -20), (Duration::from_millis(1), 0), (secs(1), 3_600)] {
+        let mut world = World::new(1);
+        let (caller, agent) = talking(&mut world);
+        world.ladder.clear();
+        for _ in 0..3 {
+            world.crash_keeping(0);
+            world.run_for(Duration::from_millis(40));
+            world.start();
+            world.set_clock(chrono::TimeDelta::seconds(clock.min(0)));
+            world.run_for(lives);
+        }
+        world.run_for(secs(5));
+
+        for peer in ["alice", "anna"] {
+            let asked = world.ladder.all("ringback", peer, "INVITE");
+            let mut numbers: Vec<(u32, u64)> = asked.iter().map(|it| (it.cseq().0, version(it))).collect();
+            numbers.dedup();
+            assert!(numbers.len() >= 3, "{peer} {numbers:?}");
+            let rises = |pair: &[(u32, u64)]| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1;
+            assert!(numbers.windows(2).all(rises), "{peer} {lives:?} {clock} {numbers:?}");
+        }
+        world.hang_up(TRUNK, caller);
+        world.hang_up(ANNA, agent);
+        world.assert_rest();
+    }
+}
+
+/// The version of what a message describes.
+fn version(message: &Message) -> u64 {
+    let body = String::from_utf8(message.body.clone()).expect("text");
+    let origin = body.lines().find_map(|line| line.strip_prefix("o=")).expect("an origin");
+    origin.split(' ').nth(2).expect("a version").parse().expect("a number")
+}
+
+/// What the disk has kept of a talk, changed by hand.
+fn tamper(world: &mut World, change: impl Fn(&mut serde_json::Value)) {
+    for talk in world.disk.talks.values_mut() {
+        let mut text = serde_json::to_value(&*talk).expect("JSON");
+        change(&mut text);
+        *talk = serde_json::from_value(text).expect("a talk");
+    }
+}
+
+/// The disk refused to forget a talk; its callback is in another attempt when the process dies. She who is being rung
+/// does not talk.
+#[test]
+fn a_talk_of_an_attempt_that_is_over_is_not_taken_up() {
+    let mut world = World::with(1, |site| {
+        site.profiles[0].success_min_talk = secs(20);
+        site.profiles[0].intervals = vec![Duration::ZERO, secs(30)];
+    });
+    let alice = world.promised("alice", super::ALICE);
+    world.register(&[ANNA]);
+    let (_, first) = world.called_back(alice);
+    world.answer(TRUNK, first);
+    world.run_for(secs(3));
+    let stale = world.disk.talks.clone();
+    assert_eq!(stale.len(), 1);
+    world.hang_up(TRUNK, first);
+    world.called_back_after(alice, secs(120));
+    world.crash();
+    world.disk.talks = stale;
+    world.start();
+    world.run_for(secs(1));
+
+    let outcomes: Vec<_> = world.attempts().iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::ShortTalk), Some(Outcome::SystemRestart)]);
+    assert!(!world.is_busy(TRUNK, alice) && !world.is_busy(ANNA, 0), "both have been told");
+    assert!(world.disk.talks.is_empty());
+}
+
+/// Whatever is wrong with what was stored: one BYE for each dialog that can be ended, and no talk of one.
+#[test]
+fn a_talk_that_cannot_be_taken_up_is_ended_once_on_each_side() {
+    let same_port = |talk: &mut serde_json::Value| talk["legs"][1]["port"] = talk["legs"][0]["port"].clone();
+    let unreadable = |talk: &mut serde_json::Value| talk["legs"][1]["session"]["remote"] = "nobody".into();
+    for (is_callback, damage, byes) in [
+        (false, &same_port as &dyn Fn(&mut serde_json::Value), [1, 1]),
+        (false, &unreadable, [1, 0]),
+        (true, &same_port, [1, 1]),
+        (true, &unreadable, [1, 1]), // Its attempt knows both.
+    ] {
+        let mut world = World::new(1);
+        let (_, agent) = if is_callback { called_back(&mut world) } else { talking(&mut world) };
+        world.crash();
+        tamper(&mut world, damage);
+        world.ladder.clear();
+        world.start();
+        world.run_for(secs(40));
+
+        let sent = ["anna", "alice"].map(|peer| world.ladder.count("ringback", peer, "BYE"));
+        assert_eq!(sent, byes, "callback: {is_callback}");
+        assert!(!world.is_up(ANNA, agent));
+        assert!(world.disk.talks.is_empty());
     }
 }

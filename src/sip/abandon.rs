@@ -10,6 +10,7 @@ use super::core::{Core, Goodbye, Purpose};
 use super::flow::Flow;
 use super::header::name_addr::NameAddr;
 use super::message::{Method, Request};
+use super::stray::last_bye;
 use super::uac::retry_branch;
 use super::uri::Uri;
 use crate::id::DialogRecord;
@@ -17,7 +18,7 @@ use crate::limits;
 use crate::time::Tick;
 
 /// Above every sequence number a dialog of ours reaches before it is stored as ended.
-const LAST_SEQUENCE: u32 = 1 << 30;
+pub(super) const LAST_SEQUENCE: u32 = 1 << 30;
 
 pub(super) fn abandon(core: &mut Core, now: Tick, uri: &str, dialog: &DialogRecord) {
     // A record that cannot be read names no call that could be ended.
@@ -37,5 +38,6 @@ pub(super) fn abandon(core: &mut Core, now: Tick, uri: &str, dialog: &DialogReco
     let branch = core.branch();
     let via = core.via(flow, &branch);
     let bye = Request::new(Method::BYE, target, via, from, to.with_tag(tag), &dialog.call_id, LAST_SEQUENCE);
+    let bye = last_bye(core, flow, bye);
     core.bye(now, flow, bye, None, Goodbye::default());
 }

@@ -6,8 +6,9 @@ use super::flow::Flow;
 use super::header::via::Via;
 use super::message::{HeaderName, Method, Request, Response};
 use super::outbox::{Outbox, What};
+use super::stray::branch_of;
 use super::text::Text;
-use super::transaction::table::{COOKIE, ClientRef, Table};
+use super::transaction::table::{ClientRef, Table};
 use super::transaction::timers::Timers;
 use super::uri::{Host, Uri};
 use super::user_agent::{Field, Identity, OutgoingRequest, Reach};
@@ -104,9 +105,9 @@ impl Core {
         RequestRef(self.requests.take())
     }
 
-    /// A branch nobody can guess: it is all that ties a response to its request over UDP.
+    /// A branch nobody can guess: it is all that ties a response to its request over UDP. The next life knows it.
     pub fn branch(&mut self) -> String {
-        format!("{COOKIE}{}", self.entropy.token())
+        branch_of(&self.identity.secret, &self.entropy.token())
     }
 
     pub fn host(&self, flow: Flow) -> Host {

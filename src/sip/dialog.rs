@@ -32,6 +32,16 @@ impl DialogId {
             remote_tag: Text::from(headers.from().tag().unwrap_or("")), // RFC 3261 §12.1.1: null from RFC 2543.
         })
     }
+
+    /// Of the dialog that this 2xx makes, or belongs to; `None` when it does not repeat our tag.
+    pub fn of_answer(response: &Response) -> Option<DialogId> {
+        let headers = &response.headers;
+        Some(DialogId {
+            call_id: headers.call_id().clone(),
+            local_tag: Text::from(headers.from().tag()?),
+            remote_tag: Text::from(headers.to().tag().unwrap_or("")),
+        })
+    }
 }
 
 /// One side of a dialog.
@@ -94,6 +104,25 @@ impl Dialog {
             contact_user: contact_user.to_owned(),
             flow,
             reach,
+        }
+    }
+
+    /// What a 2xx makes of an INVITE of which nothing else is known; `local_seq` is below the number to come.
+    pub fn of_stray(response: &Response, flow: Flow, local_seq: u32) -> Dialog {
+        let headers = &response.headers;
+        let mut routes = headers.record_routes();
+        routes.reverse();
+        Dialog {
+            call_id: headers.call_id().clone(),
+            local: headers.from().clone(),
+            remote: headers.to().clone(),
+            local_seq,
+            remote_seq: None,
+            target: headers.contacts().first().map_or(&headers.to().uri, |contact| &contact.uri).clone(),
+            routes,
+            contact_user: String::new(),
+            flow,
+            reach: Reach::Flow,
         }
     }
 
@@ -198,9 +227,14 @@ impl Dialog {
         self.build(core, method, self.local_seq)
     }
 
+    /// The ACK of a 2xx to the INVITE of this number.
+    pub fn acknowledge(&self, core: &mut Core, number: u32) -> (Flow, Request) {
+        self.build(core, Method::ACK, number)
+    }
+
     /// The ACK of a 2xx to `invite` (RFC 3261 §13.2.2.4): its sequence number and its credentials.
     pub fn ack(&self, core: &mut Core, invite: &Request) -> (Flow, Request) {
-        let (flow, mut ack) = self.build(core, Method::ACK, invite.headers.cseq().number);
+        let (flow, mut ack) = self.acknowledge(core, invite.headers.cseq().number);
         for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
             for value in invite.headers.get_all(name.clone()) {
                 ack.headers.push(name.clone(), value.clone());

@@ -117,7 +117,12 @@ impl UserAgent {
     }
 
     pub(super) fn on_response(&mut self, now: Tick, flow: Flow, response: &Response) {
-        let Some(reference) = self.core.table.on_response(now, flow, response, &mut self.core.out) else { return };
+        let Some(reference) = self.core.table.on_response(now, flow, response, &mut self.core.out) else {
+            if !self.core.table.has(response) {
+                self.on_stray(now, flow, response);
+            }
+            return;
+        };
         let client = self.core.table.client_mut(reference).expect("the table has just passed its response up");
         if matches!(client.purpose, Purpose::Invite(_)) {
             self.on_invite_response(now, flow, reference, response);

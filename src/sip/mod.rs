@@ -4,7 +4,7 @@
 //! them; `transaction` repeats and matches; `user_agent` is what the switch speaks to. Behind it `dispatch` finds the
 //! leg a message belongs to, and a `leg` is in turn `uac` or `uas`, then `session` with its `offer`s and `refresh`es
 //! in a `dialog`. `inspect` refuses, `challenge` answers digest challenges, `ask` sends requests outside dialogs,
-//! `abandon` ends what an earlier life had begun, `stored` goes on with it.
+//! `abandon` ends what an earlier life had begun, `stray` acknowledges what still answers it, `stored` goes on with it.
 
 mod abandon;
 mod ask;
@@ -30,6 +30,7 @@ mod reader;
 mod refresh;
 mod session;
 pub mod stored;
+mod stray;
 pub mod text;
 pub mod transaction;
 mod uac;

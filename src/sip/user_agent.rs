@@ -9,7 +9,7 @@ use super::flow::{Flow, Received};
 use super::inspect::info_key;
 use super::leg::{Leg, describe};
 use super::message::{Message, Method, Request, Response};
-use super::transaction::table::COOKIE;
+use super::stray::branch_of;
 use super::transaction::{Class, earliest};
 use super::uac::Calling;
 use crate::entropy::{Entropy, Secret};
@@ -210,6 +210,8 @@ pub struct Identity {
     pub product: String,
     /// Session-Expires that we ask for and the smallest we take (RFC 4028).
     pub session_expires: Duration,
+    /// What the branches of every life are marked with.
+    pub secret: Secret,
 }
 
 /// How much is alive in a user agent.
@@ -315,7 +317,7 @@ impl UserAgent {
     /// same, so that a repetition is a retransmission for the far end and not a second call (durability.md §2.8).
     pub fn derived_identity(secret: &Secret, name: &str, flow: Flow) -> DialogRecord {
         let token = |what: &str| secret.token(&format!("{what} {name}"));
-        let (call_id, local_tag, branch) = (token("call-id"), token("tag"), format!("{COOKIE}{}", token("branch")));
+        let (call_id, local_tag, branch) = (token("call-id"), token("tag"), branch_of(secret, &token("branch")));
         DialogRecord { call_id, local_tag, branch, flow: flow.to_string(), ..DialogRecord::default() }
     }
 

@@ -9,7 +9,7 @@ use super::{Change, Restored, Switch};
 use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::task::{Task, TaskState};
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, Secret};
 use crate::id::{Counter, Name};
 use crate::policy::Policy;
 use crate::queue::estimate::Pace;
@@ -39,7 +39,7 @@ impl Switch {
         let (configured, mut system) = (settings.clone(), restored.system.clone());
         let settings = system.over(settings);
         Switch {
-            ua: UserAgent::new(identity(&settings), entropy.fork()),
+            ua: UserAgent::new(identity(&settings, restored.secret.clone()), entropy.fork()),
             registrar: Registrar::new(&settings, std::mem::take(&mut restored.bindings), entropy.fork()),
             trunks: Trunks::new(&settings, now, entropy.fork()),
             policy: Policy::new(&settings),
@@ -211,10 +211,11 @@ fn desks(settings: &Settings, now: Now) -> BTreeMap<Name, Agent> {
     settings.agents.iter().map(|agent| (agent.name.clone(), Agent::new(agent, settings, now))).collect()
 }
 
-fn identity(settings: &Settings) -> Identity {
+fn identity(settings: &Settings, secret: Secret) -> Identity {
     Identity {
         public_address: settings.server.public_address,
         product: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
         session_expires: SESSION_EXPIRES,
+        secret,
     }
 }

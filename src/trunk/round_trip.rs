@@ -2,6 +2,7 @@
 //! assume of the other holds on the wire.
 
 use super::*;
+use crate::entropy::Secret;
 use crate::registrar::Registrar;
 use crate::registrar::tests::{at, site};
 use crate::settings::{DigestAlgorithm, IdentityHeader, NumberFormat};
@@ -19,8 +20,12 @@ struct World {
 }
 
 fn agent(seed: u64) -> UserAgent {
-    let identity =
-        Identity { public_address: None, product: "ringback".to_owned(), session_expires: Duration::from_secs(1800) };
+    let identity = Identity {
+        public_address: None,
+        product: "ringback".to_owned(),
+        session_expires: Duration::from_secs(1800),
+        secret: Secret::default(),
+    };
     UserAgent::new(identity, Entropy::from_seed(seed))
 }
 

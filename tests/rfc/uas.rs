@@ -2,7 +2,7 @@
 //! 401, calls 404. What the user agent refuses by itself (RFC 3261 §8.2) must be what the indices allow.
 
 use crate::corpus::{Case, attacks, rfc4475, rfc5118};
-use ringback::entropy::Entropy;
+use ringback::entropy::{Entropy, Secret};
 use ringback::sip::flow::{Flow, Received, Transport};
 use ringback::sip::message::Method;
 use ringback::sip::user_agent::{Event, Identity, UserAgent};
@@ -12,8 +12,12 @@ use std::time::Duration;
 
 /// Feeds one datagram and returns every status that leaves, in order, and the octets of all answers.
 fn answers(octets: &[u8]) -> (Vec<u16>, usize) {
-    let identity =
-        Identity { public_address: None, product: "ringback".into(), session_expires: Duration::from_secs(1800) };
+    let identity = Identity {
+        public_address: None,
+        product: "ringback".into(),
+        session_expires: Duration::from_secs(1800),
+        secret: Secret::default(),
+    };
     let mut agent = UserAgent::new(identity, Entropy::from_seed(4475));
     let now = Tick::from_millis(1);
     let flow = Flow {

@@ -1,7 +1,7 @@
 //! The network of the scenarios: one heap of (instant, message), a rule that loses messages, and the log.
 
 use bytes::Bytes;
-use ringback::entropy::Entropy;
+use ringback::entropy::{Entropy, Secret};
 use ringback::id::{LegRef, TransactionRef};
 use ringback::settings::Credentials;
 use ringback::sip::flow::{Flow, Received, Transport};
@@ -240,8 +240,12 @@ impl World {
 }
 
 fn side(name: &'static str, last: u8, seed: u64) -> Side {
-    let identity =
-        Identity { public_address: None, product: "ringback".into(), session_expires: Duration::from_secs(1800) };
+    let identity = Identity {
+        public_address: None,
+        product: "ringback".into(),
+        session_expires: Duration::from_secs(1800),
+        secret: Secret::default(),
+    };
     let agent = UserAgent::new(identity, Entropy::from_seed(seed));
     Side { name, address: address(last), agent, events: Vec::new(), traces: Vec::new() }
 }

@@ -203,6 +203,17 @@ impl<P> Table<P> {
         actions.contains(Action::PassUp).then_some(reference)
     }
 
+    /// Whether a transaction has this response, to hear it or to absorb it.
+    pub fn has(&self, response: &Response) -> bool {
+        let (via, cseq) = (response.headers.via_top(), response.headers.cseq());
+        via.branch().is_some_and(|branch| self.by_branch.contains_key(&(Text::from(branch), cseq.method.clone())))
+    }
+
+    /// Whether this request of ours is on its way already.
+    pub fn is_under_way(&self, request: &Request) -> bool {
+        self.by_branch.contains_key(&client_key(request))
+    }
+
     /// A CANCEL is on its way for this INVITE.
     pub fn cancel_sent(&mut self, now: Tick, reference: ClientRef) {
         if let Some(client) = self.clients.get_mut(&reference) {

@@ -548,8 +548,7 @@ pub struct Attempt {
     pub ended_at: Option<DateTime<Utc>>,
     /// Bridged talk.
     pub talk_secs: u64,
-    /// Since when they have talked longer than `success_min_talk`: stored at that instant, and not waited for, so that
-    /// a crash in the middle of the talk does not undo it.
+    /// Since when they have talked longer than `success_min_talk`: stored then, so that a crash does not undo it.
     #[serde(default)]
     pub kept_at: Option<DateTime<Utc>>,
     /// Its recording.
@@ -568,8 +567,7 @@ pub enum Side<'a> {
 }
 
 impl Attempt {
-    /// The name from which the SIP identity of one of its legs is derived: another for each leg of each attempt of
-    /// each task.
+    /// The name from which the SIP identity of one of its legs is derived: another for each leg of each attempt.
     pub fn leg_name(&self, side: Side<'_>) -> String {
         let (task, n) = (self.task, self.n);
         match side {

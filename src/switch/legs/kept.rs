@@ -64,8 +64,8 @@ impl Switch {
         })
     }
 
-    /// Reads the legs of a talk that was stored so long `ago`; `None`: one cannot be read, there is no room for both, or
-    /// their ports are not free, as they are at the start unless the site has changed. Nothing has been taken then.
+    /// Reads the legs of a talk that was stored so long `ago`; nothing is taken yet. `None`: one cannot be read, there
+    /// is no room for both, or their ports are not free, as they are at the start unless the site has changed.
     pub(in crate::switch) fn read_legs<'a>(&self, legs: &'a [KeptLeg; 2], ago: Duration) -> Option<[ReadLeg<'a>; 2]> {
         let [a, b] = legs;
         let is_free = |kept: &KeptLeg| self.ports.free.contains(&kept.port);

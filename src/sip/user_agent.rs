@@ -3,7 +3,7 @@
 
 use super::abandon;
 use super::ask;
-use super::core::{Core, push_fields, stamp_source};
+use super::core::{Core, Purpose, push_fields, stamp_source};
 use super::dialog::DialogId;
 use super::flow::{Flow, Received};
 use super::inspect::info_key;
@@ -19,7 +19,7 @@ use crate::settings::Credentials;
 use crate::time::Tick;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -429,6 +429,19 @@ impl UserAgent {
         let key = info_key(request)?;
         let leg = self.dialogs.get(&DialogId::of_incoming(request)?)?;
         Some((*leg, key))
+    }
+
+    /// Requests outside dialogs whose answer is still to come, or to be polled.
+    pub fn requests(&self) -> BTreeSet<RequestRef> {
+        let asking = self.core.table.purposes().filter_map(|purpose| match purpose {
+            Purpose::Request(asking) => Some(asking.reference),
+            Purpose::Invite(_) | Purpose::Nothing | Purpose::Bye(_) | Purpose::Update(_) => None,
+        });
+        let told = self.core.out.events.iter().filter_map(|event| match event {
+            Event::Response { request, .. } => Some(*request),
+            _ => None, // It answers nothing of this kind.
+        });
+        asking.chain(told).collect()
     }
 
     /// All legs, in the order in which they began.

@@ -41,17 +41,24 @@ impl Switch {
             Command::Configure(configure) => return self.configure(now, *configure, to),
             Command::AddCallback(new) => match self.add_callback(now, *new, to) {
                 Ok(None) => Ok(()),
-                Ok(Some(reply)) => return self.out.push_back(Output::Reply(to, reply)),
+                Ok(Some(reply)) => return self.reply(to, reply),
                 Err(refused) => Err(refused),
             },
             at_once => {
                 let reply = self.answer(now, at_once).unwrap_or_else(Reply::Refused);
-                return self.out.push_back(Output::Reply(to, reply));
+                return self.reply(to, reply);
             }
         };
         if let Err(refused) = begun {
-            self.out.push_back(Output::Reply(to, Reply::Refused(refused)));
+            self.reply(to, Reply::Refused(refused));
         }
+    }
+
+    /// Whoever has asked has his answer.
+    pub(super) fn reply(&mut self, to: ReplyTo, reply: Reply) {
+        self.asked.remove(&to);
+        self.out.push_back(Output::Reply(to, reply));
+        self.trap.step();
     }
 
     /// Carries out a command that needs no disk.
@@ -144,7 +151,7 @@ impl Switch {
             Ok(()) => self.show_callback(now, task.id).unwrap_or_else(Reply::Refused),
             Err(_) => Reply::Refused(Refused::NotStored),
         };
-        self.out.push_back(Output::Reply(to, reply));
+        self.reply(to, reply);
     }
 }
 

@@ -8,7 +8,7 @@
 //! returns, when a person lets dialling go on, or, for less than a day (a machine that stood still), when the clock has
 //! gone on steadily for ten minutes.
 
-use super::durable::Pending;
+use super::durable::{Owed, Pending};
 use super::{Change, Switch, durable, event};
 use crate::time::{Now, Tick};
 use chrono::TimeDelta;
@@ -32,6 +32,24 @@ pub(super) struct Doubt {
     /// Believed then, if it goes on steadily.
     until: Option<Tick>,
 }
+
+/// A clock that was set, and what moves along with it step by step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moving {
+    by: TimeDelta,
+    /// So many of `MOVES` have begun.
+    begun: usize,
+}
+
+/// What moves when the clock was set.
+const MOVES: [fn(&mut Switch, Now, TimeDelta); 6] = [
+    Switch::move_tasks,
+    Switch::move_bindings,
+    Switch::move_places,
+    Switch::move_entries,
+    Switch::move_talks,
+    Switch::look_at_clock,
+];
 
 impl Doubt {
     fn of(ahead: TimeDelta, now: Tick) -> Doubt {
@@ -105,32 +123,52 @@ impl Switch {
 
     /// The clock was set by `by`, and it is right now: what hangs on how long ago something was moves along.
     fn take_jump(&mut self, was: Now, by: TimeDelta) {
-        let now = Now { tick: was.tick, utc: was.utc.checked_add_signed(by).unwrap_or(was.utc) };
-        self.seen = now;
+        self.seen = Now { tick: was.tick, utc: was.utc.checked_add_signed(by).unwrap_or(was.utc) };
+        self.moving = Some(Moving { by, begun: 0 });
+        self.move_along();
+    }
+
+    /// Step by step, so that after a fault in the middle nothing moves twice, and nothing stays behind.
+    pub(super) fn move_along(&mut self) {
+        while let Some(Moving { by, begun }) = self.moving {
+            let Some(step) = MOVES.get(begun) else {
+                self.moving = None;
+                return;
+            };
+            self.moving = Some(Moving { by, begun: begun + 1 });
+            step(self, self.seen, by);
+        }
+    }
+
+    fn move_tasks(&mut self, now: Now, by: TimeDelta) {
         let settings = self.settings.clone();
-        for moved in self.planner.shift(now.utc, &settings, by).chunks(AT_ONCE) {
+        let moved = self.planner.shift(now.utc, &settings, by);
+        // Owed until they are told: a fault may come in between.
+        self.owed.extend(moved.iter().map(|task| Owed::Task(task.id)));
+        for moved in moved.chunks(AT_ONCE) {
             let changes = moved.iter().map(|task| Change::PutTask(Box::new(task.clone()))).collect();
             self.commit(changes, Pending::Told);
+            for task in moved {
+                self.owed.remove(&Owed::Task(task.id));
+            }
         }
-        self.planner.review(now.utc);
+    }
+
+    fn move_bindings(&mut self, _: Now, by: TimeDelta) {
         let bindings = self.registrar.shift(by);
         if !bindings.is_empty() {
             self.commit(bindings.iter().map(durable::binding_change).collect(), Pending::Told);
         }
+    }
+
+    fn move_places(&mut self, _: Now, by: TimeDelta) {
         self.lines.values_mut().for_each(|line| line.shift(by));
         self.left_places.shift(by);
-        self.shift_calls(by);
-        self.lists_heeded = now.utc;
-        self.plan_retention();
-        self.serve_wanted = true;
-        self.publish(event::Event::ClockJumped { by_secs: by.num_seconds() });
+        self.calls.values_mut().for_each(|call| call.shift(by));
     }
 
     /// Callers have waited as long as they have.
-    fn shift_calls(&mut self, by: TimeDelta) {
-        for call in self.calls.values_mut() {
-            call.shift(by);
-        }
+    fn move_entries(&mut self, _: Now, by: TimeDelta) {
         for entry in self.entries.values_mut() {
             entry.arrived_at = crate::time::shifted(entry.arrived_at, by);
             entry.virtual_start = crate::time::shifted(entry.virtual_start, by);
@@ -140,5 +178,14 @@ impl Switch {
         if !entries.is_empty() {
             self.commit(entries, Pending::Told);
         }
+    }
+
+    /// What goes by the hour is looked at again.
+    fn look_at_clock(&mut self, now: Now, by: TimeDelta) {
+        self.planner.review(now.utc);
+        self.lists_heeded = now.utc;
+        self.plan_retention();
+        self.serve_wanted = true;
+        self.publish(event::Event::ClockJumped { by_secs: by.num_seconds() });
     }
 }

@@ -99,6 +99,23 @@ impl Owed {
     }
 }
 
+impl Pending {
+    /// Who waits for an answer of ours until the disk has given its own.
+    pub(super) fn asked_by(&self) -> Option<ReplyTo> {
+        match self {
+            Pending::Site { to, .. } | Pending::Reply { to, .. } => Some(*to),
+            Pending::Never(edit) => Some(edit.to),
+            Pending::System(_) => None, // Its lever knows.
+            Pending::Told
+            | Pending::Promise(_)
+            | Pending::Missed(_)
+            | Pending::Attempt { .. }
+            | Pending::Dial { .. }
+            | Pending::Bindings { .. } => None,
+        }
+    }
+}
+
 impl Switch {
     /// Sends changes to the disk; `pending` goes on when it answers.
     pub(super) fn commit(&mut self, changes: Vec<Change>, pending: Pending) {
@@ -113,6 +130,10 @@ impl Switch {
         let Some((pending, owed)) = self.commits.remove(&commit) else { return };
         if stored != Err(NotStored::Reserve) {
             self.store_ok = stored.is_ok();
+        }
+        if stored.is_err() {
+            self.owed.extend(owed);
+            self.timers.set(Timer::TellAgain, now.tick + TELL_AGAIN);
         }
         self.suspect_commit(&pending, stored);
         self.trap.step();
@@ -135,10 +156,6 @@ impl Switch {
             Pending::Reply { to, task, is_new, older } => {
                 self.reply_committed(now, to, *task, is_new.then_some(older), stored);
             }
-        }
-        if stored.is_err() {
-            self.owed.extend(owed);
-            self.timers.set(Timer::TellAgain, now.tick + TELL_AGAIN);
         }
     }
 

@@ -11,15 +11,21 @@ use super::call::Story;
 use super::command::{Command, Refused, Reply};
 use super::durable::{Owed, Pending};
 use super::end::EndCause;
-use super::{Change, Input, NotStored, Output, Switch, Timer, event};
+use super::lever::Pulled;
+use super::never::Edit;
+use super::site::Edition;
+use super::{AuditRecord, Change, Input, NotStored, Output, Switch, Timer, event};
 use crate::callback::retry::{self, Next, Verdict};
 use crate::callback::task::{Outcome, Task};
 use crate::id::{CallRef, LegRef, Name, ReplyTo, TaskId, Ticket, TransactionRef};
 use crate::queue::line::{Kind as EntryKind, Standing};
+use crate::settings::Settings;
 use crate::sip::user_agent::Event;
 use crate::time::Now;
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A panic, and what became of it.
@@ -38,8 +44,19 @@ pub struct Fault {
 pub(super) struct Suspect {
     call: Option<CallRef>,
     transaction: Option<TransactionRef>,
-    /// A new callback that has just reached the disk, and may not be held yet.
-    stored: Option<Box<Task>>,
+    taken: Option<Taken>,
+}
+
+/// What the disk has just taken, and the switch may not hold yet. After a fault it holds it all the same: the disk's
+/// word is the last one.
+#[derive(Debug)]
+enum Taken {
+    /// A new callback.
+    Task(Box<Task>),
+    /// A number that is never called, or is again.
+    Never(Box<Edit>),
+    /// Another edition of the site, and what held before.
+    Site { to: ReplyTo, settings: Arc<Settings>, audit: Vec<AuditRecord>, before: Box<Edition> },
 }
 
 /// Where tests let the switch stumble: builds for production have no such place.
@@ -86,16 +103,21 @@ impl Switch {
     /// others go on. Outputs lie ready either way.
     pub fn handle_guarded(&mut self, now: Now, input: Input) -> Result<(), Fault> {
         self.suspect = Suspect::default();
-        let asked = match &input {
-            Input::Command(_, to) => Some(*to),
-            _ => None, // Nobody waits for an answer.
-        };
-        let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(now, input))) else { return Ok(()) };
+        let missing = self.books_told;
+        let mut input = Some(input);
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.take(now, &mut input))) else { return Ok(()) };
         let message = said(&*panic);
         // A call of which nothing is known any more had ended before.
         let call = self.suspect.call;
-        let now = self.seen; // As it is believed to be.
-        let mended = catch_unwind(AssertUnwindSafe(|| self.mend(now, asked))).is_ok();
+        let mended = catch_unwind(AssertUnwindSafe(|| {
+            self.mend(self.seen); // As it is believed to be.
+            if input.is_some() {
+                self.take(now, &mut input); // It was not to blame, and is nowhere else.
+            }
+            self.balance();
+        }));
+        // A callback that has slipped away is on the disk, where a new switch finds it.
+        let mended = mended.is_ok() && self.books_told == missing;
         Err(Fault { message, call, mended })
     }
 
@@ -159,12 +181,19 @@ impl Switch {
 
     /// The disk has answered.
     pub(super) fn suspect_commit(&mut self, pending: &Pending, stored: Result<(), NotStored>) {
-        let new = |task: &Task| stored.is_ok().then(|| Box::new(task.clone()));
+        let is_stored = stored.is_ok();
+        let new = |task: &Task| is_stored.then(|| Taken::Task(Box::new(task.clone())));
         let nobody = Suspect::default();
         self.suspect = match pending {
-            Pending::Promise(promise) => Suspect { call: Some(promise.call), stored: new(&promise.task), ..nobody },
-            Pending::Missed(missed) => Suspect { stored: new(missed.task()), ..nobody },
-            Pending::Reply { task, is_new: true, .. } => Suspect { stored: new(task), ..nobody },
+            Pending::Promise(promise) => Suspect { call: Some(promise.call), taken: new(&promise.task), ..nobody },
+            Pending::Missed(missed) => Suspect { taken: new(missed.task()), ..nobody },
+            Pending::Reply { task, is_new: true, .. } => Suspect { taken: new(task), ..nobody },
+            Pending::Never(edit) => Suspect { taken: is_stored.then(|| Taken::Never(edit.clone())), ..nobody },
+            Pending::Site { to, settings, audit } if is_stored => {
+                let before = Box::new(self.edition());
+                let taken = Taken::Site { to: *to, settings: settings.clone(), audit: audit.clone(), before };
+                Suspect { taken: Some(taken), ..nobody }
+            }
             Pending::Attempt { call, .. } | Pending::Dial { call } => Suspect { call: Some(*call), ..nobody },
             Pending::Bindings { transaction, .. } => Suspect { transaction: Some(*transaction), ..nobody },
             _ => nobody, // About the site, or nobody's.
@@ -174,19 +203,24 @@ impl Switch {
 
 // --- Putting right ---
 impl Switch {
-    fn mend(&mut self, now: Now, asked: Option<ReplyTo>) {
-        let Suspect { call, transaction, stored } = std::mem::take(&mut self.suspect);
+    fn mend(&mut self, now: Now) {
+        let Suspect { call, transaction, taken } = std::mem::take(&mut self.suspect);
         self.early_ladder.clear();
         self.admitted = None;
+        self.move_along();
         if let Some(transaction) = transaction.filter(|it| !self.is_being_answered(*it)) {
             self.ua.respond(now.tick, transaction, 500, Vec::new());
         }
         if let Some(call) = call {
             self.end_at_fault(now, call);
         }
-        if let Some(task) = stored {
-            self.hold_stored(now, *task);
-        }
+        let taken = match taken {
+            Some(Taken::Task(task)) => {
+                self.hold_stored(now, *task);
+                None
+            }
+            of_the_site => of_the_site,
+        };
         for call in self.torn_calls() {
             self.end_by_force(now, call);
         }
@@ -199,19 +233,51 @@ impl Switch {
         self.take_looks();
         self.mend_closed();
         self.mend_tasks(now);
+        if let Some(taken) = taken {
+            self.hold_site(now, taken);
+        }
+        self.mend_levers();
+        self.mend_trunks(now);
         self.mend_entries(now);
         self.mend_lines();
         self.mend_timers(now);
-        if let Some(to) = asked.filter(|to| !self.has_reply(*to)) {
-            self.out.push_back(Output::Reply(to, Reply::Refused(Refused::Fault)));
-        }
+        self.mend_answers();
         self.publish(event::Event::SwitchFault { call });
         self.serve_wanted = true;
         self.settle(now);
     }
 
-    fn has_reply(&self, asked: ReplyTo) -> bool {
-        self.out.iter().any(|output| matches!(output, Output::Reply(to, _) if *to == asked))
+    /// What the disk has taken of the site is done once more, unless somebody was told already that it is done.
+    fn hold_site(&mut self, now: Now, taken: Taken) {
+        match taken {
+            Taken::Never(edit) if self.asked.contains(&edit.to) => self.never_committed(now, *edit, Ok(())),
+            Taken::Site { to, settings, audit, before } if self.asked.contains(&to) => {
+                self.back_to(*before);
+                self.site_committed(now, to, &settings, audit, Ok(()));
+            }
+            Taken::Never(_) | Taken::Site { .. } | Taken::Task(_) => {}
+        }
+    }
+
+    /// Trunks that wait for what nobody has asked, or for what has been heard already, begin anew.
+    fn mend_trunks(&mut self, now: Now) {
+        let alive = self.ua.requests();
+        self.requests.retain(|request, _| alive.contains(request));
+        self.probes.retain(|request, _| alive.contains(request));
+        let asked = |trunk: &str, kind| self.requests.values().any(|(name, of)| **name == *trunk && *of == kind);
+        let sought = |trunk: &str| self.lookups.values().any(|name| **name == *trunk);
+        self.trunks.mend(now, asked, sought);
+    }
+
+    /// Whoever has asked, and for whom nothing is on its way any more, hears what has happened.
+    fn mend_answers(&mut self) {
+        let of_disk = self.commits.values().filter_map(|(pending, _)| pending.asked_by());
+        let of_levers = self.levers.iter().map(Pulled::to);
+        let awaited: BTreeSet<ReplyTo> =
+            of_disk.chain(of_levers).chain(self.probes.values().map(|probe| probe.to)).collect();
+        for to in self.asked.difference(&awaited).copied().collect::<Vec<_>>() {
+            self.reply(to, Reply::Refused(Refused::Fault));
+        }
     }
 
     fn is_being_answered(&self, asked: TransactionRef) -> bool {
@@ -268,19 +334,27 @@ impl Switch {
         self.conclude(now, id, task, outcome, talked);
     }
 
-    /// Calls that were torn off in the middle: their story is taken away and not given back, nobody is on the line, or
-    /// they wait for a commit that nobody has on its way.
+    /// Calls that were torn off in the middle: their story is taken away and not given back, nobody is on the line, they
+    /// wait for a commit that nobody has on its way, or in a line that they have left.
     fn torn_calls(&self) -> Vec<CallRef> {
-        let is_reserved = |id: CallRef| {
-            let mut commits = self.commits.values();
-            commits.any(|(pending, _)| matches!(pending, Pending::Attempt { call, .. } if *call == id))
-        };
-        let has_leg = |id: CallRef| self.legs.values().any(|leg| leg.call == id);
+        let reserved: BTreeSet<CallRef> = self
+            .commits
+            .values()
+            .filter_map(|(pending, _)| match pending {
+                Pending::Attempt { call, .. } => Some(*call),
+                _ => None, // No call begins with it.
+            })
+            .collect();
+        let with_legs: BTreeSet<CallRef> = self.legs.values().map(|leg| leg.call).collect();
         let torn = self.calls.values().filter(|call| match &call.story {
             Story::Over => true,
-            Story::Attempt(attempt) => matches!(attempt.stage, Stage::Reserving) && !is_reserved(call.id),
+            Story::Attempt(attempt) => matches!(attempt.stage, Stage::Reserving) && !reserved.contains(&call.id),
+            Story::Waiting(waiting) if !waiting.offer.is_confirmed() => {
+                let line = self.lines.get(&waiting.queue);
+                !with_legs.contains(&call.id) || line.is_none_or(|line| line.entry(waiting.ticket).is_none())
+            }
             Story::Waiting(_) | Story::Menu(_) | Story::Direct(_) | Story::Talking(_) | Story::Announcing { .. } => {
-                !has_leg(call.id)
+                !with_legs.contains(&call.id)
             }
         });
         torn.map(|call| call.id).collect()

@@ -53,6 +53,7 @@ impl Switch {
 
     /// What the user agent has to say.
     pub(super) fn on_sip_event(&mut self, now: Now, event: Event) {
+        self.trap.step();
         match event {
             Event::Invited { leg, flow, request } => self.on_invited(now, leg, flow, &request),
             Event::Asked { transaction, flow, request } => self.on_asked(now, transaction, flow, &request),
@@ -88,6 +89,7 @@ impl Switch {
                 if let Some(probe) = self.probes.remove(&request) {
                     self.probed_trunk(now, probe, response.as_deref());
                 } else if let Some((trunk, kind)) = self.requests.remove(&request) {
+                    self.trap.step();
                     self.trunks.response(now, &trunk, kind, response.as_deref());
                     self.serve_wanted = true;
                 }
@@ -229,6 +231,10 @@ impl Switch {
         | media::Event::OpenFailed { leg }
         | media::Event::Closed { leg, .. }) = &event;
         self.suspect_leg(*leg);
+        if let media::Event::Closed { leg, stats: _ } = &event {
+            return self.port_back(*leg); // Whatever else may go wrong, its port is free.
+        }
+        self.trap.step();
         match event {
             media::Event::Digit { leg, digit } => self.on_key(now, leg, digit),
             media::Event::Played { leg, play, whole } => {
@@ -249,7 +255,7 @@ impl Switch {
             media::Event::Heard { leg } => self.leg_heard(now, leg),
             media::Event::Silent { leg } => self.on_silent(now, leg),
             media::Event::OpenFailed { leg } => self.on_failed(now, leg),
-            media::Event::Closed { leg, stats: _ } => self.port_back(leg),
+            media::Event::Closed { .. } => {}
         }
     }
 
@@ -261,8 +267,8 @@ impl Switch {
 
     /// A leg's port could not be bound: nothing of it is open at the shard, so the port comes back at once.
     fn on_failed(&mut self, now: Now, leg: LegRef) {
-        self.end_leg(now, leg, EndCause::Failed);
         self.port_back(leg);
+        self.end_leg(now, leg, EndCause::Failed);
     }
 
     /// Ends one leg by our own doing; its call goes on or ends as if the party had left.
@@ -312,6 +318,7 @@ impl Switch {
 
     /// A deadline has come.
     pub(super) fn on_timer(&mut self, now: Now, timer: Timer) {
+        self.trap.step();
         match timer {
             Timer::Call(call, CallTimer::Ring) => self.rung_long_enough(now, call),
             Timer::Call(call, CallTimer::Dialogue) => match self.calls.get(&call).map(|call| &call.story) {
@@ -349,6 +356,7 @@ impl Switch {
 
     /// What a trunk wants.
     pub(super) fn on_want(&mut self, now: Now, want: Want) {
+        self.trap.step();
         match want {
             Want::Locate { trunk, host, port } => {
                 let lookup = LookupRef(self.lookups_made.take());

@@ -8,11 +8,20 @@
 
 use super::command::{Refused, Reply};
 use super::durable::{Owed, Pending};
-use super::{Change, NotStored, Output, Switch, SystemRecord};
+use super::{Change, NotStored, Switch, SystemRecord};
 use crate::id::{Name, ReplyTo};
 use crate::limits;
 use crate::settings::Settings;
 use crate::time::{DateTime, Now, Utc};
+
+/// One of them that somebody has pulled.
+#[derive(Clone, Debug)]
+pub(super) struct Pulled {
+    lever: Lever,
+    to: ReplyTo,
+    /// It may move, and is on its way to the disk.
+    judged: bool,
+}
 
 /// One of them, as it is pulled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +34,13 @@ pub(super) enum Lever {
     Activate(Name),
     /// A person has looked at what the breaker had stopped.
     Resume(DateTime<Utc>),
+}
+
+impl Pulled {
+    /// Who waits for it.
+    pub(super) fn to(&self) -> ReplyTo {
+        self.to
+    }
 }
 
 impl Lever {
@@ -46,10 +62,9 @@ impl Switch {
     pub(super) fn pull(&mut self, lever: Lever, to: ReplyTo) {
         if self.levers.len() >= limits::ASKED {
             let refused = Refused::Conflict { detail: "too much of this kind waits for the disk".to_owned() };
-            self.out.push_back(Output::Reply(to, Reply::Refused(refused)));
-            return;
+            return self.reply(to, Reply::Refused(refused));
         }
-        self.levers.push_back((lever, to));
+        self.levers.push_back(Pulled { lever, to, judged: false });
         if self.levers.len() == 1 {
             self.next_lever();
         }
@@ -57,14 +72,26 @@ impl Switch {
 
     /// The next one goes to the disk; those that cannot move are answered at once.
     fn next_lever(&mut self) {
-        while let Some((lever, to)) = self.levers.front().cloned() {
+        while let Some(Pulled { lever, to, .. }) = self.levers.front().cloned() {
             let answer = match self.may_move(&lever) {
                 Ok(true) => return self.store_lever(&lever),
                 Ok(false) => Reply::Status(self.status()),
                 Err(refused) => Reply::Refused(refused),
             };
             self.levers.pop_front();
-            self.out.push_back(Output::Reply(to, answer));
+            self.reply(to, answer);
+        }
+    }
+
+    /// After a fault: whether the first one has moved wholly nobody knows, so it is stored, and moves, once more.
+    pub(super) fn mend_levers(&mut self) {
+        if self.commits.values().any(|(pending, _)| matches!(pending, Pending::System(_))) {
+            return;
+        }
+        match self.levers.front().cloned() {
+            Some(Pulled { lever, judged: true, .. }) => self.store_lever(&lever),
+            Some(Pulled { judged: false, .. }) => self.next_lever(),
+            None => {}
         }
     }
 
@@ -87,13 +114,16 @@ impl Switch {
     }
 
     fn store_lever(&mut self, lever: &Lever) {
+        if let Some(first) = self.levers.front_mut() {
+            first.judged = true;
+        }
         let moved = lever.moved(&self.system, &self.settings);
         self.commit(vec![Change::PutSystem(moved.clone())], Pending::System(Box::new(moved)));
     }
 
     /// The disk has answered.
     pub(super) fn system_committed(&mut self, now: Now, moved: SystemRecord, stored: Result<(), NotStored>) {
-        let Some((lever, to)) = self.levers.front().cloned() else { return };
+        let Some(Pulled { lever, to, .. }) = self.levers.front().cloned() else { return };
         let reply = match stored {
             Ok(()) => {
                 let follows = self.commits.values().any(|(_, owed)| owed.contains(&Owed::System));
@@ -107,10 +137,11 @@ impl Switch {
             Err(_) => Reply::Refused(Refused::NotStored),
         };
         self.levers.pop_front();
-        self.out.push_back(Output::Reply(to, reply));
+        self.reply(to, reply);
         self.next_lever();
     }
 
+    /// Nothing of it is done twice when it is done once more.
     fn has_moved(&mut self, now: Now, lever: &Lever) {
         match lever {
             Lever::Freeze => self.frozen(now),

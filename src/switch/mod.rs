@@ -93,7 +93,7 @@ use crate::trunk::{self, Trunks};
 use call::Call;
 use durable::{Owed, Pending};
 use legs::{Leg, OnLine, Ports};
-use lever::Lever;
+use lever::Pulled;
 use peers::Peer;
 use place::LeftPlaces;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -208,7 +208,9 @@ pub struct Switch {
     /// Calls to the outside from new places within the last hour.
     elsewhere: Vec<Tick>,
     /// What operators have pulled and the disk does not have yet, in order.
-    levers: VecDeque<(Lever, ReplyTo)>,
+    levers: VecDeque<Pulled>,
+    /// Who has asked for something and waits for the answer.
+    asked: BTreeSet<ReplyTo>,
     /// Who talks, as the disk knows it.
     talks: revive::Talks,
 
@@ -238,20 +240,32 @@ pub struct Switch {
     trap: fault::Trap,
     /// The wall clock has jumped, and may be wrong.
     doubt: Option<clock::Doubt>,
+    /// The wall clock was set, and not everything that hangs on it has moved along.
+    moving: Option<clock::Moving>,
     out: VecDeque<Output>,
 }
 
 impl Switch {
     /// Takes one input; afterwards `poll_output` until it is empty.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.take(now, &mut Some(input));
+    }
+
+    /// The same with the input in the hands of its owner until it is understood when it came.
+    fn take(&mut self, now: Now, input: &mut Option<Input>) {
         self.trap.begin();
+        if let Some(Input::Command(_, to)) = input {
+            self.asked.insert(*to);
+        }
         let now = self.believed(now);
+        let Some(input) = input.take() else { return };
         match input {
             Input::Timeout => {}
             Input::Sip(received) => self.on_sip(now, *received),
             Input::FlowLost(flow) => self.ua.flow_lost(now.tick, flow),
             Input::Located(lookup, flows) => {
                 if let Some(trunk) = self.lookups.remove(&lookup) {
+                    self.trap.step();
                     self.trunks.located(now, &trunk, flows);
                 }
             }
@@ -309,6 +323,7 @@ impl Switch {
             && self.commits.is_empty()
             && self.entries.is_empty()
             && self.talks.is_empty()
+            && self.asked.is_empty()
             && self.ua.at_rest()
     }
 

@@ -3,7 +3,7 @@
 
 use super::command::{Done, NeverCall, PageOf, Refused, Reply};
 use super::durable::Pending;
-use super::{AuditRecord, Change, DoNotCall, NotStored, Output, Switch, view};
+use super::{AuditRecord, Change, DoNotCall, NotStored, Switch, view};
 use crate::callback::task::{CloseReason, TaskState};
 use crate::id::{ReplyTo, TaskId};
 use crate::number::Party;
@@ -13,9 +13,9 @@ use crate::time::Now;
 const NOTE_MAX: usize = 200;
 
 /// An entry on its way to the disk, or off it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Edit {
-    to: ReplyTo,
+    pub(super) to: ReplyTo,
     entry: DoNotCall,
     lifts: bool,
     audit: Vec<AuditRecord>,
@@ -85,24 +85,24 @@ impl Switch {
         Ok(())
     }
 
-    /// The disk has answered.
+    /// The disk has answered. After a fault in the middle it is done once more.
     pub(super) fn never_committed(&mut self, now: Now, edit: Edit, stored: Result<(), NotStored>) {
         let Edit { to, entry, lifts, audit } = edit;
         let reply = match (stored, lifts) {
             (Err(_), _) => Reply::Refused(Refused::NotStored),
             (Ok(()), false) => {
-                self.remember_done(audit);
                 self.remember_never(entry.clone());
                 self.cancel_unwanted(now, &entry.number);
+                self.remember_done(audit);
                 Reply::Never(Box::new(entry))
             }
             (Ok(()), true) => {
-                self.remember_done(audit);
                 self.forget_never(now, &entry);
+                self.remember_done(audit);
                 Reply::Stored
             }
         };
-        self.out.push_back(Output::Reply(to, reply));
+        self.reply(to, reply);
     }
 
     /// Only what was lifted: the customer may have said it again meanwhile.

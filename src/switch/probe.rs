@@ -1,7 +1,7 @@
 //! `trunk test`: a trunk is asked whether it is there, and whoever wanted to know hears how it has answered.
 
 use super::command::{Refused, Reply};
-use super::{Output, Switch, view};
+use super::{Switch, view};
 use crate::id::{Name, ReplyTo};
 use crate::sip::message::{Response, reason_phrase};
 use crate::time::{Now, Tick};
@@ -11,7 +11,7 @@ use crate::trunk::Down;
 #[derive(Debug)]
 pub(super) struct Probe {
     trunk: Name,
-    to: ReplyTo,
+    pub(super) to: ReplyTo,
     asked: Tick,
 }
 
@@ -37,6 +37,6 @@ impl Switch {
         };
         let took_ms = u64::try_from(now.tick.since(asked).as_millis()).unwrap_or(u64::MAX);
         let test = view::TrunkTest { name: trunk, answered: status.is_some(), status, told, took_ms };
-        self.out.push_back(Output::Reply(to, Reply::TrunkTest(test)));
+        self.reply(to, Reply::TrunkTest(test));
     }
 }

@@ -121,6 +121,19 @@ impl Switch {
         if !self.talks.kept.is_empty() {
             self.timers.set(Timer::Pulse, now.tick + PULSE);
         }
+        if !self.talks.asking.is_empty() {
+            self.timers.set(Timer::AskTalks, now.tick);
+        }
+    }
+
+    /// The wall clock was set: they have talked as long as they have, and this life went on until now.
+    pub(super) fn move_talks(&mut self, now: Now, by: TimeDelta) {
+        self.talks.kept.values_mut().for_each(|talk| talk.shift(by));
+        let talks: Vec<Change> = self.talks.kept.values().map(|talk| Change::PutTalk(Box::new(talk.clone()))).collect();
+        if !talks.is_empty() {
+            self.commit(talks, Pending::Told);
+            self.pulse(now);
+        }
     }
 
     /// This life goes on.
@@ -318,6 +331,7 @@ impl Switch {
             let Some(id) = self.talks.asking.pop_front() else { return };
             if let Some((talk, _)) = self.reviving(id) {
                 let (a, b) = (talk.a, talk.b);
+                self.suspect_call(id);
                 self.ask_leg(now, a);
                 self.ask_leg(now, b);
                 // Numbers go on from here, whatever a clock makes of the time between two lives.

@@ -11,7 +11,7 @@ use super::durable::{Pending, binding_change};
 use super::end::EndCause;
 use super::legs::{Phase, Who};
 use super::offer::Offer;
-use super::{AgentRecord, AuditRecord, CallTimer, Change, NotStored, Output, Switch, Timer, event, say};
+use super::{AgentRecord, AuditRecord, CallTimer, Change, NotStored, Switch, SystemRecord, Timer, event, say};
 use crate::agent::Agent;
 use crate::agent::places::Places;
 use crate::callback::task::{CloseReason, MissedBy, Task};
@@ -23,6 +23,14 @@ use crate::queue::line::{Kind as EntryKind, Line};
 use crate::settings::{Destination, Settings};
 use crate::time::Now;
 use std::sync::Arc;
+
+/// What holds, and from what it follows.
+#[derive(Debug)]
+pub(super) struct Edition {
+    configured: Arc<Settings>,
+    settings: Arc<Settings>,
+    system: SystemRecord,
+}
 
 impl Switch {
     /// Somebody has changed the site: onto the disk with it, all or nothing (S5.31).
@@ -47,13 +55,25 @@ impl Switch {
     ) {
         let reply = match stored {
             Ok(()) => {
-                self.remember_done(audit);
                 self.adopt(now, settings.clone());
+                self.remember_done(audit);
                 Reply::Stored
             }
             Err(_) => Reply::Refused(Refused::NotStored),
         };
-        self.out.push_back(Output::Reply(to, reply));
+        self.reply(to, reply);
+    }
+
+    /// What holds, before another edition is adopted.
+    pub(super) fn edition(&self) -> Edition {
+        let (configured, settings) = (self.configured.clone(), self.settings.clone());
+        Edition { configured, settings, system: self.system.clone() }
+    }
+
+    /// After a fault: what held is what held before, so that an edition that was torn off can be adopted anew. What was
+    /// done of it already will be found done.
+    pub(super) fn back_to(&mut self, before: Edition) {
+        (self.configured, self.settings, self.system) = (before.configured, before.settings, before.system);
     }
 
     /// Another edition holds from now on.

@@ -101,6 +101,13 @@ impl Registration {
         }
     }
 
+    /// What was asked is answered by nobody: it is asked anew.
+    pub(super) fn ask_again(&mut self, now: Tick) {
+        if let Next::Asked { .. } = self.next {
+            self.next = Next::At(now);
+        }
+    }
+
     /// When something is to be done.
     pub(super) fn next_timeout(&self) -> Option<Tick> {
         let next = self.next_try();

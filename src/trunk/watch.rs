@@ -70,6 +70,13 @@ impl Watch {
         }
     }
 
+    /// What was asked is answered by nobody: it is asked anew.
+    pub(super) fn ask_again(&mut self, now: Tick) {
+        if self.next == Next::Asked {
+            self.next = Next::At(now);
+        }
+    }
+
     /// No more.
     pub(super) fn end(&mut self) {
         self.every = None;

@@ -10,6 +10,7 @@ use ringback::switch::command::Command;
 use ringback::switch::{Fault, Input, Output, Switch};
 use ringback::time::{Now, Tick};
 use std::panic::resume_unwind;
+use std::sync::Once;
 
 /// Whether this build has a switch that can be made to stumble.
 pub const CAN_STUMBLE: bool = cfg!(any(debug_assertions, feature = "interop"));
@@ -45,6 +46,18 @@ fn stumble(_steps: u32) -> Command {
     Command::Status
 }
 
+/// A panic that is wanted is no news: whoever reads what a test prints looks for the other ones.
+fn keep_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| match panic.payload().downcast_ref::<&str>() {
+            Some(&STUMBLED) => {}
+            Some(_) | None => before(panic),
+        }));
+    });
+}
+
 impl Stumbles {
     /// What makes the switch stumble at this input, if it is to.
     pub fn wants(&mut self, input: &Input) -> Option<Input> {
@@ -52,6 +65,9 @@ impl Stumbles {
         let drawn = dice.and_then(|(one_in, dice)| (dice.below(*one_in) == 0).then(|| dice.below(10)));
         let steps = drawn.map(|steps| u32::try_from(steps).expect("a few"));
         let steps = steps.or_else(|| self.at.take_if(|(kind, _)| kind(input)).map(|(_, steps)| steps));
+        if steps.is_some() {
+            keep_quiet();
+        }
         steps.map(|steps| Input::Command(stumble(steps), NOBODY))
     }
 
@@ -97,6 +113,12 @@ impl World {
             self.give(stumble);
         }
         self.give(input);
+    }
+
+    /// The switch stumbles after so many steps of the very next input, if it has so many.
+    pub fn fault_next(&mut self, steps: u32) {
+        keep_quiet();
+        self.give(Input::Command(stumble(steps), NOBODY));
     }
 
     /// The switch stumbles after so many steps of the next input of this kind, if it has so many.

@@ -368,6 +368,11 @@ impl<P> Table<P> {
             .collect()
     }
 
+    /// What the requests of ours that are alive are for.
+    pub fn purposes(&self) -> impl Iterator<Item = &P> {
+        self.clients.values().map(|client| &client.purpose)
+    }
+
     /// Client and server transactions alive.
     pub fn len(&self) -> (usize, usize) {
         (self.clients.len(), self.servers.len())

@@ -5,7 +5,8 @@ use super::super::legs::KeptLeg;
 use super::super::talk::Purpose;
 use crate::id::{AttemptId, CallRef, Name, RecordingId, TaskId};
 use crate::number::Party;
-use crate::time::{DateTime, Utc};
+use crate::time::{DateTime, Utc, shifted};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 /// Two parties who talk. Written when they are joined and when something lasting changes, never for a packet or a
@@ -45,6 +46,14 @@ pub struct TalkRecord {
 }
 
 impl TalkRecord {
+    /// The wall clock was set: what was so long ago still is.
+    pub(super) fn shift(&mut self, by: TimeDelta) {
+        self.started_at = shifted(self.started_at, by);
+        self.answered_at = self.answered_at.map(|at| shifted(at, by));
+        self.joined_at = shifted(self.joined_at, by);
+        self.saved_at = shifted(self.saved_at, by);
+    }
+
     /// The same with all that every message changes left out: when nothing else differs, it need not be written again.
     pub(super) fn lasting(&self) -> TalkRecord {
         let [a, b] = &self.legs;

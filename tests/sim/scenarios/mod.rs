@@ -45,6 +45,7 @@ mod sounds;
 mod space;
 mod stolen;
 mod strategies;
+mod torn;
 mod traps;
 mod trunk;
 mod verdicts;

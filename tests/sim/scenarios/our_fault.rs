@@ -177,18 +177,23 @@ fn a_fault_while_the_agent_rings_for_a_promise_costs_the_customer_nothing() {
     if !CAN_STUMBLE {
         return;
     }
+    // As his answer is taken out of the user agent, and as far as it leads from there.
+    (5..8).for_each(agent_lost_at);
+}
+
+fn agent_lost_at(steps: u32) {
     let (mut world, talk) = others_talk(4);
     let third = world.promised("third", "+12025550104");
     world.register(&[ANNA]);
     world.rings(ANNA, secs(5));
     let ringing = world.now;
-    world.fault_at(an_answer, 3);
+    world.fault_at(an_answer, steps);
 
     let agent = world.at(ANNA);
     world.answer(ANNA, agent);
     world.run_for(secs(2));
 
-    assert!(!world.is_up(ANNA, agent), "the agent gets a BYE");
+    assert!(!world.is_up(ANNA, agent), "{steps} steps: the agent gets a BYE");
     let attempt = world.attempts().remove(0);
     assert_eq!((attempt.outcome, attempt.n), (Some(Outcome::SystemRestart), 1));
     let task = world.tasks().remove(0);

@@ -9,7 +9,7 @@ use ringback::demo::station::Mood;
 use ringback::settings::{Credentials, TrunkMode};
 use std::time::Duration;
 
-fn registering(moods: &[Mood]) -> World {
+pub fn registering(moods: &[Mood]) -> World {
     let moods = moods.to_vec();
     let mut world = World::with(1, |site| {
         site.trunks[0].mode = TrunkMode::Register {

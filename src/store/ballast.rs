@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where it lies in the store.
 pub const BALLAST: &str = "ballast";
+/// Its name while it is made. A kill leaves room there that nobody has.
+const UNFINISHED: &str = "ballast.tmp";
 /// Octets of a sector, in which the system counts what a file takes.
 const SECTOR: u64 = 512;
 
@@ -24,6 +26,11 @@ enum State {
     There,
     /// The last writes have it.
     Given,
+    /// It is being written, for the first time or after it was given.
+    Making {
+        /// The last writes have had it.
+        again: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -38,10 +45,20 @@ struct Inner {
 pub struct Ballast(Arc<Inner>);
 
 impl Ballast {
-    /// That of the store in this folder, as an earlier life may have left it.
+    /// That of the store in this folder, as an earlier life may have left it. What is no whole ballast gives its room
+    /// back.
     pub fn of(store: &Path, octets: u64) -> Ballast {
         let path = store.join(BALLAST);
         let state = if takes(&path, octets) { State::There } else { State::Wanted };
+        let half = Some(path.as_path()).filter(|_| state == State::Wanted);
+        for gone in half.into_iter().chain([store.join(UNFINISHED).as_path()]) {
+            match fs::remove_file(gone) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, file = %gone.display(), "half a ballast takes room for nothing");
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
         Ballast(Arc::new(Inner { path, octets, state: Mutex::new(state) }))
     }
 
@@ -57,7 +74,7 @@ impl Ballast {
 
     /// Whether the last writes have it: until it lies there again, nothing is promised.
     pub fn is_given(&self) -> bool {
-        *self.state() == State::Given
+        matches!(*self.state(), State::Given | State::Making { again: true })
     }
 
     /// Gives its room back. Whether there was any.
@@ -78,37 +95,45 @@ impl Ballast {
         }
     }
 
-    /// Makes it, of blocks that the disk has really set aside.
+    /// Makes it, of blocks that the disk has really set aside. Commits ask for it meanwhile, and do not wait.
     pub fn make(&self) -> io::Result<()> {
-        let mut state = self.state();
-        if *state == State::There {
-            return Ok(());
+        let again = match &mut *self.state() {
+            State::There | State::Making { .. } => return Ok(()),
+            state => {
+                let again = *state == State::Given;
+                *state = State::Making { again };
+                again
+            }
+        };
+        let unfinished = self.0.path.with_file_name(UNFINISHED);
+        let made = write(&unfinished, self.0.octets).and_then(|()| fs::rename(&unfinished, &self.0.path));
+        if made.is_err() {
+            drop(fs::remove_file(&unfinished)); // Half of it would be room that nobody has.
         }
-        let made = self.write();
-        match made {
-            Ok(()) => *state = State::There,
-            Err(_) => drop(fs::remove_file(&self.0.path)), // Half of it would be room that nobody has.
-        }
+        *self.state() = match (&made, again) {
+            (Ok(()), _) => State::There,
+            (Err(_), true) => State::Given,
+            (Err(_), false) => State::Wanted,
+        };
         made
-    }
-
-    fn write(&self) -> io::Result<()> {
-        let Inner { path, octets, .. } = &*self.0;
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        match fallocate(&file, FallocateFlags::empty(), 0, *octets) {
-            Ok(()) => {}
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_noise(&mut file, *octets)?,
-            Err(errno) => return Err(errno.into()),
-        }
-        file.sync_all()?;
-        match takes(path, *octets) {
-            true => Ok(()),
-            false => Err(io::Error::other("the disk has set no blocks aside for it")),
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn write(path: &Path, octets: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    match fallocate(&file, FallocateFlags::empty(), 0, octets) {
+        Ok(()) => {}
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_noise(&mut file, octets)?,
+        Err(errno) => return Err(errno.into()),
+    }
+    file.sync_all()?;
+    match takes(path, octets) {
+        true => Ok(()),
+        false => Err(io::Error::other("the disk has set no blocks aside for it")),
     }
 }
 
@@ -187,6 +212,45 @@ mod tests {
         let endless = Ballast::of(&folder.0, 1 << 60);
         assert!(endless.make().is_err());
         assert!(!folder.0.join(BALLAST).exists());
+    }
+
+    #[test]
+    fn what_a_kill_has_left_of_it_gives_its_room_back() {
+        let folder = Folder::new("half");
+        File::create(folder.0.join(BALLAST)).unwrap().write_all(&[7; 4_096]).unwrap();
+        File::create(folder.0.join(UNFINISHED)).unwrap().write_all(&[7; 4_096]).unwrap();
+
+        let ballast = Ballast::of(&folder.0, MIB);
+
+        assert!(!ballast.is_there() && fs::read_dir(&folder.0).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn whoever_commits_does_not_wait_while_it_is_made() {
+        let folder = Folder::new("making");
+        let ballast = Ballast::of(&folder.0, MIB);
+        ballast.make().unwrap();
+        assert!(ballast.give());
+        // A pipe is opened to be written only when somebody reads it: so long it is being made.
+        let pipe = folder.0.join(UNFINISHED);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+
+        let making = std::thread::spawn({
+            let ballast = ballast.clone();
+            move || ballast.make()
+        });
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let is_making = |state: MutexGuard<'_, State>| *state == State::Making { again: true };
+        while !ballast.0.state.try_lock().is_ok_and(is_making) {
+            assert!(std::time::Instant::now() < until, "its lock is held");
+            std::thread::yield_now();
+        }
+
+        assert!(ballast.is_given() && !ballast.is_there() && !ballast.give(), "nothing is promised until it is there");
+        ballast.make().expect("one is enough");
+        drop(File::open(&pipe).unwrap());
+        assert!(making.join().unwrap().is_err(), "a pipe has no blocks");
+        assert!(ballast.is_given() && !pipe.exists());
     }
 
     #[test]

@@ -142,6 +142,8 @@ pub const HTTP_CONNECTIONS: usize = 256;
 pub const HTTP_HEAD: Duration = Duration::from_secs(10);
 /// How long an HTTP request may take until its answer begins: longer than the disk is waited for.
 pub const HTTP_REQUEST: Duration = Duration::from_secs(60);
+/// How long whoever has somebody erased waits before he hears that it goes on: shorter than `HTTP_REQUEST`.
+pub const ERASE_ANSWER: Duration = Duration::from_secs(45);
 /// How long one HTTP connection is kept, however slowly its answers are read.
 pub const HTTP_CONNECTION: Duration = Duration::from_secs(3_600);
 /// How long the body of an HTTP request may take.

@@ -9,7 +9,7 @@ use super::journal::{Journal, kept};
 use super::lock::{Lock, LockError};
 use super::open::{BACKUP, JOURNAL, make_private_dir};
 use super::verify::Verified;
-use super::{Snapshots, erase};
+use super::{Snapshots, erased};
 use chacha20poly1305::aead::stream::{DecryptorBE32, EncryptorBE32};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use rustix::fs::{CWD, RenameFlags};
@@ -251,7 +251,7 @@ pub fn restore(
     let mut fresh = Passing::new(data.join("store.restoring"))?;
     make_private_dir(&fresh.path.join(JOURNAL))?;
     let mut manifest = unpack(source, key, &fresh.path.join(JOURNAL))?;
-    manifest.records = erase::leave_out(data, &fresh.path.join(JOURNAL))?.unwrap_or(manifest.records);
+    manifest.records = erased::leave_out(data, &fresh.path.join(JOURNAL))?.unwrap_or(manifest.records);
     File::open(&fresh.path)?.sync_all()?;
     let aside = if store.exists() {
         let aside = free_name(data)?;

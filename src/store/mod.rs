@@ -25,7 +25,9 @@ pub mod ballast;
 mod catch_up;
 pub mod checkpoint;
 pub mod erase;
+pub mod erased;
 pub mod export;
+mod health;
 pub mod journal;
 pub mod keys;
 mod known;
@@ -37,14 +39,16 @@ mod reading;
 pub mod record;
 mod recovery;
 pub mod schema;
+mod shown;
 pub mod state;
 pub mod verify;
 mod view;
 mod writer;
 
+pub use health::{Health, Illness};
 pub use lock::Lock;
 pub use open::{JOURNAL, OpenError, Opened, Quarantined, Report, ViewReport};
-pub use writer::{Health, Illness, Snapshots, Store};
+pub use writer::{Snapshots, Store};
 
 use crate::limits::CHECKPOINT_COMMITS;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 use super::journal::Journal;
 use super::journal::frame::Op;
 use super::open::{BACKUP, make_private_dir};
-use super::{Snapshots, keys, record};
+use super::{Snapshots, erase, erased, keys, record};
 use crate::callback::task::{Attempt, Task};
 use crate::id::{RecordingId, TaskId};
 use crate::number::trace::Trace;
@@ -109,8 +109,14 @@ impl Dossier {
         erased.filter_map(move |found| found.key.strip_prefix(kind))
     }
 
-    /// What has to be written so that none of it tells of him any more.
-    pub fn erasure(&self, trace: &Trace) -> Vec<Op> {
+    /// What has to be written so that none of it tells of him any more, and remembered so that no backup does.
+    pub fn erasure(&self, trace: &Trace) -> Erasure {
+        let names =
+            self.records.iter().filter_map(|found| erased::name_of(&found.key, &found.value, found.fate)).collect();
+        Erasure { ops: self.ops(trace), names }
+    }
+
+    fn ops(&self, trace: &Trace) -> Vec<Op> {
         let ops = self.records.iter().filter_map(|Found { key, fate, value }| match fate {
             Fate::Erased => Some(Op::Remove { key: key.clone() }),
             Fate::Stripped => {
@@ -122,6 +128,15 @@ impl Dossier {
         });
         ops.collect()
     }
+}
+
+/// How a person is erased.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Erasure {
+    /// What is written.
+    pub ops: Vec<Op>,
+    /// What goes on the list, hashed.
+    pub names: Vec<String>,
 }
 
 /// Gone already is gone.
@@ -188,7 +203,8 @@ fn stripped(key: &str, value: &Value, trace: &Trace) -> Value {
     }
 }
 
-/// Second names of the journal's files, for as long as they are read.
-pub(super) fn passing(store: &Path) -> [PathBuf; 2] {
-    [store.join(BACKUP), store.join("looking")]
+/// Second names of the journal's files, for as long as they are read, and what is made of them; and what is on its way
+/// out.
+pub(super) fn passing(store: &Path) -> [PathBuf; 5] {
+    [BACKUP, "looking", erase::BASE, erase::FRESH, erase::GONE].map(|name| store.join(name))
 }

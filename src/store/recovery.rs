@@ -1,5 +1,5 @@
-//! From what lies on the disk to a state that the journal goes on from: the view catches up with the journal, or is made
-//! anew from the newest checkpoint and the journal (durability.md §2.4).
+//! From what lies on the disk to a state that the journal goes on from: the view catches up with the journal, or is
+//! made anew from the newest checkpoint and the journal (durability.md §2.4).
 //!
 //! A file that is damaged is worked around, and told. One that the disk does not give back is not damaged: the next try
 //! may well read it. It is left as it is, and where nothing else has what is in it, the store is not opened.
@@ -27,6 +27,8 @@ use std::path::Path;
 pub(super) enum Trouble {
     /// It is not believed, and is made anew.
     Doubt(String),
+    /// There is none.
+    Missing,
     /// The machine has no room, files or rights left, or the files are a newer version's. It would be no better with
     /// another view.
     Machine(io::Error),
@@ -77,10 +79,15 @@ impl Recovery<'_> {
         let (view, reading) = match recovery.follow() {
             Ok(followed) => followed,
             Err(Trouble::Machine(error)) => return Err(error),
+            Err(Trouble::Missing) => {
+                tracing::info!("there is no view of the journal, and it is made");
+                recovery.rebuild("there was none".into())?
+            }
             Err(Trouble::Doubt(why)) if recovery.journal.is_new() => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, why));
             }
             Err(Trouble::Doubt(why)) => {
+                tracing::error!(why, "the view of the journal is not believed and is made anew");
                 recovery.damage = heads;
                 recovery.rebuild(why)?
             }
@@ -92,6 +99,9 @@ impl Recovery<'_> {
     fn follow(&mut self) -> Result<(View, Reading), Trouble> {
         let folder = self.store.join(VIEW);
         let is_fresh = !folder.exists();
+        if is_fresh && !self.journal.is_new() && !self.journal.is_whole_without_checkpoint() {
+            return Err(Trouble::Missing);
+        }
         let mut view = guarded(|| View::open(&folder))?;
         let applied = match view.applied {
             Some(applied) => applied,
@@ -161,7 +171,6 @@ impl Recovery<'_> {
 
     /// Makes the view anew: the newest checkpoint that can be read, then the journal.
     fn rebuild(&mut self, why: String) -> io::Result<(View, Reading)> {
-        tracing::error!(why, "the view of the journal is not believed and is made anew");
         let is_aside = move_view_aside(self.store)?;
         let made = self.make_anew(why);
         if made.is_err() {
@@ -174,6 +183,7 @@ impl Recovery<'_> {
     fn make_anew(&mut self, why: String) -> io::Result<(View, Reading)> {
         let failed = |trouble| match trouble {
             Trouble::Doubt(why) => io::Error::other(format!("a new view cannot be made: {why}")),
+            Trouble::Missing => io::Error::other("a new view cannot be made"),
             Trouble::Machine(error) => error,
         };
         let Refilled { mut view, base, unread } = self.refill()?;
@@ -262,8 +272,9 @@ impl Recovery<'_> {
     /// Throws away all that is older than the state that has just been written down.
     fn purge(&mut self, view: View) -> io::Result<View> {
         drop(view);
-        while !self.journal.purge(self.journal.mark.sequence)? {}
-        erase::remove_view(self.store)?;
+        let gone = erase::fresh_gone(self.store)?;
+        while !self.journal.purge(self.journal.mark.sequence, &gone)? {}
+        erase::throw_away(self.store)?;
         let Refilled { view, base, .. } = self.refill()?;
         if base != self.journal.mark {
             return Err(io::Error::other("the state that was written down for an erasure cannot be read back"));
@@ -355,7 +366,7 @@ fn set_aside(store: &Path, bad: &[Bad]) -> io::Result<()> {
 }
 
 /// Sled makes its files as the process's mask says.
-fn close_to_others(folder: &Path) -> io::Result<()> {
+pub(super) fn close_to_others(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let is_folder = entry.file_type()?.is_dir();

@@ -4,10 +4,12 @@
 //! that taking it in a second time does the same again.
 
 use super::ballast::Ballast;
+use super::health::Health;
 use super::journal::Journal;
 use super::journal::frame::{self, Op};
 use super::known::{Known, Undo};
 use super::lock::Lock;
+use super::shown::{Purged, Shown};
 use super::view::View;
 use super::{Limits, erase, keys, record};
 use crate::callback::task::{Attempt, Task};
@@ -17,13 +19,11 @@ use crate::switch::{Change, NotStored, Revision};
 use crate::telemetry;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Commits that one sync may cover.
 const GROUP: usize = 64;
@@ -45,58 +45,14 @@ enum Wish {
     Snapshot(PathBuf, SyncSender<std::io::Result<()>>),
     /// These records go, or are changed; answered with the number of that commit.
     Erase(Vec<Op>, SyncSender<std::io::Result<u64>>),
-    /// All that is older than a state after this commit goes; answered with whether it is gone.
-    Purge(u64, SyncSender<std::io::Result<bool>>),
+    /// All that is older than a state after this commit is laid by; answered with the view, which goes too.
+    Purge(u64, SyncSender<std::io::Result<Option<Purged>>>),
+    /// Second names of the journal's files in this folder, from which a view is made that follows from there.
+    Base(PathBuf, SyncSender<std::io::Result<()>>),
+    /// The view that was made from them.
+    Follow(View, SyncSender<std::io::Result<()>>),
     /// A new segment, if a write has failed: nobody may be left to commit while nothing is promised.
     Mend,
-}
-
-/// A write or sync that has failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Illness {
-    /// When it began.
-    pub since: SystemTime,
-    /// What the disk said last.
-    pub why: String,
-    /// When the store worked again; `None`: it does not yet.
-    pub until: Option<SystemTime>,
-}
-
-/// Whether commits are still acknowledged.
-#[derive(Clone, Debug, Default)]
-pub struct Health {
-    illness: Arc<Mutex<Option<Illness>>>,
-    unsaved: Arc<AtomicU64>,
-}
-
-impl Health {
-    /// A write or sync has failed, and nothing has been stored since.
-    pub fn is_poisoned(&self) -> bool {
-        self.illness().is_some_and(|illness| illness.until.is_none())
-    }
-
-    /// The last failure, if there was one.
-    pub fn illness(&self) -> Option<Illness> {
-        self.illness.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Old segments of the journal that had to go in this life before a backup held them.
-    pub fn went_unsaved(&self) -> u64 {
-        self.unsaved.load(Ordering::Relaxed)
-    }
-
-    fn fell_ill(&self, why: &str) {
-        let mut illness = self.illness.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = illness.as_ref().filter(|illness| illness.until.is_none()).map(|illness| illness.since);
-        let since = since.unwrap_or_else(SystemTime::now);
-        *illness = Some(Illness { since, why: why.to_owned(), until: None });
-    }
-
-    fn is_well_again(&self) {
-        if let Some(illness) = &mut *self.illness.lock().unwrap_or_else(PoisonError::into_inner) {
-            illness.until = Some(SystemTime::now());
-        }
-    }
 }
 
 /// The running store. Dropping it writes what waits, closes the files and gives the directory back.
@@ -150,9 +106,20 @@ impl Snapshots {
         self.ask(|answer| Wish::Erase(ops, answer))
     }
 
-    /// Throws away all that is older than a state after this commit, once there is one; `false`: not yet.
+    /// Lays all that is older than a state after this commit by in `erase::GONE`, once there is one, and closes the
+    /// view, which is as old; `false`: not yet. The writer only gives other names: what takes its time is done here.
     pub fn purge(&self, after: u64) -> std::io::Result<bool> {
-        self.ask(|answer| Wish::Purge(after, answer))
+        Ok(self.ask(|answer| Wish::Purge(after, answer))?.is_some())
+    }
+
+    /// As `take`; and what is committed from there on is remembered for the view that is made of it (`follow`).
+    pub(super) fn base(&self, folder: &Path) -> std::io::Result<()> {
+        self.ask(|answer| Wish::Base(folder.into(), answer))
+    }
+
+    /// This view of the state at `base` follows the journal from now on.
+    pub(super) fn follow(&self, view: View) -> std::io::Result<()> {
+        self.ask(|answer| Wish::Follow(view, answer))
     }
 
     fn ask<T>(&self, wish: impl FnOnce(SyncSender<std::io::Result<T>>) -> Wish) -> std::io::Result<T> {
@@ -247,8 +214,7 @@ pub(super) fn noted(side: &File) -> u64 {
 /// The files, and how far they have come.
 pub(super) struct Disk {
     journal: Journal,
-    /// `None`: it has failed. The journal has everything, and the next start makes it anew.
-    view: Option<View>,
+    view: Shown,
     known: Known,
     /// The last acknowledged commit, beside the journal: notices when that has lost its end.
     side: File,
@@ -276,7 +242,7 @@ impl Disk {
         let side = side.open(folder.join(SIDE))?;
         // The files' own entries must survive as well as their contents.
         File::open(&folder)?.sync_all()?;
-        let (view, health) = (Some(view), Health::default());
+        let (view, health) = (Shown::In(view), Health::default());
         let ballast = Ballast::of(&folder, limits.ballast_bytes);
         Ok(Disk { journal, view, known, side, folder, health, ballast, failed_at: None, limits })
     }
@@ -312,9 +278,9 @@ impl Disk {
         };
         if !marks.is_empty() {
             self.heal();
-            self.health.unsaved.store(self.journal.went_unsaved(), Ordering::Relaxed);
+            self.health.let_go_unsaved(self.journal.went_unsaved());
             self.note_revision();
-            self.show(&commits);
+            self.view.take_in(self.journal.id, self.journal.mark, &commits);
         }
         let mut marks = marks.into_iter();
         let mut answer = |staged: &Staged| {
@@ -333,6 +299,8 @@ impl Disk {
             Wish::Snapshot(folder, asker) => drop(asker.send(self.journal.snapshot(&folder))),
             Wish::Erase(ops, asker) => drop(asker.send(self.erase(&ops))),
             Wish::Purge(after, asker) => drop(asker.send(self.purge(after))),
+            Wish::Base(folder, asker) => drop(asker.send(self.base(&folder))),
+            Wish::Follow(view, asker) => drop(asker.send(self.view.follow(self.journal.id, self.journal.mark, view))),
         }
     }
 
@@ -347,7 +315,7 @@ impl Disk {
         }
         self.heal();
         self.note_revision();
-        self.show(&commits);
+        self.view.take_in(self.journal.id, self.journal.mark, &commits);
         for key in ops.iter().filter(|op| op.value().is_none()).map(Op::key) {
             self.known.calling.remove(key);
             if let Some(task) = key.strip_prefix(keys::TASK).and_then(|id| id.parse().ok()) {
@@ -357,16 +325,15 @@ impl Disk {
         Ok(self.journal.mark.sequence)
     }
 
-    fn purge(&mut self, after: u64) -> std::io::Result<bool> {
-        if !self.journal.purge(after)? {
-            return Ok(false);
-        }
-        let view = self.view.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(view))).is_err() {
-            tracing::warn!("the view could not be closed");
-        }
-        erase::remove_view(&self.folder)?;
-        Ok(true)
+    fn purge(&mut self, after: u64) -> std::io::Result<Option<Purged>> {
+        let is_done = self.journal.purge(after, &self.folder.join(erase::GONE))?;
+        Ok(is_done.then(|| self.view.close()))
+    }
+
+    fn base(&mut self, folder: &Path) -> std::io::Result<()> {
+        self.journal.snapshot(folder)?;
+        self.view.remember(self.journal.mark);
+        Ok(())
     }
 
     /// What a commit does, key by key, and how it is answered once that is on the disk.
@@ -434,22 +401,6 @@ impl Disk {
     fn creates_a_task(&self, changes: &[Change]) -> bool {
         let is_new = |task: &Task| !task.state.is_final() && !self.known.tasks.contains(&task.id);
         changes.iter().any(|change| matches!(change, Change::PutTask(task) if is_new(task)))
-    }
-
-    /// The view follows. Whatever becomes of it, the commits are on the disk.
-    fn show(&mut self, commits: &[&[Op]]) {
-        let (id, mark) = (self.journal.id, self.journal.mark);
-        let Some(view) = &mut self.view else { return };
-        let why = match catch_unwind(AssertUnwindSafe(|| view.apply(id, mark, commits.iter().copied()))) {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_panic) => "sled panicked".to_owned(),
-        };
-        tracing::error!(why, "the view of the journal has failed and is made anew at the next start; nothing is lost");
-        let failed = self.view.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(failed))).is_err() {
-            tracing::warn!("the failed view could not be closed");
-        }
     }
 
     /// After a failed write everything acknowledged must still be readable, and a new segment is begun.

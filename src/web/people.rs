@@ -4,6 +4,7 @@
 use super::body::Body;
 use super::roles::Caller;
 use super::{Problem, Shared, Site};
+use crate::limits::ERASE_ANSWER;
 use crate::number::trace::Trace;
 use crate::run::recorder;
 use crate::store::Snapshots;
@@ -20,7 +21,9 @@ use serde_json::{Value, json};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinHandle;
 
 /// Whose data.
 #[derive(Deserialize)]
@@ -51,7 +54,7 @@ pub(super) async fn find(
     let (snapshots, at_work) = reach(&site)?;
     let dossier = look(&site, snapshots, trace, true, at_work).await?;
     note(&site, &caller, "find person", format!("{} records", dossier.records.len())).await?;
-    Ok(Json(told(&person, &dossier, false)).into_response())
+    Ok(Json(told(&person, &dossier, Standing::Shown)).into_response())
 }
 
 pub(super) async fn erase(
@@ -65,7 +68,7 @@ pub(super) async fn erase(
     if !unwanted.confirm {
         let dossier = look(&site, snapshots, trace, spare, at_work).await?;
         note(&site, &caller, "find person", format!("{} records", dossier.records.len())).await?;
-        return Ok(Json(told(&person, &dossier, false)).into_response());
+        return Ok(Json(told(&person, &dossier, Standing::Shown)).into_response());
     }
     // Whoever hangs up now does not stop it half way.
     let (work, of) = (site.clone(), person.clone());
@@ -78,8 +81,19 @@ pub(super) async fn erase(
         note(&work, &caller, "erase person", detail).await?;
         done
     });
-    let dossier = done.await.unwrap_or_else(|_| Err(failed(&io::Error::other("it has ended by a fault of ours"))))?;
-    Ok(Json(told(&person, &dossier, true)).into_response())
+    match by(ERASE_ANSWER, done).await {
+        Some(done) => Ok(Json(told(&person, &done?, Standing::Done)).into_response()),
+        None => {
+            let told = told(&person, &Dossier::default(), Standing::GoesOn);
+            Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+        }
+    }
+}
+
+/// What came of it until then; `None`: it goes on.
+async fn by<T>(limit: Duration, work: JoinHandle<Result<T, Problem>>) -> Option<Result<T, Problem>> {
+    let done = tokio::time::timeout(limit, work).await.ok()?;
+    Some(done.unwrap_or_else(|_| Err(failed(&io::Error::other("it has ended by a fault of ours")))))
 }
 
 async fn meant(site: &Site, number: String) -> Result<(Person, Trace), Problem> {
@@ -169,17 +183,29 @@ fn erase_files(data: &Path, dossier: &Dossier) -> io::Result<()> {
     dossier.recordings().into_iter().try_for_each(|recording| recorder::erase(data, recording))
 }
 
-fn told(person: &Person, dossier: &Dossier, done: bool) -> Value {
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nothing was done.
+    Shown,
+    /// It goes on; whoever asks again hears a conflict until it is over.
+    GoesOn,
+    /// All of it.
+    Done,
+}
+
+fn told(person: &Person, dossier: &Dossier, standing: Standing) -> Value {
     let audio: Vec<String> = dossier.recordings().into_iter().map(recorder::relative_path).collect();
     json!({
         "number": person.number,
         "on_the_phone": person.on_the_phone,
-        "done": done,
+        "done": standing == Standing::Done,
+        "going_on": standing == Standing::GoesOn,
         "erased": dossier.count(Fate::Erased),
         "stripped": dossier.count(Fate::Stripped),
         "left": dossier.count(Fate::Left),
         "audio": audio,
-        "records": if done { &[] } else { dossier.records.as_slice() },
+        "records": if standing == Standing::Done { &[] } else { dossier.records.as_slice() },
     })
 }
 
@@ -189,5 +215,31 @@ async fn note(site: &Site, caller: &Caller, what: &str, detail: String) -> Resul
     match site.commands.ask(Command::Note(Box::new(done))).await? {
         Reply::Refused(refused) => Err(refused.into()),
         _ => Ok(()), // It is noted.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_erasure_that_takes_longer_than_its_answer_goes_on() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (go_on, waits) = tokio::sync::oneshot::channel::<()>();
+            let (says, heard) = tokio::sync::oneshot::channel();
+            let work = tokio::spawn(async move {
+                drop(waits.await);
+                says.send("over").expect("somebody listens");
+                Ok(())
+            });
+
+            assert!(by(Duration::ZERO, work).await.is_none());
+            go_on.send(()).unwrap();
+
+            assert_eq!(heard.await, Ok("over"));
+            let quick = by(Duration::from_secs(60), tokio::spawn(async { Ok(7) })).await;
+            assert!(matches!(quick, Some(Ok(7))));
+        });
     }
 }

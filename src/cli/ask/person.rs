@@ -60,6 +60,8 @@ fn erased_story(answer: &Value) -> String {
     if answer["done"] == true {
         let _ =
             writeln!(out, "{number} is erased: {erased} records, {audio} recordings; {stripped} entries name nobody");
+    } else if answer["going_on"] == true {
+        let _ = writeln!(out, "{number} is being erased, which takes its time: ask again to hear that it is done.");
     } else {
         let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for record in records(answer) {

@@ -41,6 +41,14 @@ pub fn keep(journal: &Path, segments: &[PathBuf], now: SystemTime) -> io::Result
     Ok(gone.len())
 }
 
+/// Moves all of them, in their folder.
+pub fn move_to(journal: &Path, gone: &Path) -> io::Result<()> {
+    match fs::rename(folder(journal), gone.join("kept")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// A backup holds these.
 pub fn remove(segments: &[PathBuf]) -> io::Result<()> {
     for segment in segments {

@@ -219,7 +219,8 @@ const BLOCK: usize = 64 * 1024;
 /// How often the disk is asked for a block that it does not give.
 const TRIES: usize = 3;
 
-/// A file's octets. Where the disk does not give them back there are others, which are no frame; and how many these are.
+/// A file's octets. Where the disk does not give them back there are others, which are no frame; and how many these
+/// are.
 fn octets_of(path: &Path) -> std::io::Result<(Vec<u8>, usize)> {
     let file = File::open(path)?;
     let length = usize::try_from(file.metadata()?.len()).map_err(|_| ErrorKind::FileTooLarge)?;

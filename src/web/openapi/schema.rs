@@ -309,6 +309,7 @@ const PERSON: Fields = &[
     ("number", "text"),
     ("on_the_phone", "truth"),
     ("done", "truth"),
+    ("going_on", "truth"),
     ("erased", "count"),
     ("stripped", "count"),
     ("left", "count"),

@@ -169,13 +169,14 @@ impl Switch {
         }
     }
 
-    /// Ended attempts of a callback of which the disk does not know that they have ended, or may not while it refuses.
-    pub(super) fn owed_attempts(&self, task: TaskId) -> Vec<Change> {
-        let told = self.commits.values().flat_map(|(_, owed)| owed).filter(|_| !self.store_ok);
-        let theirs = |owed: &&Owed| matches!(owed, Owed::Attempt(of, _) if *of == task);
-        let wanted: BTreeSet<&Owed> = self.owed.iter().chain(told).filter(theirs).collect();
-        let changes = wanted.into_iter().filter_map(|owed| self.as_it_is(owed));
-        changes.filter(|it| matches!(it, Change::PutAttempt(attempt) if attempt.outcome.is_some())).collect()
+    /// Ended attempts to reach a number, whichever callback's they were, of which the disk does not know yet that they
+    /// have ended: a commit on its way may still be refused while a later one is not.
+    pub(super) fn owed_ends(&self, number: &Party) -> Vec<Change> {
+        let told = self.commits.values().flat_map(|(_, owed)| owed);
+        let wanted: BTreeSet<&Owed> =
+            self.owed.iter().chain(told).filter(|owed| matches!(owed, Owed::Attempt(..))).collect();
+        let has_ended = |it: &Change| matches!(it, Change::PutAttempt(attempt) if attempt.outcome.is_some() && attempt.number == *number);
+        wanted.into_iter().filter_map(|owed| self.as_it_is(owed)).filter(has_ended).collect()
     }
 
     fn as_it_is(&self, owed: &Owed) -> Option<Change> {

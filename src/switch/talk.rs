@@ -246,8 +246,10 @@ impl Switch {
             return;
         }
         let Some(agent) = call.agent.clone() else { return };
+        // The queue may be gone since the call came, or have another name.
+        let own = call.queue.as_ref().filter(|queue| self.settings.queue(queue).is_some());
         let of_agent = || self.settings.queues.iter().find(|queue| queue.members.iter().any(|it| it.agent == agent));
-        let queue = call.queue.clone().or_else(|| of_agent().map(|queue| queue.name.clone()));
+        let queue = own.cloned().or_else(|| of_agent().map(|queue| queue.name.clone()));
         self.agent_rests(now, &agent, queue.as_ref());
     }
 }

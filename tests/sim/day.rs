@@ -28,6 +28,7 @@ use crate::site::secs;
 use crate::world::{TRUNK, World};
 pub use clumsy::world_after;
 pub use many::days;
+pub use plans::rename;
 use plans::{Plan, through};
 use ringback::demo::person::{Person, Reaction, Visit};
 use ringback::demo::station::Mood as Registers;

@@ -5,6 +5,7 @@ use super::disk::Disk;
 use super::fired::{Fired, Wire};
 use super::order::Order;
 use super::site::{CARRIER, PHONES, SPARE};
+use super::tries::Tries;
 use chrono::TimeDelta;
 use ringback::callback::task::{Attempt, AttemptKind, Outcome, Source, Task, TaskState};
 use ringback::demo::codec::{self, Message};
@@ -47,6 +48,8 @@ pub struct Dialog {
     pub heard_of: bool,
     /// The answer to an INVITE of the peer is not acknowledged yet: until then no BYE leaves (RFC 3261 §15).
     changing: bool,
+    /// Our answer to the peer's first INVITE is.
+    acked: bool,
     /// Since when it is, or was, and when that was acknowledged.
     changed: (Tick, Tick),
     /// The first copy of its CANCEL.
@@ -88,8 +91,7 @@ pub struct Laws {
     registered: BTreeMap<String, BTreeSet<String>>,
     rest_until: BTreeMap<String, Tick>,
     wrap_up: Duration,
-    /// Of each profile, in this edition and in the one before: an attempt may have begun by that.
-    attempts_max: [BTreeMap<Name, u32>; 2],
+    tries: Tries,
     customer_first: bool,
     extensions: BTreeMap<String, String>,
     order: Order,
@@ -121,7 +123,7 @@ impl Laws {
             registered: BTreeMap::new(),
             rest_until: BTreeMap::new(),
             wrap_up: settings.queues.first().map_or(Duration::ZERO, |queue| queue.wrap_up),
-            attempts_max: [attempts_of(settings), attempts_of(settings)],
+            tries: Tries::of(settings),
             customer_first: settings.profiles.iter().any(|profile| profile.first_party == FirstParty::Customer),
             order: Order::new(settings),
             orphans: BTreeMap::new(),
@@ -175,6 +177,7 @@ impl Laws {
             match message.method() {
                 "INVITE" if !dialog.changing => (dialog.changing, dialog.changed.0) = (true, now),
                 "ACK" if dialog.changing => (dialog.changing, dialog.changed.1) = (false, now),
+                "ACK" => dialog.acked = true,
                 _ => {} // Changes nothing.
             }
         }
@@ -214,9 +217,12 @@ impl Laws {
         let far = if outgoing { to.clone() } else { from.clone() };
         let party = if is_carrier(peer) { Peer::Customer(far) } else { Peer::Agent(far) };
         let known = self.dialogs.get(invite.call_id()).is_some_and(|dialog| dialog.state != Stage::Over);
-        let is_copy = |it: &Dialog| !outgoing && it.state == Stage::Over && invite.cseq().0 <= it.cseq;
-        if self.dialogs.get(invite.call_id()).is_some_and(is_copy) {
-            return; // The network was late with it: its call is over.
+        let is_copy = |it: &Dialog| match outgoing {
+            true => it.outgoing && !it.stale && invite.cseq().0 == it.cseq, // Nothing that the far end said came here.
+            false => invite.cseq().0 <= it.cseq,                            // The network was late with it.
+        };
+        if self.dialogs.get(invite.call_id()).is_some_and(|it| it.state == Stage::Over && is_copy(it)) {
+            return; // Its call is over.
         }
         let from_extension = self.extensions.values().any(|extension| *extension == from);
         // With credentials it is the same request once more (RFC 3261 §22.2).
@@ -230,6 +236,7 @@ impl Laws {
             begun,
             invited: now,
             heard_of: false,
+            acked: false,
             changing: false,
             changed: (Tick::ZERO, Tick::ZERO),
             cancelled: None,
@@ -305,7 +312,9 @@ impl Laws {
     fn before_agent(&self, now: Tick, extension: &str, shown: &str, invite: &Message, disk: &Disk) {
         let mine = Peer::Agent(extension.to_owned());
         let busy = self.live(now).filter(|(id, it)| {
-            let on_the_phone = it.state == Stage::Up || !it.outgoing;
+            // What he has called and heard to its end cannot be hung up before his ACK (RFC 3261 §15).
+            let on_the_phone =
+                if it.outgoing { it.state == Stage::Up } else { it.acked || it.state == Stage::Inviting };
             it.peer == mine && id.as_str() != invite.call_id() && on_the_phone && !it.changing
         });
         let busy: Vec<_> = busy.collect();
@@ -413,14 +422,6 @@ impl Laws {
         self.orphans.extend(orphans);
     }
 
-    /// Law 6's bound for this callback; a profile that came later may have the most that any of the first has.
-    fn attempts_max(&self, task: &Task) -> u32 {
-        let of = |edition: &BTreeMap<Name, u32>| {
-            edition.get(&task.profile).or_else(|| edition.values().max()).copied().unwrap_or_default()
-        };
-        self.attempts_max.iter().map(of).max().unwrap_or_default()
-    }
-
     /// A commit was acknowledged.
     pub fn on_committed(&mut self, before: &BTreeMap<TaskId, Task>, changes: &[Change], disk: &Disk) {
         for change in changes {
@@ -434,14 +435,10 @@ impl Laws {
                             task.state
                         );
                     }
-                    let granted = task.reschedules.client + task.reschedules.admin;
                     if let Some(old) = before.get(&task.id).filter(|old| old.number != task.number) {
                         self.order.on_renumbered(old.number.as_str(), task);
                     }
-                    let attempts_max = self.attempts_max(task);
-                    let has_more = before.get(&task.id).is_none_or(|old| old.attempts_used < task.attempts_used);
-                    let bound = !has_more || task.attempts_used <= attempts_max + granted;
-                    assert!(bound, "law 6: {} attempts of {attempts_max}", task.attempts_used);
+                    self.tries.on_task(before.get(&task.id), task);
                     if task.source == Source::QueueRequest {
                         self.promised.insert(task.id);
                     }
@@ -455,12 +452,7 @@ impl Laws {
                     let is_early = promised.is_some_and(|at| attempt.loaded_at + TimeDelta::seconds(1) < at);
                     let (at, number) = (attempt.loaded_at, &attempt.number);
                     assert!(!is_early, "law 2: {number} is tried at {at}, and was promised {promised:?}");
-                    let is_open = attempt.outcome.is_none() && attempt.kind == AttemptKind::Agent;
-                    if let Some(task) = disk.tasks.get(&attempt.task).filter(|_| is_open) {
-                        let granted = self.attempts_max(task) + task.reschedules.client + task.reschedules.admin;
-                        let used = task.attempts_used;
-                        assert!(used < granted, "law 6: {} is tried once more after {used} of {granted}", task.number);
-                    }
+                    self.tries.on_attempt(attempt, disk.tasks.get(&attempt.task));
                 }
                 _ => continue,
             }
@@ -546,8 +538,7 @@ impl Laws {
     pub fn on_edition(&mut self, settings: &Settings) {
         let extensions = &self.extensions;
         self.order.on_edition(settings);
-        let [now, before] = &mut self.attempts_max;
-        *before = std::mem::replace(now, attempts_of(settings));
+        self.tries.on_edition(settings);
         if first_line(settings) != self.line {
             self.line = first_line(settings);
             self.dialogs.values_mut().for_each(|dialog| dialog.unlined = true);
@@ -587,10 +578,6 @@ impl Laws {
         }
         assert!(self.promised.iter().all(|id| disk.tasks.contains_key(id)), "law 1: a promise has disappeared");
     }
-}
-
-fn attempts_of(settings: &Settings) -> BTreeMap<Name, u32> {
-    settings.profiles.iter().map(|it| (it.name.clone(), it.attempts_max)).collect()
 }
 
 fn is_carrier(peer: SocketAddr) -> bool {

@@ -21,4 +21,5 @@ mod scenarios;
 mod shrink;
 mod site;
 mod stumble;
+mod tries;
 mod world;

@@ -257,6 +257,7 @@ impl Order {
                 && !rung.contains(who.as_str())
                 && self.serves(extension, &place.queue, disk)
                 && !self.refused.contains(&(extension.to_owned(), (*who).clone()))
+                && self.gates.has_lines(rung.len())
                 && self.gates.let_through(decided, utc, who, &place.queue, disk)
         });
         assert!(passed.is_none(), "law 4: {extension} rings for {number} ({mine:?}) before the promise {passed:?}");

@@ -48,6 +48,11 @@ impl Gates {
         }
     }
 
+    /// Whether every trunk surely has a line to spare while so many people are on one, or being rung.
+    pub fn has_lines(&self, engaged: usize) -> bool {
+        self.settings.as_ref().is_some_and(|it| it.trunks.iter().all(|trunk| engaged + 2 < trunk.max_calls as usize))
+    }
+
     /// Whether the promise to this number in this queue was surely free to be kept when that was decided.
     pub fn let_through(&self, decided: Tick, utc: DateTime<Utc>, number: &str, queue: &Name, disk: &Disk) -> bool {
         let Some(settings) = &self.settings else { return false };

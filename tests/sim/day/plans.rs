@@ -395,6 +395,7 @@ fn attack(world: &mut World) {
         let mut victim = ringback::demo::person::Person::new(&format!("v{n}"), &format!("+120255501{n}"));
         let status = if n % 2 == 0 { 603 } else { 486 };
         victim.reactions = [Reaction::Refuse { after: secs(2), status }].into();
+        victim.visit.patience = Some(secs(300)); // Should he ring in himself, and every agent decline him.
         carriers(world).into_iter().for_each(|carrier| world.stations[carrier].people.push(victim.clone()));
         let person = world.stations[TRUNK].people.len() - 1;
         ask(world, Wish::CallBack(person));
@@ -449,7 +450,7 @@ pub fn bring_carl(site: &mut Settings) {
 }
 
 /// The first line is gone, and another one is where it was: what was promised there was promised by nobody now.
-fn rename(site: &mut Settings, name: &str) {
+pub fn rename(site: &mut Settings, name: &str) {
     let old = std::mem::replace(&mut site.queues[0].name, name.into());
     let change = |to: &mut Destination| {
         if *to == Destination::Queue(old.clone()) {

@@ -4,9 +4,10 @@ use crate::disk::Mood;
 use crate::drive::ANNA;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
-use ringback::callback::task::TaskState;
+use ringback::callback::task::{Outcome, TaskState};
 use ringback::demo::endpoint::Event;
-use ringback::demo::person::Person;
+use ringback::demo::person::{Person, Reaction};
+use ringback::settings::{Dedupe, NumberPolicy};
 use ringback::switch::NotStored;
 
 #[test]
@@ -140,5 +141,42 @@ fn a_disk_that_refuses_an_attempt_rings_nobody_until_it_works() {
     world.run_for(secs(10));
     world.hang_up(TRUNK, call);
     world.run_for(secs(2));
+    world.assert_rest();
+}
+
+// Law 2 (seed 5648): the end of an attempt is refused by the disk, and the customer's other callback is due at once.
+#[test]
+fn a_refused_end_goes_along_with_the_next_attempt_to_the_same_number() {
+    let mut world = World::with(1, |site| {
+        site.rules[0].dedupe = Dedupe::Allow;
+        site.rules[0].number_policy = Some("several".into());
+        let policy = NumberPolicy { pending_per_number: 2, ..NumberPolicy::named("several") };
+        site.number_policies.push(NumberPolicy { countries: vec!["US".into()], ..policy });
+        site.profiles[0].attempts_max = 1;
+        site.queues[0].wrap_up = secs(1);
+    });
+    let alice = world.promised("alice", super::ALICE);
+    let carol = world.customer(Person::new("carol", super::CAROL));
+    let call = world.joins(carol);
+    world.press(TRUNK, call, "12025550123#");
+    world.run_for(secs(8));
+    world.press(TRUNK, call, "1");
+    world.run_until("she is sent home", secs(30), |world| !world.is_busy(TRUNK, carol));
+    world.stations[TRUNK].people[alice].reactions = [Reaction::Refuse { after: secs(2), status: 603 }].into();
+    world.stations[ANNA].people[0].reactions = [Reaction::Answer { after: secs(1), early: false }].into();
+    world.register(&[ANNA]);
+    world.run_until("her phone has rung", secs(60), |world| world.is_busy(TRUNK, alice));
+    world.disk.mood = Mood::Failing(NotStored::Failed);
+    world.run_until("the disk refuses", secs(10), |world| world.ladder.noted("the disk refuses").is_some());
+    world.disk.mood = Mood::Working;
+    let first = world.attempts()[0].id;
+    assert!(world.disk.attempts[&first].outcome.is_none(), "the disk does not know that it is over");
+
+    world.run_until("the other one is tried", secs(4), |world| world.disk.attempts.len() == 2);
+
+    assert_eq!(world.disk.attempts[&first].outcome, Some(Outcome::Rejected));
+    world.run_for(secs(60));
+    let states: Vec<TaskState> = world.disk.tasks.values().map(|task| task.state).collect();
+    assert_eq!(states, [TaskState::Failed, TaskState::Failed]);
     world.assert_rest();
 }

@@ -54,6 +54,28 @@ fn an_agent_ends_the_call_and_rests_before_the_next() {
     world.assert_rest();
 }
 
+// S5.10 (seed 6385): the queue got another name while they talked.
+#[test]
+fn an_agent_rests_after_a_call_whose_queue_is_gone() {
+    let mut world = World::new(1);
+    world.register(&[ANNA]);
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    world.joins(alice);
+    let ringing = world.rings(ANNA, secs(1));
+    world.answer(ANNA, ringing);
+    world.run_for(secs(10));
+    world.configure(|site| crate::day::rename(site, "service"));
+
+    world.hang_up(ANNA, ringing);
+
+    assert_eq!(world.agent("anna").state, "wrap_up");
+    world.run_for(secs(9));
+    assert_eq!(world.agent("anna").state, "wrap_up");
+    world.run_for(secs(2));
+    assert_eq!(world.agent("anna").state, "ready");
+    world.assert_rest();
+}
+
 #[test]
 fn an_agent_who_declines_is_followed_by_the_next() {
     let mut world = World::new(1);

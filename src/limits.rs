@@ -182,5 +182,7 @@ pub const LEDGER_SOURCES: usize = 50_000;
 // --- Faults of our own ---
 /// Octets of recorded inputs that are kept, compressed; beyond it the oldest go.
 pub const FLIGHT_BYTES: usize = 64 * 1024 * 1024;
+/// Chunks of 64 KiB that wait for the recorder while it saves; what comes beyond is not recorded.
+pub const FLIGHT_AHEAD: usize = 256;
 /// Faults of the switch within an hour; one more ends the process, for its supervisor to start it anew.
 pub const FAULTS_HOURLY: usize = 3;

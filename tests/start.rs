@@ -132,6 +132,46 @@ fn the_first_start_shows_the_secrets_once_and_a_drain_ends_it_well() {
     assert!(!data.0.join("admin.address").exists());
 }
 
+/// Recordings of faults in a data directory, as soon as there are so many.
+#[cfg(any(debug_assertions, feature = "interop"))]
+fn faults(data: &Path, many: usize) -> usize {
+    let begun = Instant::now();
+    loop {
+        let files = std::fs::read_dir(data.join("faults")).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let there = files.filter(|path| path.extension().is_some_and(|ending| ending == "flight")).count();
+        if there >= many || begun.elapsed() > BOUND {
+            return there;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+// Three faults within an hour cost three calls; with a fourth the process ends, and its supervisor knows by the code
+// that it is to start it anew.
+#[cfg(any(debug_assertions, feature = "interop"))]
+#[test]
+fn the_fourth_fault_within_an_hour_ends_the_process_as_a_failure_and_the_next_start_is_well() {
+    let data = Data::new("faults");
+    let switch = Switch::start(&data.0);
+    let added = asked(&data.0, &["callback", "add", "1002", "--queue", "support"]);
+    assert_eq!(added.status.code(), Some(0), "{}", sentence(&added));
+
+    for fault in 1..4 {
+        signal(switch.child.id(), "USR2");
+        asked(&data.0, &["queue", "show"]); // The next input, if nothing else is.
+        assert_eq!(faults(&data.0, fault), fault);
+        assert_eq!(asked(&data.0, &["queue", "show"]).status.code(), Some(0), "after fault {fault} it goes on");
+    }
+    signal(switch.child.id(), "USR2");
+    asked(&data.0, &["queue", "show"]);
+
+    assert_eq!(switch.end(), Some(1));
+    assert_eq!(faults(&data.0, 4), 4);
+    let _again = Switch::start(&data.0);
+    let kept = text(&asked(&data.0, &["callback", "list"]).stdout);
+    assert!(kept.contains("1002"), "{kept}");
+}
+
 #[test]
 fn a_second_process_on_one_data_directory_is_refused_with_the_pid_of_the_first() {
     let data = Data::new("second");

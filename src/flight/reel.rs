@@ -62,6 +62,13 @@ impl Reel {
         }
     }
 
+    /// Records are missing here: what was before them is of no use to what follows.
+    pub fn gap(&mut self) {
+        self.sections.clear();
+        self.octets = 0;
+        self.dropped += 1;
+    }
+
     /// Everything that is left, in order: without what has fallen out nothing after it can be repeated, and without a
     /// beginning nothing at all.
     pub fn sections(&self) -> impl Iterator<Item = &Section> {

@@ -1,12 +1,15 @@
 //! The flight recorder of a running switch: inputs are written down on the switch's thread and given away in chunks;
 //! a thread of its own compresses and keeps them, and makes a masked file of them when a fault has come. Nothing of it
-//! touches the disk before.
+//! touches the disk before, and nothing while the disk is spent: what room is left is for the promises.
+//!
+//! The switch never waits for that thread. While it saves a file chunks wait for it, `FLIGHT_AHEAD` of them; beyond
+//! that they are dropped, and the recording begins anew with the next.
 
 use crate::flight::file::{self, Contents};
 use crate::flight::record::{Beginning, Noted, Recorder};
 use crate::flight::reel::Reel;
-use crate::limits::FLIGHT_BYTES;
-use crate::switch::{Fault, Input, Output, Switch};
+use crate::limits::{FLIGHT_AHEAD, FLIGHT_BYTES};
+use crate::switch::{Fault, Input, Output, Space, Switch};
 use crate::time::Now;
 use chrono::Utc;
 use std::cell::RefCell;
@@ -14,7 +17,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 /// Where the files lie, in the data directory.
@@ -41,35 +44,66 @@ pub fn take_place() -> Option<String> {
 enum Told {
     Begin(Box<Beginning>),
     Chunk(Vec<u8>),
+    /// Chunks were dropped.
+    Gap,
     Save(Box<Noted>),
 }
 
 /// On the switch's thread.
 pub(super) struct Flight {
     recorder: Recorder,
-    keeper: Sender<Told>,
+    keeper: SyncSender<Told>,
     thread: Option<JoinHandle<()>>,
+    /// A chunk was dropped, and the thread does not know.
+    has_gap: bool,
+    /// As the disk watch has said last.
+    space: Space,
 }
 
 impl Flight {
     /// Starts the thread that keeps what is recorded.
     pub(super) fn start(data: &Path, beginning: Box<Beginning>) -> io::Result<Flight> {
-        let (keeper, told) = channel();
+        let (keeper, told) = sync_channel(FLIGHT_AHEAD);
         let data = data.to_owned();
         let thread = std::thread::Builder::new().name("flight".into()).spawn(move || keep(&data, &told))?;
-        let flight = Flight { recorder: Recorder::default(), keeper, thread: Some(thread) };
+        let mut flight = Flight::told(keeper);
+        flight.thread = Some(thread);
         flight.tell(Told::Begin(beginning));
         Ok(flight)
     }
 
-    fn tell(&self, told: Told) {
-        drop(self.keeper.send(told)); // Whoever keeps it has ended by a fault of its own: calls go on without.
+    fn told(keeper: SyncSender<Told>) -> Flight {
+        let (recorder, space) = (Recorder::default(), Space::default());
+        Flight { recorder, keeper, thread: None, has_gap: false, space }
+    }
+
+    /// Whether it has been told: the thread may be too far behind, or have ended by a fault of its own.
+    fn tell(&self, told: Told) -> bool {
+        self.keeper.try_send(told).is_ok()
+    }
+
+    fn give(&mut self, chunk: Vec<u8>) {
+        self.has_gap = self.has_gap && !self.tell(Told::Gap);
+        self.has_gap = self.has_gap || !self.tell(Told::Chunk(chunk));
+    }
+
+    fn save(&self, noted: Noted) {
+        if self.space == Space::Spent {
+            return unsaved(&noted, "the disk is full");
+        }
+        let (message, call) = (noted.message.clone(), noted.call);
+        if !self.tell(Told::Save(Box::new(noted))) {
+            unsaved(&Noted { message, place: None, call }, "the recorder is far behind");
+        }
     }
 
     /// An input is about to be handled.
     pub(super) fn input(&mut self, now: Now, input: &Input, switch: &Switch) {
+        if let Input::Space(space) = input {
+            self.space = *space;
+        }
         if let Some(chunk) = self.recorder.input(now, input, switch) {
-            self.tell(Told::Chunk(chunk));
+            self.give(chunk);
         }
     }
 
@@ -83,20 +117,20 @@ impl Flight {
         let place = take_place();
         self.recorder.fault(now, fault, place.clone());
         let chunk = self.recorder.take();
-        self.tell(Told::Chunk(chunk));
-        self.tell(Told::Save(Box::new(Noted { message: fault.message.clone(), place, call: fault.call })));
+        self.give(chunk);
+        self.save(Noted { message: fault.message.clone(), place, call: fault.call });
     }
 
     /// The switch could not even begin.
     pub(super) fn still_born(&mut self, message: String) {
-        self.tell(Told::Save(Box::new(Noted { message, place: take_place(), call: None })));
+        self.save(Noted { message, place: take_place(), call: None });
     }
 }
 
 impl Drop for Flight {
     /// What is to be saved is saved before the process ends.
     fn drop(&mut self) {
-        let (nobody, _) = channel();
+        let (nobody, _) = sync_channel(0);
         self.keeper = nobody;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -116,9 +150,15 @@ fn keep(data: &Path, told: &Receiver<Told>) {
                 reel.begin(&beginning);
             }
             Told::Chunk(chunk) => reel.push(&chunk),
+            Told::Gap => reel.gap(),
             Told::Save(noted) => save(data, &reel, zones.clone(), *noted),
         }
     }
+}
+
+fn unsaved(noted: &Noted, why: &str) {
+    let call = noted.call.map_or("none".to_owned(), |call| call.to_string());
+    tracing::error!(why, call, message = noted.message, "a fault of ringback's, whose recording is not saved");
 }
 
 fn zones_of(beginning: &Beginning) -> String {
@@ -174,4 +214,64 @@ fn make_room(folder: &Path) -> io::Result<()> {
         fs::remove_file(oldest)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(flight: &Receiver<Told>) -> String {
+        let word = |told: Told| match told {
+            Told::Begin(_) => 'B',
+            Told::Chunk(chunk) => char::from(chunk[0]),
+            Told::Gap => '-',
+            Told::Save(_) => 'S',
+        };
+        flight.try_iter().map(word).collect()
+    }
+
+    fn noted() -> Noted {
+        Noted { message: "a panic".to_owned(), place: None, call: None }
+    }
+
+    // Law 9: a recorder that is far behind costs no memory and no time; what it has missed is known.
+    #[test]
+    fn chunks_beyond_the_limit_are_dropped_and_leave_a_gap() {
+        let (keeper, behind) = sync_channel(3);
+        let mut flight = Flight::told(keeper);
+
+        b"abcde".iter().for_each(|octet| flight.give(vec![*octet]));
+        flight.save(noted());
+        assert_eq!(told(&behind), "abc");
+        b"fg".iter().for_each(|octet| flight.give(vec![*octet]));
+        flight.save(noted());
+
+        assert_eq!(told(&behind), "-fg", "there was room for no more");
+        flight.save(noted());
+        assert_eq!(told(&behind), "S");
+    }
+
+    #[test]
+    fn what_was_before_a_gap_is_not_kept() {
+        let mut reel = Reel::new(1 << 20);
+        reel.push(b"abc");
+        assert!(!reel.has_gap());
+        reel.gap();
+        reel.push(b"defg");
+
+        let whole: Vec<usize> = reel.sections().map(|section| section.whole).collect();
+        assert_eq!((whole, reel.has_gap()), (vec![4], true));
+    }
+
+    // durability.md §2.12: on a spent disk nothing is written that is no promise.
+    #[test]
+    fn nothing_is_saved_while_the_disk_is_spent() {
+        for (space, saves) in [(Space::Scarce, "S"), (Space::Spent, "")] {
+            let (keeper, thread) = sync_channel(3);
+            let mut flight = Flight::told(keeper);
+            flight.space = space;
+            flight.save(noted());
+            assert_eq!(told(&thread), saves, "{space:?}");
+        }
+    }
 }

@@ -109,9 +109,16 @@ async fn until_over(running: &Running, mut signals: Signals, drain: Duration) ->
         tokio::select! {
             ended = running.ended() => return ended,
             signal = signals.next() => {
-                if signal == Signalled::Reload {
-                    reload(running);
-                    continue;
+                match signal {
+                    Signalled::Reload => {
+                        reload(running);
+                        continue;
+                    }
+                    Signalled::Stumble => {
+                        stumble(running).await;
+                        continue;
+                    }
+                    Signalled::End => {}
                 }
                 if signalled {
                     tracing::warn!("a second signal: ending at once");
@@ -156,6 +163,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// Tests let the switch stumble by it: builds for production do not listen.
+    stumble: Option<Signal>,
 }
 
 impl Signals {
@@ -164,6 +173,10 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            stumble: match cfg!(any(debug_assertions, feature = "interop")) {
+                true => Some(signal(SignalKind::user_defined2())?),
+                false => None,
+            },
         })
     }
 
@@ -173,6 +186,7 @@ impl Signals {
             _ = self.terminate.recv() => Signalled::End,
             _ = self.interrupt.recv() => Signalled::End,
             _ = self.hangup.recv() => Signalled::Reload,
+            () = heard(&mut self.stumble) => Signalled::Stumble,
         }
     }
 }
@@ -182,7 +196,24 @@ impl Signals {
 enum Signalled {
     End,
     Reload,
+    Stumble,
 }
+
+/// A signal has come; where nobody listens, it never does.
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(any(debug_assertions, feature = "interop"))]
+async fn stumble(running: &Running) {
+    drop(running.commands.ask(Command::Stumble(0)).await); // Or it has ended, as whoever waits will see.
+}
+
+#[cfg(not(any(debug_assertions, feature = "interop")))]
+async fn stumble(_: &Running) {}
 
 /// Reads the file again, beside everything else. A file that is wrong changes nothing.
 fn reload(running: &Running) {

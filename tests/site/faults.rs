@@ -37,6 +37,22 @@ impl World {
     }
 }
 
+// durability.md §2.12: what room a full disk has left is for the promises.
+#[cfg(any(debug_assertions, feature = "interop"))]
+#[test]
+fn on_a_full_disk_no_recording_is_saved_and_when_it_has_room_again_the_next_one_is() {
+    let (world, disk) = super::standing::on_a_disk("faults-full", super::FILE, 1);
+    world.until("the disk is full", |status| status["space"] == "spent");
+
+    world.stumble(); // Or whatever comes before it does.
+    disk.has(50);
+    world.until("there is room", |status| status["space"] == "ample");
+    world.stumble();
+
+    // They are saved one after the other, so the first would be there.
+    assert_eq!(world.recordings(1).len(), 1);
+}
+
 #[cfg(any(debug_assertions, feature = "interop"))]
 #[test]
 fn a_fault_is_saved_repeated_and_the_fourth_within_an_hour_is_the_end() {

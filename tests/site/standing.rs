@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 const GIB: u64 = 1 << 30;
 
 /// A disk of 100 GiB, of which so many are free.
-struct Disk(Arc<AtomicU64>);
+pub struct Disk(Arc<AtomicU64>);
 
 impl Disk {
-    fn has(&self, gib: u64) {
+    pub fn has(&self, gib: u64) {
         self.0.store(gib * GIB, Ordering::Relaxed);
     }
 }
 
-fn on_a_disk(name: &str, file: &str, gib: u64) -> (World, Disk) {
+pub fn on_a_disk(name: &str, file: &str, gib: u64) -> (World, Disk) {
     let mut world = World::asleep(name, file);
     let free = Arc::new(AtomicU64::new(gib * GIB));
     let disk = Disk(free.clone());
@@ -42,7 +42,7 @@ impl World {
     }
 
     /// Asks until the status is so: within 10 s, as durability.md (P13) has it.
-    fn until(&self, what: &str, so: impl Fn(&Value) -> bool) -> Value {
+    pub fn until(&self, what: &str, so: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let status = self.status();

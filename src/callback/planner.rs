@@ -31,6 +31,8 @@ const LOOKS_AT_ONCE: usize = 500;
 const BLOCKED_PAUSE: TimeDelta = TimeDelta::minutes(1);
 /// What `max_originates_per_min` counts over.
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
+/// By how much the wall clock may be set without anybody noticing (durability.md §2.10).
+const UNNOTICED: TimeDelta = TimeDelta::seconds(2);
 
 /// What a look has changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -402,9 +404,20 @@ impl Planner {
     }
 
     fn starts_until(&mut self, now: DateTime<Utc>) {
-        // A clock that was set back must not hold the rate for longer than a minute.
-        self.starts.retain(|start| *start <= now && *start + MINUTE > now);
+        self.starts.retain(|start| is_recent(*start, now));
     }
+
+    /// Attempts of a former life began then: a restart opens no minute of its own (law 10).
+    pub fn resume_rate(&mut self, now: DateTime<Utc>, begun: impl Iterator<Item = DateTime<Utc>>) {
+        self.starts.extend(begun.filter(|start| is_recent(*start, now)));
+        self.starts.make_contiguous().sort_unstable();
+    }
+}
+
+/// Whether a start counts for `max_originates_per_min`. A clock that was set back by a moment, which nobody notices,
+/// forgets none; one that was set back further must not hold the rate for longer than a minute.
+fn is_recent(start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    start <= now + UNNOTICED && start + MINUTE > now
 }
 
 /// What an attempt's end makes of its task, as `retry` has judged it.

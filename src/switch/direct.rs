@@ -134,12 +134,16 @@ impl Switch {
             .map(|way| WayOut { user: way.user, trunk: way.trunk })
     }
 
-    /// Whether a trunk is up and below its `max_calls`; one that takes no new calls at all (`max_cps` 0) never is.
+    /// Whether a trunk is up and has room.
     pub(super) fn trunk_is_free(&self, trunk: &Name) -> bool {
+        self.trunk_has_room(trunk) && self.trunks.dialable(trunk).is_ok()
+    }
+
+    /// Whether a trunk is below its `max_calls`; one that takes no new calls at all (`max_cps` 0) never is.
+    pub(super) fn trunk_has_room(&self, trunk: &Name) -> bool {
         let trunk_of = self.settings.trunk(trunk).filter(|trunk| trunk.max_cps > 0);
         let most = trunk_of.map_or(0, |trunk| trunk.max_calls as usize);
-        let now = self.trunk_load.get(trunk).copied().unwrap_or(0);
-        now < most && self.trunks.dialable(trunk).is_ok()
+        self.trunk_load.get(trunk).copied().unwrap_or(0) < most
     }
 
     /// What a trunk shows of us when an agent dials: its own caller ID, else one of no trunk, else any. A disabled one

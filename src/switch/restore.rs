@@ -120,6 +120,7 @@ impl Switch {
         for said in restored.do_not_call {
             self.remember_never(said);
         }
+        self.planner.resume_rate(now.utc, restored.attempts.iter().map(|attempt| attempt.loaded_at));
         for attempt in restored.attempts {
             let reached = attempt.customer_leg.as_ref().and_then(|leg| leg.answered_at);
             let agent = attempt.agent_legs.iter().find(|leg| leg.answered_at.is_some());

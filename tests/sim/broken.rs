@@ -19,23 +19,23 @@ use ringback::switch::{Change, Restored};
 use ringback::time::{DateTime, Tick, Utc};
 use std::net::SocketAddr;
 
-const ALICE: &str = "+12025550123";
-const BOB: &str = "+12025550124";
+pub const ALICE: &str = "+12025550123";
+pub const BOB: &str = "+12025550124";
 
 fn now() -> DateTime<Utc> {
     "2026-03-02T15:00:00Z".parse().expect("an instant")
 }
 
-fn task(n: u128, number: &str) -> Task {
+pub fn task(n: u128, number: &str) -> Task {
     let party = Party::Number(number.into());
     Task::new(TaskId(ulid(n)), Source::QueueRequest, "standard".into(), "support".into(), party, now())
 }
 
-fn ulid(n: u128) -> ulid::Ulid {
+pub fn ulid(n: u128) -> ulid::Ulid {
     ulid::Ulid(n)
 }
 
-fn attempt(n: u128, task: &Task) -> Attempt {
+pub fn attempt(n: u128, task: &Task) -> Attempt {
     let text = format!(
         r#"{{"id":"{}","task":"{}","n":1,"kind":"agent","number":"{}","loaded_at":"{}","ring_timeout_secs":30,
             "agent_legs":[],"customer_leg":null,"outcome":null,"ended_at":null,"talk_secs":0,"recording":null}}"#,
@@ -57,7 +57,7 @@ fn disk(tasks: &[Task], attempts: &[Attempt]) -> Disk {
     disk
 }
 
-fn invite(call_id: &str, from: &str, to: &str) -> Message {
+pub fn invite(call_id: &str, from: &str, to: &str) -> Message {
     let mut invite = Message::request("INVITE", &format!("sip:{to}@198.51.100.5"));
     invite.push("Via", format!("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK{call_id}"));
     invite.push("From", format!("<sip:{from}@10.0.0.1>;tag=1"));
@@ -67,7 +67,7 @@ fn invite(call_id: &str, from: &str, to: &str) -> Message {
     invite
 }
 
-fn answered(invite: &Message, status: u16) -> Message {
+pub fn answered(invite: &Message, status: u16) -> Message {
     let mut response = Message::response_to(invite, status);
     response.set("To", format!("{};tag=2", invite.header("To").unwrap_or("")));
     response

@@ -6,6 +6,7 @@
 //! `RINGBACK_SIZE=whole` makes them whole days of a call centre; `RINGBACK_KEEP` leaves most of a day out (`size`).
 
 mod aim;
+mod beside;
 mod centre;
 mod clumsy;
 mod customs;
@@ -134,7 +135,7 @@ fn a_seed_repeats_its_day_to_the_last_message() {
 type Layer = (&'static str, fn(u64, &mut Settings));
 
 /// What is drawn of a site, one layer upon the other; each can be left out.
-const LAYERS: [Layer; 8] = [
+const LAYERS: [Layer; 9] = [
     ("forms", forms::draw),
     ("habits", habits::draw),
     ("losses", habits::draw_losses),
@@ -143,6 +144,7 @@ const LAYERS: [Layer; 8] = [
     ("customs", customs::draw),
     ("preset", presets::draw),
     ("trunks", faults::draw),
+    ("caps", beside::draw),
 ];
 
 fn morning(day: &Day, dice: &mut Dice) -> World {
@@ -360,6 +362,7 @@ fn evening(world: &mut World, tally: &mut Tally) {
             (profile.enabled, profile.agent_accept) = (true, AgentAccept::Auto);
         }
         site.trunks.iter_mut().for_each(|trunk| trunk.max_calls = 30);
+        site.system.max_originates_per_min = 60;
         plans::bring_carl(site);
     });
     world.ask(Command::Unfreeze);

@@ -34,6 +34,7 @@ impl World {
     /// Somebody sets the wall clock; whoever runs the switch looks each second, and then it sees it.
     pub fn set_clock(&mut self, by: chrono::TimeDelta) {
         self.began += by;
+        self.watch.caps.on_clock_set(self.now);
         self.tell_switch(secs(1), ringback::switch::Input::Timeout);
     }
 

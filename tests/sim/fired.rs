@@ -35,6 +35,28 @@ impl Fired {
     }
 }
 
+/// The steps at which a day kills the switch in turn.
+pub const STEPS: [&str; 18] = [
+    "killed after a timer",
+    "killed after a request",
+    "killed after a response",
+    "killed after a key",
+    "killed after a clip",
+    "killed after news of media",
+    "killed after an acknowledged write",
+    "killed after news of a recording",
+    "killed after a command",
+    "killed before an INVITE left",
+    "killed before a BYE or CANCEL left",
+    "killed before an answer left",
+    "killed before another request left",
+    "killed before a media command",
+    "killed before a write",
+    "killed before a reply",
+    "killed before an event",
+    "killed after news of the disk",
+];
+
 /// The step at which a switch is killed: this input is handled, and nothing of what it asked for is carried out.
 pub fn input(input: &Input) -> &'static str {
     match input {

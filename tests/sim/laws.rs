@@ -337,7 +337,7 @@ impl Laws {
     }
 
     /// An INVITE to which nothing came back is dead after timer B (RFC 3261 §17.1.1.2).
-    fn live(&self, now: Tick) -> impl Iterator<Item = (&String, &Dialog)> {
+    pub fn live(&self, now: Tick) -> impl Iterator<Item = (&String, &Dialog)> {
         self.dialogs.iter().filter(move |(_, dialog)| {
             let unheard = !dialog.heard_of && now.since(dialog.invited) >= Duration::from_secs(32);
             // And one whose CANCEL got no answer is given up as long after it (§9.1).

@@ -2,11 +2,15 @@
 
 mod alike;
 mod broken;
+mod broken_caps;
+mod caps;
 mod day;
 mod disk;
+mod drains;
 mod drive;
 mod fired;
 mod flight;
+mod hands;
 mod ladder;
 mod lawful;
 mod laws;
@@ -21,5 +25,7 @@ mod scenarios;
 mod shrink;
 mod site;
 mod stumble;
+mod tapes;
 mod tries;
+mod watch;
 mod world;

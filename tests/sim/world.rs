@@ -14,6 +14,8 @@ use super::packets::Packets;
 use super::shrink;
 use super::site::{self, CARRIER, SWITCH, site};
 use super::stumble::Stumbles;
+use super::tapes::Tapes;
+use super::watch::Watch;
 use bytes::Bytes;
 use ringback::demo::codec::Message;
 use ringback::demo::endpoint::CallId;
@@ -42,6 +44,15 @@ enum Happening {
     Silence { leg: LegRef, since: Tick },
 }
 
+/// A step of the switch, an input or an output, that is its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doom {
+    /// After so many.
+    After(u64),
+    /// The first of this kind (`fired`).
+    At(&'static str),
+}
+
 /// See the module.
 pub struct World {
     pub now: Tick,
@@ -59,6 +70,7 @@ pub struct World {
     pub packets: Option<Packets>,
     pub ladder: Ladder,
     pub laws: Laws,
+    pub watch: Watch,
     pub replies: BTreeMap<ReplyTo, Reply>,
     next_reply: u64,
     pub published: Vec<(Tick, event::Event)>,
@@ -70,8 +82,8 @@ pub struct World {
     spins: (Tick, u32),
     keys_pressed: usize,
     keys_heard: usize,
-    /// So many steps of the switch are left, inputs and outputs alike, until it is killed.
-    pub doom: Option<u64>,
+    /// When it is killed.
+    pub doom: Option<Doom>,
     /// Recordings whose files were deleted, and how such deletions end.
     pub erased: Vec<RecordingId>,
     pub erases: Result<(), RecordingFailed>,
@@ -111,6 +123,7 @@ impl World {
             life: 0,
             net: Network::new(entropy.fork()),
             laws: Laws::new(&settings),
+            watch: Watch::new(&settings),
             settings,
             switch: None,
             stations,
@@ -155,6 +168,7 @@ impl World {
     pub fn start(&mut self) {
         let restored = self.disk.restored();
         self.laws.on_restored(&restored);
+        self.watch.on_start(self.now, &self.settings);
         self.life += 1;
         let seed = self.entropy.bytes(); // What a fork of it takes.
         let beginning = Beginning { now: self.clock(), seed, settings: self.settings.clone(), restored };
@@ -179,7 +193,16 @@ impl World {
             *packets = Packets::new(self.entropy.fork());
         }
         self.laws.on_crash();
+        self.watch.caps.on_crash(&self.disk);
         self.ladder.note(self.now, "kill -9".to_owned());
+    }
+
+    /// The process ends in order: nobody is on the phone, and whatever the disk can take it takes.
+    pub fn ends(&mut self) {
+        self.watch.drains.on_drained(self.laws.live(self.now));
+        let kept = if self.disk.mood == Mood::Working { self.disk.pending.len() } else { 0 };
+        self.crash_keeping(kept);
+        self.ladder.note(self.now, "it was an orderly end".to_owned());
     }
 
     /// Goes on to the next instant at which something happens, but not beyond `limit`. `false`: nothing before it.
@@ -226,7 +249,12 @@ impl World {
             Happening::ToSwitch { life, input } if life == self.life => match &input {
                 Input::Media(_, media::Event::Played { leg, play, .. }) if !self.shard.plays(*leg, *play) => {}
                 Input::Media(_, media::Event::Heard { leg }) if !self.is_audible(*leg) => {}
-                _ => self.handle(input), // Nothing has overtaken it.
+                _ => {
+                    if let Input::Media(_, media::Event::Digit { leg, digit }) = &input {
+                        self.count_key(*leg, *digit);
+                    }
+                    self.handle(input); // Nothing has overtaken it.
+                }
             },
             Happening::Written { life } if life == self.life => self.write_next(),
             Happening::ToSwitch { .. } | Happening::Written { .. } => {} // Of a life that is over.
@@ -256,6 +284,8 @@ impl World {
         // A call that nobody took in is known once it is repeated.
         let unheard = |message: &Message| message.method() == "INVITE" && message.status().is_none();
         if let Some(message) = Message::parse(&bytes).filter(|it| self.switch.is_some() || !unheard(it)) {
+            self.count_bye(&message);
+            self.watch_sip(false, from, &message);
             self.laws.on_sip(self.now, false, from, &message, &self.disk);
         }
         if self.switch.is_some() {
@@ -291,14 +321,21 @@ impl World {
         }
         if let Some(switch) = &self.switch {
             self.laws.on_settled(switch, &self.disk);
+            self.watch.tapes.on_settled();
         }
     }
 
     /// Whether the switch dies at this step of its own, of which this is said.
     fn is_doomed(&mut self, kind: &'static str) -> bool {
-        let Some(left) = &mut self.doom else { return false };
-        *left = left.saturating_sub(1);
-        if *left > 0 {
+        let is_last = match &mut self.doom {
+            None => return false,
+            Some(Doom::At(last)) => *last == kind,
+            Some(Doom::After(left)) => {
+                *left = left.saturating_sub(1);
+                *left == 0
+            }
+        };
+        if !is_last {
             return false;
         }
         self.doom = None;
@@ -331,12 +368,16 @@ impl World {
                     self.erased.push(recording);
                     self.tell_switch(Duration::from_millis(1), Input::Erased(recording, self.erases));
                 }
-                Output::Reply(to, reply) => drop(self.replies.insert(to, reply)),
+                Output::Reply(to, reply) => {
+                    self.watch.caps.on_reply(to, &reply);
+                    self.replies.insert(to, reply);
+                }
                 Output::Publish(event) => {
                     if event == event::Event::ConfigChanged {
                         self.laws.on_edition(&self.settings);
                     }
                     self.laws.on_event(self.now, &event, &self.disk);
+                    self.watch.on_event(&event, &mut self.laws.fired);
                     if let Some(words) = self.taboo.and_then(|taboo| taboo(self, &event)) {
                         panic!("{words}");
                     }
@@ -347,6 +388,7 @@ impl World {
     }
 
     fn note_change(&mut self, change: &Change) {
+        self.watch.on_change(self.now, change, &self.disk, &mut self.laws.fired);
         if let Change::PutTask(task) = change {
             let state = format!("{:?}", task.state).to_lowercase();
             self.ladder.note(self.now, format!("store callback {}: {state}", task.number));
@@ -391,9 +433,13 @@ impl World {
 
     fn media(&mut self, shard: ShardId, command: media::Command) {
         self.laws.on_media(&command);
+        self.watch.on_media(self.now, &command);
         self.note_media(&command);
         let mut out = Vec::new();
         self.shard.command(self.now, &command, &mut out);
+        if let media::Command::Update { leg, .. } = &command {
+            self.note_leg(*leg);
+        }
         match &command {
             media::Command::Bridge { a, b } => {
                 for leg in [a, b] {
@@ -416,6 +462,9 @@ impl World {
             out.into_iter().for_each(|(after, event)| self.tell_switch(after, Input::Media(shard, event)));
         }
         for (id, samples) in std::mem::take(&mut self.shard.ended_tapes) {
+            if let Some((left, _)) = self.packets.as_ref().and_then(|packets| packets.tapes.get(&id)) {
+                Tapes::compare(id, left.len() as u64, samples);
+            }
             let path = format!("recordings/2026/03/02/{id}.wav");
             let file = Ok(RecordedFile { path, samples, bytes: 44 + samples * 4 });
             self.tell_switch(Duration::from_millis(5), Input::Recorded(Recorded { id, file }));
@@ -493,6 +542,7 @@ impl World {
         let Some(message) = Message::parse(&bytes) else { panic!("not SIP: {}", String::from_utf8_lossy(&bytes)) };
         if from == SWITCH {
             self.laws.utc = self.clock().utc;
+            self.watch_sip(true, to, &message);
             self.laws.on_sip(self.now, true, to, &message, &self.disk);
         }
         self.net.now = self.now;
@@ -524,7 +574,10 @@ impl World {
     pub fn tell(&mut self, command: Command) -> ReplyTo {
         self.next_reply += 1;
         let to = ReplyTo(self.next_reply);
+        self.watch.caps.on_command(to, &command);
+        self.watch.drains.on_command(self.now, Some(&command).filter(|_| self.switch.is_some()));
         self.handle(Input::Command(command, to));
+        self.watch.drains.on_command(self.now, None);
         to
     }
 

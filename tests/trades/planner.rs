@@ -1,6 +1,7 @@
 //! Which task is due, what holds the others, and law 1, 2 and 6 over random days.
 
 use crate::site::{name, new_york, office, profile, rule, secs, site, task, task_id};
+use chrono::TimeDelta;
 use proptest::prelude::*;
 use ringback::callback::planner::{Agents, Around, Planner, Step};
 use ringback::callback::retry::{self, History, Next, Verdict};
@@ -290,6 +291,28 @@ fn starts_a_minute_are_capped_and_the_next_slot_wakes() {
     // A clock that is set back holds nothing for longer than its own minute.
     planner.wake(noon() - secs(3_600), &site, dialable);
     assert_eq!(planner.next_wake(&site), None);
+}
+
+// Law 10: a restart opens no minute of its own; and a step of the clock that nobody notices forgets no start.
+#[test]
+fn starts_of_a_former_life_and_of_a_moment_ahead_count() {
+    let mut site = site();
+    site.system.max_originates_per_min = 2;
+    // Seconds from noon on: when attempts have begun, when another is wanted, and whether it may begin.
+    let cases: [(&[i64], i64, bool); 5] = [
+        (&[-59, 2], 0, false),
+        (&[-59, 2], 1, true),
+        (&[-60, 2], 0, true),
+        (&[-59, 3], 0, true),
+        (&[2, -59], 0, false),
+    ];
+    for (begun, at, may) in cases {
+        let mut planner = planner_of(&site, noon(), [task(1, noon())]);
+        planner.wake(noon(), &site, dialable);
+        planner.resume_rate(noon(), begun.iter().map(|at| noon() + TimeDelta::seconds(*at)));
+
+        assert_eq!(planner.begin(noon() + TimeDelta::seconds(at), &site, task_id(1)).is_ok(), may, "{begun:?} {at}");
+    }
 }
 
 #[test]

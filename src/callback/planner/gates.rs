@@ -1,6 +1,6 @@
 //! The gates an attempt passes, and which of them holds a task (`held_by`).
 
-use super::{Agents, Around, MINUTE, Planned, Planner, shut, window_of};
+use super::{Agents, Around, Planned, Planner, is_recent, shut, window_of};
 use crate::callback::hold::{Hold, Undialable};
 use crate::callback::ledger::{Cap, Tripped};
 use crate::callback::retry;
@@ -92,7 +92,7 @@ impl Planner {
         if self.starts.len() < rate as usize {
             return Ok(());
         }
-        let recent = self.starts.iter().filter(|start| **start <= now && **start + MINUTE > now).count();
+        let recent = self.starts.iter().filter(|start| is_recent(**start, now)).count();
         if recent >= rate as usize {
             return Err(Hold::Rate(rate));
         }

@@ -167,7 +167,11 @@ impl Switch {
         let Some(attempt) = self.open_attempt(task_id) else { return false };
         attempt.customer_phones = phones.unwrap_or_default();
         if let Some(before) = &attempt.customer_leg {
-            let why = before.sip_status.map_or("no answer".to_owned(), |status| status.to_string());
+            let why = match (before.sip_status, before.invite_at) {
+                (Some(status), _) => status.to_string(),
+                (None, Some(_)) => "no answer".to_owned(),
+                (None, None) => "no room".to_owned(),
+            };
             let (from, to) = (before.peer.clone(), next.peer.clone());
             attempt.customer_leg = Some(next);
             self.note(now, id, format!("{from}: {why}; now by {to}"));
@@ -221,6 +225,9 @@ impl Switch {
             self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
             return;
         }
+        if dial.as_ref().is_some_and(|dial| !self.trunk_has_room(&dial.trunk)) {
+            return self.dial_another_way(now, id);
+        }
         if let Some(at) = dial.as_ref().and_then(|dial| self.trunk_rests_until(&dial.trunk, now.tick)) {
             self.timers.set(Timer::Call(id, CallTimer::Dial), at);
             return;
@@ -245,6 +252,16 @@ impl Switch {
         attempt.invites += 1;
         if attempt.invites == 1 {
             self.count_dial(now, &task);
+        }
+    }
+
+    /// The trunk that was free when the customer's dialog went to the disk is full now: another one, or none.
+    fn dial_another_way(&mut self, now: Now, id: CallRef) {
+        if let Some(Stage::Dialling { stored, .. }) = self.attempting(id).map(|attempt| &mut attempt.stage) {
+            *stored = false;
+        }
+        if !self.store_next_way(now, id) {
+            self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::disk::Mood;
 use crate::drive::configure;
 use crate::laws::{Dialog, Peer, Stage};
 use crate::site::secs;
-use crate::world::World;
+use crate::world::{Doom, World};
 use ringback::callback::task::Source;
 use ringback::demo::endpoint::{CallId, CallState};
 use ringback::demo::session::Direction;
@@ -17,7 +17,7 @@ use ringback::id::TaskId;
 use ringback::media::Play;
 use ringback::settings::Settings;
 use ringback::switch::command::{Command, Done, NeverCall};
-use ringback::switch::{Change, NotStored};
+use ringback::switch::{Change, NotStored, Space};
 use ringback::time::Tick;
 use std::time::Duration;
 
@@ -72,6 +72,8 @@ pub enum Hit {
     DiskHolds(u64),
     DiskFails(NotStored),
     ClockJumps(i64),
+    /// The disk fills.
+    Fills(Space),
 }
 
 /// One thing that waits for its moment.
@@ -424,7 +426,7 @@ fn hit(world: &mut World, hit: Hit, scene: &Scene, agenda: &mut Agenda) -> bool 
     let person = scene.number.as_ref().and_then(|number| person_of(world, number));
     match hit {
         Hit::Kill => kill(world, agenda),
-        Hit::Doom(steps) => world.doom = Some(steps),
+        Hit::Doom(steps) => world.doom = Some(Doom::After(steps)),
         Hit::RuleDeleted => edit(world, delete_rule),
         Hit::RuleDisabled => {
             edit(world, |site| site.rules[0].enabled = false);
@@ -476,6 +478,7 @@ fn hit(world: &mut World, hit: Hit, scene: &Scene, agenda: &mut Agenda) -> bool 
         Hit::DiskHolds(long) => spoil(world, agenda, Mood::Holding, long),
         Hit::DiskFails(why) => spoil(world, agenda, Mood::Failing(why), 6),
         Hit::ClockJumps(by) => Fault::ClockJumps(by).strike(world),
+        Hit::Fills(space) => strike(world, agenda, Fault::Space(space), 40, Fault::Space(Space::Ample)),
     }
     true
 }

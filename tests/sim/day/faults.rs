@@ -8,11 +8,11 @@ use super::size::{Day, Size};
 use super::{Dice, agents, centre};
 use crate::disk::Mood;
 use crate::site::{DID, SPARE, secs};
-use crate::world::{TRUNK, World};
+use crate::world::{Doom, TRUNK, World};
 use ringback::demo::endpoint::Quirks;
 use ringback::entropy::Entropy;
 use ringback::settings::*;
-use ringback::switch::NotStored;
+use ringback::switch::{Input, NotStored, Space};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -37,6 +37,10 @@ pub enum Fault {
     ClockJumps(i64),
     /// Killed after so many more steps.
     Doom(u64),
+    /// Killed at the next step of this kind (`crate::fired`).
+    DoomAt(&'static str),
+    /// What the shell says of the room on the disk.
+    Space(Space),
 }
 
 /// Steps of a switch on a short day, roughly.
@@ -197,7 +201,13 @@ impl Fault {
                 world.set_clock(chrono::TimeDelta::milliseconds(by));
                 world.laws.fired.add(if by > 0 { "the clock jumped ahead" } else { "the clock jumped back" });
             }
-            Fault::Doom(steps) => world.doom = Some(steps),
+            Fault::Doom(steps) => world.doom = Some(Doom::After(steps)),
+            Fault::DoomAt(step) => world.doom = Some(Doom::At(step)),
+            Fault::Space(space) => {
+                if world.switch.is_some() {
+                    world.handle(Input::Space(space));
+                }
+            }
         }
     }
 }
@@ -208,6 +218,9 @@ pub fn heal(world: &mut World) {
     world.net.cut_off.clear();
     world.net.tells_nobody_home = false;
     world.disk.delay = Duration::from_millis(5);
+    if world.switch.is_some() && world.watch.is_short {
+        world.handle(Input::Space(Space::Ample));
+    }
     for at in 0..world.stations.len() {
         world.mend(at);
         let quirks = &mut world.stations[at].endpoint.quirks;

@@ -2,6 +2,7 @@
 //! world does to the switch.
 
 use super::aim::{self, Aim, Aims};
+use super::beside;
 use super::centre::{calls, carriers, is_engaged};
 use super::faults::{self, Fault};
 use super::levers::{self, Lever};
@@ -55,6 +56,10 @@ pub enum Plan {
     Aim(Aim),
     /// Whatever was disabled in a bad moment works again.
     RuleEnabled,
+    /// The process is told to end, and takes so long at most.
+    Leave(Duration),
+    /// It ends at the latest then.
+    Leaving(Tick),
 }
 
 /// What is still to come, and what has come up meanwhile.
@@ -136,6 +141,7 @@ pub fn plans(world: &mut World, dice: &mut Dice, day: &Day) -> Vec<(Tick, Plan)>
     for _ in 0..day.size.times() {
         plans.extend(aim::draw(&mut dice, whole));
     }
+    plans.extend(beside::plans(day.seed, whole, day.size.times()));
     plans.sort_by_key(|(at, _)| *at);
     plans.into_iter().map(|(at, plan)| (Tick::ZERO + at, plan)).collect()
 }
@@ -277,6 +283,8 @@ pub fn through(world: &mut World, plans: impl Iterator<Item = (Tick, Plan)>, day
             Plan::Ask(wish) => tally.deed(&wish),
             Plan::Pull(lever) => tally.deed(&lever),
             Plan::Aim(aim) => aims.arm(aim),
+            Plan::Leave(limit) => beside::leave(world, &mut agenda, limit),
+            Plan::Leaving(until) => beside::leaving(world, &mut agenda, until),
             _ => {} // It has a name of its own.
         }
         come_about(world, plan);
@@ -331,7 +339,7 @@ fn come_about(world: &mut World, plan: Plan) {
         Plan::Attack => attack(world),
         Plan::Kill if world.switch.is_some() => world.crash(),
         Plan::Restart if world.switch.is_none() => world.start(),
-        Plan::Kill | Plan::Restart | Plan::Aim(_) => {}
+        Plan::Kill | Plan::Restart | Plan::Aim(_) | Plan::Leave(_) | Plan::Leaving(_) => {}
         Plan::DeadAir => hang_up_dead_calls(world),
         Plan::DiskStumbles(mood) => world.disk.mood = mood,
         Plan::DiskRecovers => world.release_disk(),

@@ -6,6 +6,7 @@ mod attempt;
 mod by_hand;
 mod calls;
 mod candidates;
+mod caps;
 mod client_offer;
 mod clock;
 mod crashes;

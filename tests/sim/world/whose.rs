@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::ladder;
-use crate::site::SWITCH;
+use crate::site::{CARRIER, SPARE, SWITCH};
 use ringback::demo::codec::Message;
 use ringback::demo::endpoint::CallId;
 use ringback::id::LegRef;
@@ -61,6 +61,12 @@ impl World {
             self.names.insert(message.call_id().to_owned(), name.clone());
         }
         name
+    }
+
+    /// The watchers hear of a message, before the dialogs know of it.
+    pub(super) fn watch_sip(&mut self, outgoing: bool, peer: SocketAddr, message: &Message) {
+        let whose = (outgoing, peer, peer == CARRIER || peer == SPARE);
+        self.watch.on_sip(self.now, whose, message, &self.laws.dialogs, &mut self.laws.fired);
     }
 
     pub(super) fn note_media(&mut self, command: &media::Command) {

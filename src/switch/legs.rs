@@ -512,6 +512,11 @@ impl Switch {
                 *self.trunk_load.entry(trunk.clone()).or_default() += 1;
             }
         }
+        // The last word of a CANCELled INVITE may have been what was being heard.
+        let quiet = self.ringing_on.keys().filter(|leg| !self.ua.rings(**leg)).copied();
+        for leg in quiet.collect::<Vec<_>>() {
+            self.rings_no_more(now, leg);
+        }
     }
 
     fn mend_on_line(&mut self) {

@@ -35,6 +35,28 @@ impl Fired {
     }
 }
 
+/// A step of the switch, an input or an output, that is its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doom {
+    /// After so many.
+    After(u64),
+    /// The first of this kind.
+    At(&'static str),
+}
+
+impl Doom {
+    /// Whether it is this one, of this kind.
+    pub fn is_now(&mut self, kind: &str) -> bool {
+        match self {
+            Doom::At(last) => *last == kind,
+            Doom::After(left) => {
+                *left = left.saturating_sub(1);
+                *left == 0
+            }
+        }
+    }
+}
+
 /// The steps at which a day kills the switch in turn.
 pub const STEPS: [&str; 18] = [
     "killed after a timer",

@@ -26,6 +26,8 @@ pub struct Tapes {
     ended: BTreeMap<RecordingId, (u64, bool)>,
     /// Ended while both legs were there.
     early: Option<(RecordingId, [LegRef; 2])>,
+    /// Those that have ended within this input, with the samples their talk took.
+    pub taped: Vec<(RecordingId, u64)>,
     /// When this life of the switch began: what it joins in that instant talked before.
     began: Tick,
 }

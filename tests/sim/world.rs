@@ -4,7 +4,7 @@
 mod whose;
 
 use super::disk::{Disk, Mood};
-use super::fired;
+use super::fired::{self, Doom};
 use super::ladder::{self, Ladder};
 use super::lawful;
 use super::laws::Laws;
@@ -42,15 +42,6 @@ enum Happening {
     Written { life: u32 },
     Voice { leg: LegRef },
     Silence { leg: LegRef, since: Tick },
-}
-
-/// A step of the switch, an input or an output, that is its last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doom {
-    /// After so many.
-    After(u64),
-    /// The first of this kind (`fired`).
-    At(&'static str),
 }
 
 /// See the module.
@@ -322,20 +313,17 @@ impl World {
         if let Some(switch) = &self.switch {
             self.laws.on_settled(switch, &self.disk);
             self.watch.tapes.on_settled();
+            for (id, samples) in std::mem::take(&mut self.watch.tapes.taped) {
+                if let Some((left, _)) = self.packets.as_ref().and_then(|packets| packets.tapes.get(&id)) {
+                    Tapes::compare(id, left.len() as u64, samples);
+                }
+            }
         }
     }
 
     /// Whether the switch dies at this step of its own, of which this is said.
     fn is_doomed(&mut self, kind: &'static str) -> bool {
-        let is_last = match &mut self.doom {
-            None => return false,
-            Some(Doom::At(last)) => *last == kind,
-            Some(Doom::After(left)) => {
-                *left = left.saturating_sub(1);
-                *left == 0
-            }
-        };
-        if !is_last {
+        if !self.doom.as_mut().is_some_and(|doom| doom.is_now(kind)) {
             return false;
         }
         self.doom = None;
@@ -462,9 +450,7 @@ impl World {
             out.into_iter().for_each(|(after, event)| self.tell_switch(after, Input::Media(shard, event)));
         }
         for (id, samples) in std::mem::take(&mut self.shard.ended_tapes) {
-            if let Some((left, _)) = self.packets.as_ref().and_then(|packets| packets.tapes.get(&id)) {
-                Tapes::compare(id, left.len() as u64, samples);
-            }
+            self.watch.tapes.taped.push((id, samples));
             let path = format!("recordings/2026/03/02/{id}.wav");
             let file = Ok(RecordedFile { path, samples, bytes: 44 + samples * 4 });
             self.tell_switch(Duration::from_millis(5), Input::Recorded(Recorded { id, file }));

@@ -62,7 +62,7 @@ impl Stumbles {
     /// What makes the switch stumble at this input, if it is to.
     pub fn wants(&mut self, input: &Input) -> Option<Input> {
         let dice = self.now_and_then.as_mut().filter(|_| !matches!(input, Input::Command(..)));
-        let drawn = dice.and_then(|(one_in, dice)| (dice.below(*one_in) == 0).then(|| dice.below(10)));
+        let drawn = dice.and_then(|(one_in, dice)| (dice.below(*one_in) == 0).then(|| dice.below(16)));
         let steps = drawn.map(|steps| u32::try_from(steps).expect("a few"));
         let steps = steps.or_else(|| self.at.take_if(|(kind, _)| kind(input)).map(|(_, steps)| steps));
         if steps.is_some() {

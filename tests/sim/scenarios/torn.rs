@@ -14,16 +14,14 @@ use ringback::demo::person::Person;
 use ringback::settings::*;
 use ringback::switch::Input;
 use ringback::switch::command::{Command, Done, NeverCall, Refused, Reply};
+use ringback::switch::event::Event;
+use std::time::Duration;
 
 /// More steps than any input has that is torn here.
 const STEPS: u32 = 60;
 
 fn a_commit(input: &Input) -> bool {
     matches!(input, Input::Committed(..))
-}
-
-fn a_timeout(input: &Input) -> bool {
-    matches!(input, Input::Timeout)
 }
 
 fn a_200(input: &Input) -> bool {
@@ -153,6 +151,7 @@ fn whoever_asks_for_a_callback_is_answered_whatever_was_torn_off() {
             data: None,
             idempotency_key: Some("one".to_owned()),
         };
+        world.run_for(secs(1));
         world.fault_at(a_commit, steps);
 
         let first = world.ask(Command::AddCallback(Box::new(new.clone())));
@@ -237,13 +236,16 @@ fn talks_that_are_asked_after_a_restart_go_on_whatever_was_torn_off() {
         world.crash();
         world.run_for(secs(1));
         world.start();
-        world.fault_at(a_timeout, steps);
+        world.run_for(Duration::from_millis(5)); // Two are asked at once, the third ten milliseconds later.
+        world.fault_next(steps);
         world.run_for(secs(8));
 
         let up = talks.iter().filter(|(phone, agent, call)| world.is_up(*phone, *agent) && world.is_up(TRUNK, *call));
         let up = up.count();
         assert!(up >= 2, "{steps} steps: {up} of three go on");
         lost += 3 - up;
+        let asked = world.published.iter().filter(|(_, event)| matches!(event, Event::CallTakenUp { .. })).count();
+        assert_eq!(asked, up, "{steps} steps: who goes on was asked, and has said so");
         for (phone, agent, _) in talks {
             world.hang_up(phone, agent);
         }

@@ -3,8 +3,8 @@
 //! Digits belong together when nothing is between them but what people write inside a number: `-`, `.`, `(`, `)`
 //! (RFC 3966 §5.1.1), `/` and single spaces. What belongs together is a run. A number is in it when groups of its
 //! digits, whole ones and side by side, read as that number: an `order 12` before it, or another number behind it,
-//! parted by no more than a space, does not hide it. What follows a `+` is a number from there on, so that its national part is not
-//! taken for somebody else. A date is no number.
+//! parted by no more than a space, does not hide it. What follows a `+` is a number from there on, so that its national
+//! part is not taken for somebody else. A date is no number.
 
 use super::{E164_DIGITS_MAX, Party, read};
 use std::ops::Range;

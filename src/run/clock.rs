@@ -37,6 +37,11 @@ impl Clock {
         Now { tick: self.tick(), utc: (Utc::now() + self.ahead).trunc_subsecs(3) }
     }
 
+    /// What it showed when the machine's clock showed this.
+    pub fn at(&self, machine: DateTime<Utc>) -> DateTime<Utc> {
+        machine.checked_add_signed(self.ahead).unwrap_or(machine)
+    }
+
     /// `tick` as the runtime's timers know it, whose clock stands still while the machine sleeps; one that has passed
     /// is now.
     pub fn instant(&self, tick: Tick) -> Instant {

@@ -175,7 +175,7 @@ pub fn start_on(parts: Parts, clock: Clock, measure: Measure) -> Result<Running,
     runtime.block_on(prompts.adopt(sounds(&prompts, &shell, &opened)?));
     let plane = Plane { clock, shell: &shell, settings: &settings, prompts: &prompts, news: &news_in };
     let (recorder, shards) = plane.start(&data, &mut entropy)?;
-    let (restored, repaired) = (restored(&mut opened, &data)?, repair::repair(&data));
+    let (restored, repaired) = (restored(&mut opened, &data, &clock)?, repair::repair(&data));
     let (store, standing) = store(opened, &data, measure, &runtime, &news_in);
     let found = Found::default();
     let admission = Admission::new(trusted, found.clone());
@@ -271,8 +271,9 @@ fn store(
 }
 
 /// What the store hands back, and the secret that belongs to it.
-fn restored(opened: &mut Opened, data: &Path) -> Result<Restored, StartError> {
+fn restored(opened: &mut Opened, data: &Path, clock: &Clock) -> Result<Restored, StartError> {
     let mut restored = std::mem::take(&mut opened.restored);
+    restored.shown = restored.shown.map(|machine| clock.at(machine));
     let secret = identity::load_or_create(data);
     restored.secret = secret.map_err(|error| StartError::Token(data.join(identity::FILE), error))?;
     Ok(restored)

@@ -2,8 +2,8 @@
 //! data directory, and `restore` leaves those records out. The list goes where the backup's key goes.
 //!
 //! Nobody can tell from it who that was. So no name has a number in it: a do-not-call entry goes by the instant at
-//! which it was made. Where a backup has several of one instant (a list that was read in at once) none of them goes, for then
-//! somebody might be called who is never to be called; they stay without who said so and why.
+//! which it was made. Where a backup has several of one instant (a list that was read in at once) none of them goes,
+//! for then somebody might be called who is never to be called; they stay without who said so and why.
 
 use super::checkpoint::{Checkpoint, Pair};
 use super::journal::Journal;

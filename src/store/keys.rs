@@ -37,6 +37,10 @@ pub const TALK: &str = "talk/";
 pub const PULSES: &str = "pulse/";
 /// When the process was last known to live while somebody talked.
 pub const PULSE: &str = "pulse/site";
+/// Prefix of the only doubt of the clock.
+pub const CLOCKS: &str = "clock/";
+/// By how much the wall clock is ahead of what is believed.
+pub const CLOCK: &str = "clock/site";
 /// Prefix of what the view says of itself.
 pub const META: &str = "meta/";
 /// Up to where the view has followed the journal.

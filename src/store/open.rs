@@ -5,7 +5,7 @@ use super::journal::segment::StoreId;
 use super::lock::{Lock, LockError};
 use super::record::Damage;
 use super::recovery::Recovery;
-use super::writer::{Disk, Store};
+use super::writer::{Disk, SIDE, Store};
 use super::{Limits, schema, writer};
 use crate::id::CommitRef;
 use crate::switch::{NotStored, Restored, Revision};
@@ -151,7 +151,9 @@ impl Opened {
             make_private_dir(folder).map_err(|error| OpenError::Directory(data.into(), error))?;
         }
         sync_folders(data).map_err(|error| OpenError::Directory(data.into(), error))?;
-        let (disk, restored, report) = Recovery::of(&store, limits).map_err(|error| failed(&store, error))?;
+        let shown = File::open(store.join(SIDE)).ok().and_then(|side| writer::shown(&side));
+        let (disk, mut restored, report) = Recovery::of(&store, limits).map_err(|error| failed(&store, error))?;
+        restored.shown = shown;
         Ok(Opened { restored, report, disk, lock })
     }
 

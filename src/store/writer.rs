@@ -17,6 +17,7 @@ use crate::id::CommitRef;
 use crate::limits::{COMMITS, JOURNAL_BODY};
 use crate::switch::{Change, NotStored, Revision};
 use crate::telemetry;
+use chrono::{DateTime, Utc};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -197,7 +198,7 @@ fn write(mut disk: Disk, waiting: &Receiver<Wish>, mut answer: impl FnMut(Commit
     }
 }
 
-/// The file beside the journal with the last acknowledged commit.
+/// The file beside the journal with the last acknowledged commit, and what the wall clock showed then.
 pub(super) const SIDE: &str = "revision";
 
 /// What it says; 0 when it says nothing that can be believed.
@@ -209,6 +210,16 @@ pub(super) fn noted(side: &File) -> u64 {
     let (number, sum) = bytes.split_at(8);
     let good = crc32c::crc32c(number).to_le_bytes() == sum;
     if good { u64::from_le_bytes(number.try_into().expect("split at 8")) } else { 0 }
+}
+
+/// What the wall clock showed when it was written; `None`: it does not say.
+pub(super) fn shown(side: &File) -> Option<DateTime<Utc>> {
+    let mut bytes = [0; 12];
+    side.read_exact_at(&mut bytes, 12).ok()?;
+    let (micros, sum) = bytes.split_at(8);
+    let good = crc32c::crc32c(micros).to_le_bytes() == sum;
+    let micros = i64::from_le_bytes(micros.try_into().expect("split at 8"));
+    DateTime::from_timestamp_micros(micros).filter(|_| good)
 }
 
 /// The files, and how far they have come.
@@ -464,10 +475,12 @@ impl Disk {
 
     /// Not synced: after a power cut it may name an older commit, which says nothing false.
     fn note_revision(&self) {
-        let number = self.journal.mark.sequence.to_le_bytes();
-        let mut bytes = [0; 12];
-        bytes[..8].copy_from_slice(&number);
-        bytes[8..].copy_from_slice(&crc32c::crc32c(&number).to_le_bytes());
+        let (number, shown) = (self.journal.mark.sequence.to_le_bytes(), Utc::now().timestamp_micros().to_le_bytes());
+        let mut bytes = [0; 24];
+        for (octets, said) in bytes.chunks_exact_mut(12).zip([number, shown]) {
+            octets[..8].copy_from_slice(&said);
+            octets[8..].copy_from_slice(&crc32c::crc32c(&said).to_le_bytes());
+        }
         if let Err(error) = self.side.write_all_at(&bytes, 0) {
             tracing::warn!(%error, "the revision's side file was not written");
         }
@@ -507,6 +520,7 @@ fn op_of(change: &Change) -> Op {
         Change::PutTalk(talk) => put(keys::talk(talk.call), talk),
         Change::RemoveTalk(call) => remove(keys::talk(*call)),
         Change::PutPulse(at) => put(keys::PULSE.to_owned(), at),
+        Change::PutDoubt(secs) => put(keys::CLOCK.to_owned(), secs),
     }
 }
 

@@ -7,9 +7,15 @@
 //! deleted by mistake, but nobody is dialled, since nobody knows what hour it is. The doubt ends when the clock
 //! returns, when a person lets dialling go on, or, for less than a day (a machine that stood still), when the clock has
 //! gone on steadily for ten minutes.
+//!
+//! A doubt is stored, and a start looks for evidence in what the clock showed when the disk was last written. A clock
+//! that still shows what was doubted is doubted further, and one that was set right meanwhile is believed. One that
+//! shows less than was believed before is doubted (a machine that has forgotten the hour begins in 1970) until it has
+//! caught up, by however much, since nobody knows how long we were away. That a clock was set ahead while we were away
+//! cannot be told from having been away.
 
 use super::durable::{Owed, Pending};
-use super::{Change, Switch, durable, event};
+use super::{Change, Restored, Switch, durable, event};
 use crate::time::{Now, Tick};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -31,6 +37,8 @@ pub(super) struct Doubt {
     ahead: TimeDelta,
     /// Believed then, if it goes on steadily.
     until: Option<Tick>,
+    /// What is believed is only what it was at least: it is what the last life saw.
+    is_floor: bool,
 }
 
 /// A clock that was set, and what moves along with it step by step.
@@ -53,11 +61,48 @@ const MOVES: [fn(&mut Switch, Now, TimeDelta); 6] = [
 
 impl Doubt {
     fn of(ahead: TimeDelta, now: Tick) -> Doubt {
-        Doubt { ahead, until: (ahead.abs() <= BELIEVED).then(|| now + STEADY) }
+        Doubt { ahead, until: (ahead.abs() <= BELIEVED).then(|| now + STEADY), is_floor: false }
+    }
+
+    /// What time it is when a life begins, and whether that is to be doubted.
+    pub(super) fn at_start(shown: Now, restored: &Restored) -> (Now, Option<Doubt>) {
+        let Some(last_shown) = restored.shown else { return (shown, None) };
+        let ahead = TimeDelta::try_seconds(restored.doubt).unwrap_or_default();
+        let last = last_shown.checked_sub_signed(ahead).unwrap_or(last_shown);
+        let since = shown.utc.signed_duration_since(last);
+        if since < -DOUBTED {
+            return (Now { utc: last, ..shown }, Some(Doubt { is_floor: true, ..Doubt::of(since, shown.tick) }));
+        }
+        // Away for longer than it was ahead looks the same; then a person says so, or it is believed when steady.
+        let is_as_it_was = ahead > DOUBTED && since >= ahead - DOUBTED;
+        match shown.utc.checked_sub_signed(ahead) {
+            Some(utc) if is_as_it_was => (Now { utc, ..shown }, Some(Doubt::of(ahead, shown.tick))),
+            Some(_) | None => (shown, None),
+        }
     }
 }
 
 impl Switch {
+    /// Before anything is dialled.
+    pub(super) fn begin_with(&mut self, doubt: Option<Doubt>) {
+        self.doubt = doubt;
+        self.planner.hold_for_clock(doubt.is_some());
+    }
+
+    /// What the last life has stored of it may have changed.
+    pub(super) fn tell_doubt(&mut self, stored: i64) {
+        if let Some(by_secs) = self.doubted_secs() {
+            self.publish(event::Event::ClockDoubted { by_secs });
+        }
+        if self.doubted_secs().unwrap_or(0) != stored {
+            self.store_doubt();
+        }
+    }
+
+    fn store_doubt(&mut self) {
+        self.commit(vec![Change::PutDoubt(self.doubted_secs().unwrap_or(0))], Pending::Told);
+    }
+
     /// What time it is, when the clocks show `shown`.
     pub(super) fn believed(&mut self, shown: Now) -> Now {
         let since = TimeDelta::from_std(shown.tick.since(self.seen.tick)).unwrap_or(TimeDelta::MAX);
@@ -74,9 +119,10 @@ impl Switch {
                 self.doubt = Some(Doubt::of(ahead, shown.tick));
                 self.planner.hold_for_clock(true);
                 self.publish(event::Event::ClockDoubted { by_secs: ahead.num_seconds() });
+                self.store_doubt();
             }
-            // It has returned, or nearly.
-            Some(_) if ahead.abs() <= DOUBTED => {
+            // It has returned, or nearly; or caught up.
+            Some(doubt) if ahead.abs() <= DOUBTED || doubt.is_floor && ahead > TimeDelta::zero() => {
                 self.trust_clock();
                 if ahead.abs() <= STEP {
                     self.seen = shown;
@@ -86,7 +132,8 @@ impl Switch {
             }
             Some(doubt) if (ahead - doubt.ahead).abs() > STEP => {
                 self.seen = goes_on;
-                self.doubt = Some(Doubt::of(ahead, shown.tick)); // Set once more.
+                self.doubt = Some(Doubt { is_floor: doubt.is_floor, ..Doubt::of(ahead, shown.tick) }); // Set once more.
+                self.store_doubt();
             }
             Some(Doubt { until: Some(until), .. }) if until <= shown.tick => {
                 self.trust_clock();
@@ -119,6 +166,7 @@ impl Switch {
         self.doubt = None;
         self.planner.hold_for_clock(false);
         self.publish(event::Event::ClockTrusted);
+        self.store_doubt();
     }
 
     /// The clock was set by `by`, and it is right now: what hangs on how long ago something was moves along.

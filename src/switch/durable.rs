@@ -72,6 +72,7 @@ pub(super) enum Owed {
     DoNotCall(Party),
     Entry(CallRef),
     Talk(CallRef),
+    Doubt,
 }
 
 impl Owed {
@@ -95,6 +96,7 @@ impl Owed {
             Change::PutTalk(talk) => Some(Owed::Talk(talk.call)),
             Change::RemoveTalk(call) => Some(Owed::Talk(*call)),
             Change::PutPulse(_) => None, // The next one follows soon.
+            Change::PutDoubt(_) => Some(Owed::Doubt),
         }
     }
 }
@@ -191,6 +193,7 @@ impl Switch {
             }
             Owed::Recording(id) => Some(Change::PutRecording(Box::new(self.tapes.get(*id)?.clone()))),
             Owed::System => Some(Change::PutSystem(self.system.clone())),
+            Owed::Doubt => Some(Change::PutDoubt(self.doubted_secs().unwrap_or(0))),
             Owed::Entry(call) => Some(match self.entries.get(call) {
                 Some(entry) => Change::PutEntry(Box::new(entry.clone())),
                 None => Change::RemoveEntry(*call),

@@ -2,6 +2,7 @@
 //!
 //! An attempt found open was interrupted: `interrupted` says what becomes of it. None is blindly repeated.
 
+use super::clock::Doubt;
 use super::durable::Pending;
 use super::legs::{OnLine, Ports};
 use super::timers::Timers;
@@ -29,8 +30,12 @@ const SESSION_EXPIRES: Duration = Duration::from_secs(1_800);
 impl Switch {
     /// A switch with its settings, what the store handed back, and its only source of randomness.
     pub fn new(now: Now, settings: Settings, mut restored: Restored, entropy: Entropy) -> Switch {
+        let (now, doubt) = Doubt::at_start(now, &restored);
+        let stored = restored.doubt;
         let mut switch = Switch::empty(now, settings, &mut restored, entropy);
+        switch.begin_with(doubt);
         switch.take_up(now, restored);
+        switch.tell_doubt(stored);
         switch
     }
 

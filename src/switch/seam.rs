@@ -129,6 +129,8 @@ pub enum Change {
     RemoveTalk(CallRef),
     /// Somebody talks, and this life saw to it then.
     PutPulse(DateTime<Utc>),
+    /// The wall clock shows so many seconds more than is believed; 0: it is believed.
+    PutDoubt(i64),
 }
 
 impl Change {
@@ -152,6 +154,7 @@ impl Change {
             Change::PutTalk(_) => "talk",
             Change::RemoveTalk(_) => "no talk",
             Change::PutPulse(_) => "pulse",
+            Change::PutDoubt(_) => "doubt of the clock",
         }
     }
 }
@@ -401,6 +404,12 @@ pub struct Restored {
     /// When it was last known to live while somebody talked.
     #[serde(default)]
     pub pulse: Option<DateTime<Utc>>,
+    /// By how many seconds the wall clock was ahead of what was believed; 0: it was believed.
+    #[serde(default)]
+    pub doubt: i64,
+    /// What the wall clock showed, believed or not, when the last commit had been written.
+    #[serde(default)]
+    pub shown: Option<DateTime<Utc>>,
 }
 
 /// Why `poll_timeout` wants to be called back: for logs and for the simulator's heap.

@@ -53,6 +53,9 @@ pub struct Disk {
     pub audit: Vec<AuditRecord>,
     pub talks: BTreeMap<CallRef, TalkRecord>,
     pub pulse: Option<DateTime<Utc>>,
+    pub doubt: i64,
+    /// What the wall clock showed at the last write, when a scenario wants it to be known.
+    pub shown: Option<DateTime<Utc>>,
 }
 
 impl Disk {
@@ -79,6 +82,8 @@ impl Disk {
             audit: Vec::new(),
             talks: BTreeMap::new(),
             pulse: None,
+            doubt: 0,
+            shown: None,
         }
     }
 
@@ -169,6 +174,7 @@ impl Disk {
             Change::PutTalk(talk) => drop(self.talks.insert(talk.call, *talk)),
             Change::RemoveTalk(call) => drop(self.talks.remove(&call)),
             Change::PutPulse(at) => self.pulse = Some(at),
+            Change::PutDoubt(secs) => self.doubt = secs,
         }
     }
 
@@ -206,6 +212,8 @@ impl Disk {
             secret: Secret::new([7; 32]),
             talks: self.talks.values().cloned().collect(),
             pulse: self.pulse,
+            doubt: self.doubt,
+            shown: self.shown,
         }
     }
 }

@@ -221,6 +221,25 @@ fn everything_that_was_acknowledged_comes_back() {
 }
 
 #[test]
+fn what_the_clock_showed_at_the_last_write_and_by_how_much_it_was_doubted_come_back() {
+    let place = Place::new("shown");
+    assert_eq!(open(&place).restored.shown, None, "nothing was written yet");
+    let before = Utc::now();
+    commit(&place, limits(), vec![vec![Change::PutDoubt(7_200)]]);
+
+    let restored = open(&place).restored;
+
+    let shown = restored.shown.expect("it was written");
+    assert!(shown.timestamp_micros() >= before.timestamp_micros() && shown <= Utc::now(), "{shown}");
+    assert_eq!(restored.doubt, 7_200);
+    let side = place.store().join("revision");
+    let octets = std::fs::read(&side).unwrap();
+    std::fs::write(&side, &octets[..12]).unwrap(); // As an older version leaves it.
+    let opened = open(&place);
+    assert_eq!((opened.restored.shown, opened.report.lost_commits), (None, 0));
+}
+
+#[test]
 fn a_number_has_one_live_attempt_on_disk_and_the_commit_that_breaks_this_leaves_nothing_behind() {
     let place = Place::new("one-live");
     let (ours, theirs) = (task(1), task(2));

@@ -81,6 +81,7 @@ fn key_of(change: &Change) -> String {
         Change::PutTalk(talk) => keys::talk(talk.call),
         Change::RemoveTalk(call) => keys::talk(*call),
         Change::PutPulse(_) => keys::PULSE.to_owned(),
+        Change::PutDoubt(_) => keys::CLOCK.to_owned(),
     }
 }
 
@@ -99,6 +100,7 @@ fn map_of(restored: &Restored) -> Map {
         audit,
         talks,
         pulse,
+        doubt,
         ..
     } = restored.clone();
     let all = tasks.into_iter().map(|it| Change::PutTask(Box::new(it)));
@@ -111,7 +113,8 @@ fn map_of(restored: &Restored) -> Map {
     let all = all.chain(audit.into_iter().map(|it| Change::PutAudit(Box::new(it))));
     let all = all.chain(talks.into_iter().map(|it| Change::PutTalk(Box::new(it)))).chain(pulse.map(Change::PutPulse));
     let said = Some(Change::PutSystem(system.clone())).filter(|_| system != SystemRecord::default());
-    all.chain(said).map(|change| (key_of(&change), change)).collect()
+    let doubted = Some(Change::PutDoubt(doubt)).filter(|_| doubt != 0);
+    all.chain(said).chain(doubted).map(|change| (key_of(&change), change)).collect()
 }
 
 /// Numbers, so few that attempts meet at them.
@@ -178,7 +181,8 @@ fn some_change(entropy: &mut Entropy, map: &Map) -> Change {
             object: Some(number.to_string()),
             detail: None,
         })),
-        19 => Change::PutPulse(at),
+        19 if n % 2 == 0 => Change::PutPulse(at),
+        19 => Change::PutDoubt(n as i64 + 1),
         _ => Change::PutSystem(SystemRecord { frozen: n % 2 == 0, resumed_at: Some(at), ..SystemRecord::default() }),
     }
 }

@@ -163,6 +163,85 @@ fn a_steady_clock_is_believed_after_ten_minutes_unless_it_is_days_ahead() {
     }
 }
 
+/// The switch dies, somebody sets the clock meanwhile, and it begins again.
+fn dies_while_the_clock_is_set(world: &mut World, by: TimeDelta) {
+    world.run_for(secs(1));
+    world.disk.shown = Some(world.clock().utc);
+    world.crash();
+    world.began += by;
+    world.start();
+    registers(world, ANNA);
+}
+
+// The process is killed while its clock is doubted. A clock that still shows what was doubted is doubted by the next
+// life and the one after it; one that was set right meanwhile is believed at once.
+#[test]
+fn a_doubt_outlives_a_restart_unless_the_clock_was_set_right_meanwhile() {
+    for (by, back) in [YEAR, TO_1970, TimeDelta::hours(30)].into_iter().flat_map(|by| [(by, false), (by, true)]) {
+        let mut world = World::new(1);
+        world.promised("alice", ALICE);
+        everybody_answers(&mut world);
+        world.set_clock(by);
+        world.run_for(secs(2));
+        assert_eq!((doubted(&world), world.disk.doubt), (1, by.num_seconds()), "{by}");
+
+        if back {
+            dies_while_the_clock_is_set(&mut world, -by);
+            world.run_for(secs(60));
+            assert_eq!((doubted(&world), world.disk.doubt), (1, 0), "{by}: it is right again");
+        } else {
+            for lives in [2, 3] {
+                dies_while_the_clock_is_set(&mut world, TimeDelta::zero());
+                world.run_for(secs(300));
+                assert_eq!((doubted(&world), rings(&world).len()), (lives, 0), "{by}: nobody knows what hour it is");
+                assert!(world.disk.doubt.abs_diff(by.num_seconds()) < 10, "{by}: {}", world.disk.doubt);
+                let held = world.callbacks().remove(0).held_by.expect("it is held");
+                assert!(held.starts_with("the clock has jumped"), "{by}: {held}");
+            }
+            resume(&mut world);
+            registers(&mut world, ANNA);
+            world.run_for(secs(60));
+            assert_eq!(world.disk.doubt, 0, "{by}: a person has said that it is right");
+        }
+        assert_eq!((world.tasks()[0].state, rings(&world).len()), (TaskState::Completed, 1), "{by}");
+    }
+}
+
+// A machine that was switched off begins in 1970, and is told the hour a minute later: nobody is called and nothing is
+// touched before, and everything goes on then, however long it was off.
+#[test]
+fn a_clock_that_has_forgotten_the_hour_is_doubted_until_it_has_caught_up() {
+    for off in [TimeDelta::minutes(2), TimeDelta::hours(3), TimeDelta::days(2)] {
+        let mut world = World::new(1);
+        world.promised("alice", ALICE);
+        everybody_answers(&mut world);
+        dies_while_the_clock_is_set(&mut world, TO_1970);
+        let promised = world.tasks();
+        world.run_for(secs(60));
+        assert_eq!((doubted(&world), rings(&world).len()), (1, 0), "{off}");
+        assert_eq!(world.tasks(), promised, "{off}: nothing has moved or expired");
+
+        world.set_clock(-TO_1970 + off);
+        world.run_for(secs(60));
+
+        assert_eq!((said(&world, |event| *event == Event::ClockTrusted), world.disk.doubt), (1, 0), "{off}");
+        assert_eq!((world.tasks()[0].state, rings(&world).len()), (TaskState::Completed, 1), "{off}");
+    }
+}
+
+// Less than a day back, a clock that is steady for ten minutes is believed: somebody has set it right.
+#[test]
+fn a_clock_that_was_set_back_by_hours_while_nobody_was_there_is_believed_when_it_is_steady() {
+    let mut world = World::new(1);
+    world.promised("alice", ALICE);
+    everybody_answers(&mut world);
+    dies_while_the_clock_is_set(&mut world, -TimeDelta::hours(2));
+    world.run_for(secs(590));
+    assert_eq!((doubted(&world), rings(&world).len()), (1, 0), "not yet");
+    world.run_for(secs(40));
+    assert_eq!(rings(&world).len(), 1);
+}
+
 // What was to wait for fifteen minutes waits for them, whatever the clock shows; what was promised for half past ten is
 // kept when clocks show half past ten.
 #[test]

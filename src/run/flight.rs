@@ -9,13 +9,14 @@ use crate::flight::file::{self, Contents};
 use crate::flight::record::{Beginning, Noted, Recorder};
 use crate::flight::reel::Reel;
 use crate::limits::{FLIGHT_AHEAD, FLIGHT_BYTES};
-use crate::switch::{Fault, Input, Output, Space, Switch};
+use crate::switch::{Fault, Input, Output, Space, Switch, said};
 use crate::time::Now;
 use chrono::Utc;
 use std::cell::RefCell;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -102,8 +103,14 @@ impl Flight {
         if let Input::Space(space) = input {
             self.space = *space;
         }
-        if let Some(chunk) = self.recorder.input(now, input, switch) {
-            self.give(chunk);
+        match catch_unwind(AssertUnwindSafe(|| self.recorder.input(now, input, switch))) {
+            Ok(Some(chunk)) => self.give(chunk),
+            Ok(None) => {}
+            Err(panic) => {
+                // It only watches: calls go on, and the recording begins anew behind what it could not write down.
+                tracing::error!(message = said(&*panic), "a fault of the flight recorder's own");
+                (self.recorder, self.has_gap) = (Recorder::default(), true);
+            }
         }
     }
 

@@ -58,8 +58,8 @@ impl Switch {
 
     /// Holds a record as it is now, and tells the disk: the next life finds the file and closes or deletes it.
     fn keep_recording(&mut self, record: RecordingRecord) {
-        self.commit(vec![Change::PutRecording(Box::new(record.clone()))], Pending::Told);
-        self.tapes.put(record);
+        self.tapes.put(record.clone());
+        self.commit(vec![Change::PutRecording(Box::new(record))], Pending::Told);
     }
 
     /// The agent pauses the tape, or lets it go on.

@@ -1,5 +1,6 @@
 //! Law 2, the caps that hold at every instant: no trunk that is dialled carries more calls than it may, and within no
-//! sixty seconds do more callbacks begin than the site allows. Told from what is on the wire and on its way to the disk.
+//! sixty seconds do more callbacks begin than the site allows. Told from what is on the wire and on its way to the
+//! disk.
 
 use super::disk::Disk;
 use super::fired::Fired;

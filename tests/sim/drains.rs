@@ -1,5 +1,5 @@
-//! P16: once a switch drains it takes nothing new, by INVITE or of its own; it cuts nobody who is there; and its process
-//! may end when nobody is.
+//! P16: once a switch drains it takes nothing new, by INVITE or of its own; it cuts nobody who is there; and its
+//! process may end when nobody is.
 
 use super::fired::Fired;
 use super::laws::{Dialog, Stage};

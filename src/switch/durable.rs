@@ -177,7 +177,10 @@ impl Switch {
         let told = self.commits.values().flat_map(|(_, owed)| owed);
         let wanted: BTreeSet<&Owed> =
             self.owed.iter().chain(told).filter(|owed| matches!(owed, Owed::Attempt(..))).collect();
-        let has_ended = |it: &Change| matches!(it, Change::PutAttempt(attempt) if attempt.outcome.is_some() && attempt.number == *number);
+        let has_ended = |it: &Change| match it {
+            Change::PutAttempt(attempt) => attempt.outcome.is_some() && attempt.number == *number,
+            _ => false, // Only an attempt can end.
+        };
         wanted.into_iter().filter_map(|owed| self.as_it_is(owed)).filter(has_ended).collect()
     }
 

@@ -334,8 +334,8 @@ impl Switch {
         self.conclude(now, id, task, outcome, talked);
     }
 
-    /// Calls that were torn off in the middle: their story is taken away and not given back, nobody is on the line, they
-    /// wait for a commit that nobody has on its way, or in a line that they have left.
+    /// Calls that were torn off in the middle: their story is taken away and not given back, nobody is on the line,
+    /// they wait for a commit that nobody has on its way, or in a line that they have left.
     fn torn_calls(&self) -> Vec<CallRef> {
         let reserved: BTreeSet<CallRef> = self
             .commits

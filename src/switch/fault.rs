@@ -436,7 +436,7 @@ impl Switch {
         self.left_promising = self.left_promising.iter().copied().filter(|call| awaited(*call)).collect();
         let gone = self.entries.keys().copied().filter(|call| !self.calls.contains_key(call)).collect::<Vec<_>>();
         let lost = gone.iter().filter_map(|call| self.entries.remove(call)).collect();
-        self.restore_entries(now, lost);
+        self.lose_entries(now, lost);
     }
 
     /// Places in line that are nobody's, and open callbacks without one.

@@ -168,8 +168,10 @@ impl Switch {
             self.talk_held(call, leg);
         }
         self.leg_heard(now, leg);
-        if let Some((call, Role::Talker)) = self.call_and_role(leg) {
-            self.keep_talk(now, call);
+        match self.call_and_role(leg) {
+            Some((call, Role::Talker)) => self.keep_talk(now, call),
+            Some((call, Role::WaitingCaller)) => self.keep_caller(now, call),
+            Some(_) | None => {} // Whoever else asks is of this life alone.
         }
     }
 

@@ -14,6 +14,7 @@ use super::durable::Pending;
 use super::end::EndCause;
 use super::event::NotTaken;
 use super::promise::NewTask;
+use super::revive::is_back_in_time;
 use super::{Change, NotStored, QueueEntry, Switch, event};
 use crate::callback::rule;
 use crate::callback::task::{CloseReason, LegRecord, MissedBy, NumberOrigin, Source, Task, TaskState};
@@ -120,14 +121,27 @@ impl Missed {
 // --- Callers in line, on the disk ---
 impl Switch {
     /// A caller has joined a line: from now on a crash does not lose him.
-    pub(super) fn store_entry(&mut self, id: CallRef, virtual_start: DateTime<Utc>, priority: u8) {
+    pub(super) fn store_entry(&mut self, now: Now, id: CallRef, virtual_start: DateTime<Utc>, priority: u8) {
         let Some(call) = self.calls.get(&id) else { return };
         let (Some(in_trunk), Some(queue)) = (call.in_trunk.clone(), call.queue.clone()) else { return };
         let Some(number) = call.customer.clone() else { return };
         let (ani, dnis, arrived_at) = (call.ani.clone(), call.to.clone(), call.started_at);
-        let ringing = Vec::new();
-        let entry =
-            QueueEntry { call: id, number, ani, dnis, in_trunk, queue, arrived_at, virtual_start, priority, ringing };
+        let entry = QueueEntry {
+            call: id,
+            number,
+            ani,
+            dnis,
+            in_trunk,
+            queue,
+            arrived_at,
+            virtual_start,
+            priority,
+            ringing: Vec::new(),
+            caller: self.kept_caller(now, id),
+        };
+        if entry.caller.is_some() {
+            self.begin_pulse(now);
+        }
         self.entries.insert(id, entry.clone());
         self.commit(vec![Change::PutEntry(Box::new(entry))], Pending::Told);
     }
@@ -143,23 +157,59 @@ impl Switch {
     /// He is out of the line, and not lost.
     pub(super) fn forget_entry(&mut self, id: CallRef) {
         if self.entries.remove(&id).is_some() {
+            self.rest_pulse();
             self.commit(vec![Change::RemoveEntry(id)], Pending::Told);
         }
     }
 
-    /// Callers whom the last life had in line: it lost them, unless they were promised a call.
-    pub(super) fn restore_entries(&mut self, now: Now, entries: Vec<QueueEntry>) {
-        let tasks = self.planner.iter().chain(self.closed.values());
-        let promised: BTreeSet<CallRef> = tasks
-            .filter(|task| task.close_reason != Some(CloseReason::NotPromised))
-            .filter_map(|task| task.origin_call)
-            .collect();
+    /// Callers whom the last life had in line: they are there again, or it has lost them.
+    pub(super) fn restore_entries(&mut self, now: Now, entries: Vec<QueueEntry>, pulse: Option<DateTime<Utc>>) {
+        if entries.is_empty() {
+            return;
+        }
+        let signs = entries.iter().filter_map(|entry| Some(entry.caller.as_ref()?.saved_at()));
+        let is_back_in_time = is_back_in_time(now, signs.chain(pulse));
+        let promised = self.promised_calls();
+        let mut lost = Vec::new();
         for entry in entries {
-            for (phone, dialog) in entry.ringing.iter().filter_map(|phone| Some((phone, phone.dialog.as_ref()?))) {
-                self.ua.abandon(now.tick, &phone.uri, dialog);
+            if self.calls.contains_key(&entry.call) {
+                self.commit(vec![Change::RemoveEntry(entry.call)], Pending::Told); // He had been joined.
+                continue;
             }
+            let may_go_on = is_back_in_time && !promised.contains(&entry.call);
+            if may_go_on && self.take_up_caller(now, &entry) {
+                self.stop_ringing(now, &entry);
+            } else {
+                self.end_caller(now, &entry);
+                lost.push(entry);
+            }
+        }
+        self.lose_entries(now, lost);
+    }
+
+    /// Callers in line whose call has gone: we have lost them, unless they were promised a call.
+    pub(super) fn lose_entries(&mut self, now: Now, entries: Vec<QueueEntry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let promised = self.promised_calls();
+        for entry in entries {
+            self.stop_ringing(now, &entry);
             let is_lost = !promised.contains(&entry.call);
             self.judge_lost(now, is_lost.then(|| Lost::found(&entry, now.utc)), Some(entry.call));
+        }
+        self.rest_pulse();
+    }
+
+    fn promised_calls(&self) -> BTreeSet<CallRef> {
+        let tasks = self.planner.iter().chain(self.closed.values());
+        let promised = tasks.filter(|task| task.close_reason != Some(CloseReason::NotPromised));
+        promised.filter_map(|task| task.origin_call).collect()
+    }
+
+    fn stop_ringing(&mut self, now: Now, entry: &QueueEntry) {
+        for (phone, dialog) in entry.ringing.iter().filter_map(|phone| Some((phone, phone.dialog.as_ref()?))) {
+            self.ua.abandon(now.tick, &phone.uri, dialog);
         }
     }
 }
@@ -169,6 +219,7 @@ impl Switch {
     /// A call has ended: if it was missed, its callback goes to the disk together with its leaving of the line.
     pub(super) fn call_is_over(&mut self, now: Now, call: &Call, cause: EndCause) {
         let entry = self.entries.remove(&call.id);
+        self.rest_pulse();
         let is_promised = self.left_promising.contains(&call.id);
         let lost = Lost::of(call, entry.as_ref(), cause, now.utc).filter(|_| !is_promised);
         self.judge_lost(now, lost, entry.map(|entry| entry.call));

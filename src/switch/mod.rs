@@ -70,7 +70,7 @@ pub use end::EndCause;
 pub use fault::{Fault, said};
 pub use forget::Person;
 pub use key::Key;
-pub use revive::TalkRecord;
+pub use revive::{KeptCaller, TalkRecord};
 pub use seam::*;
 pub use space::Space;
 pub use tables::Table;

@@ -79,14 +79,7 @@ impl LeftPlaces {
 impl Switch {
     /// Where a caller stands who joins `queue` now and has come `since` then: at the earliest place that is his
     /// already.
-    pub(super) fn place_for(
-        &mut self,
-        now: Now,
-        since: DateTime<Utc>,
-        customer: Option<&Party>,
-        queue: &Name,
-    ) -> Place {
-        let fresh = Place { priority: 5, virtual_start: since };
+    pub(super) fn place_for(&mut self, now: Now, fresh: Place, customer: Option<&Party>, queue: &Name) -> Place {
         let Some(party) = customer else { return fresh };
         let left = self.left_places.take(now.utc, queue, party);
         let heir = self.heir_of(party, queue).map(|(virtual_start, priority)| Place { priority, virtual_start });

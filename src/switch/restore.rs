@@ -141,7 +141,8 @@ impl Switch {
         self.system.zones = self.settings.zones.version().to_owned();
         self.recount();
         self.plan_retention();
-        self.restore_entries(now, restored.entries);
+        self.restore_entries(now, restored.entries, restored.pulse);
+        self.ask_all(now);
         self.settle_orphans(now);
         self.restore_presence(now, &stored);
         if self.system != restored.system {

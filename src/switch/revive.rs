@@ -13,14 +13,17 @@
 //! The surprise: a pulse is written while anybody talks, or a start could not know how long nobody was there.
 
 mod record;
+mod waiting;
 
 pub use record::TalkRecord;
+pub use waiting::KeptCaller;
 
 use super::attempt::{Loaded, Said};
 use super::call::{Call, Story};
 use super::durable::Pending;
 use super::end::EndCause;
 use super::legs::ReadLeg;
+use super::place::Place;
 use super::record::Tape;
 use super::talk::{Purpose, Stage, Talk};
 use super::{CallTimer, Change, Consent, Switch, Timer, event, view};
@@ -96,9 +99,7 @@ impl Switch {
     }
 
     fn store_talk(&mut self, now: Now, record: TalkRecord) {
-        if self.talks.kept.is_empty() {
-            self.timers.set(Timer::Pulse, now.tick + PULSE);
-        }
+        self.begin_pulse(now);
         self.talks.kept.insert(record.call, record.clone());
         self.commit(vec![Change::PutTalk(Box::new(record))], Pending::Told);
     }
@@ -107,9 +108,7 @@ impl Switch {
     pub(super) fn forget_talk(&mut self, id: CallRef) {
         if self.talks.kept.remove(&id).is_some() {
             self.commit(vec![Change::RemoveTalk(id)], Pending::Told);
-            if self.talks.kept.is_empty() {
-                self.timers.cancel(&Timer::Pulse);
-            }
+            self.rest_pulse();
         }
     }
 
@@ -118,8 +117,8 @@ impl Switch {
         let gone: Vec<CallRef> =
             self.talks.kept.keys().copied().filter(|call| !self.calls.contains_key(call)).collect();
         gone.into_iter().for_each(|call| self.forget_talk(call));
-        if !self.talks.kept.is_empty() {
-            self.timers.set(Timer::Pulse, now.tick + PULSE);
+        if self.keeps_anybody() {
+            self.begin_pulse(now);
         }
         if !self.talks.asking.is_empty() {
             self.timers.set(Timer::AskTalks, now.tick);
@@ -134,6 +133,22 @@ impl Switch {
             self.commit(talks, Pending::Told);
             self.pulse(now);
         }
+    }
+
+    /// Somebody is kept whom the next life may take up.
+    pub(super) fn begin_pulse(&mut self, now: Now) {
+        self.timers.set_earliest(Timer::Pulse, now.tick + PULSE);
+    }
+
+    /// Somebody is not kept any more.
+    pub(super) fn rest_pulse(&mut self) {
+        if !self.keeps_anybody() {
+            self.timers.cancel(&Timer::Pulse);
+        }
+    }
+
+    fn keeps_anybody(&self) -> bool {
+        !self.talks.kept.is_empty() || self.entries.values().any(|entry| entry.caller.is_some())
     }
 
     /// This life goes on.
@@ -184,9 +199,7 @@ impl Switch {
         pulse: Option<DateTime<Utc>>,
         tasks: &[Task],
     ) {
-        let seen = talks.iter().map(|talk| talk.saved_at).chain(pulse).max();
-        let Some(seen) = seen.filter(|_| !talks.is_empty()) else { return };
-        let is_back_in_time = now.utc.signed_duration_since(seen) <= AWAY;
+        let is_back_in_time = is_back_in_time(now, talks.iter().map(|talk| talk.saved_at).chain(pulse));
         // Of two that claim the same port, the older had ended, and the disk did not hear of it any more.
         talks.sort_by_key(|talk| std::cmp::Reverse((talk.saved_at, talk.call)));
         let wanted: BTreeSet<TaskId> = talks.iter().filter_map(|talk| talk.task).collect();
@@ -200,7 +213,11 @@ impl Switch {
                 None => self.end_lost_talk(now, &talk, ago),
             }
         }
-        if !self.talks.kept.is_empty() {
+    }
+
+    /// All have been taken up who could be: asks them whether they go on.
+    pub(super) fn ask_all(&mut self, now: Now) {
+        if self.keeps_anybody() {
             self.pulse(now);
         }
         self.ask_talks(now);
@@ -329,6 +346,7 @@ impl Switch {
     pub(super) fn ask_talks(&mut self, now: Now) {
         for _ in 0..AT_ONCE {
             let Some(id) = self.talks.asking.pop_front() else { return };
+            self.ask_caller(now, id, PATIENCE);
             if let Some((talk, _)) = self.reviving(id) {
                 let (a, b) = (talk.a, talk.b);
                 self.suspect_call(id);
@@ -361,6 +379,7 @@ impl Switch {
         let Some(id) = self.legs.get(&leg).map(|entry| entry.call) else { return };
         self.hear_of(now, id, leg, Side::There);
         self.keep_talk(now, id);
+        self.keep_caller(now, id);
     }
 
     /// A party is heard: its sound comes, or it asks for something.
@@ -371,7 +390,7 @@ impl Switch {
     }
 
     fn hear_of(&mut self, now: Now, id: CallRef, leg: LegRef, sign: Side) {
-        let Some((talk, mut reviving)) = self.reviving(id) else { return };
+        let Some((talk, mut reviving)) = self.reviving(id) else { return self.caller_heard(now, id) };
         let side = if talk.a == leg { &mut reviving.a } else { &mut reviving.b };
         *side = sign.max(*side);
         if !reviving.is_over() {
@@ -390,7 +409,7 @@ impl Switch {
 
     /// Long enough: whoever has not been heard at all is gone.
     pub(super) fn revive_timeout(&mut self, now: Now, id: CallRef) {
-        let Some((talk, reviving)) = self.reviving(id) else { return };
+        let Some((talk, reviving)) = self.reviving(id) else { return self.caller_gone(now, id) };
         let gone = match (reviving.a, reviving.b) {
             (Side::Silent, _) => talk.a,
             (_, Side::Silent) => talk.b,
@@ -417,15 +436,20 @@ impl Switch {
         self.end_tape(id);
         self.rest_after(now, id, Purpose::Queue);
         self.cancel_call_timers(id);
-        self.forget_talk(id);
         self.note(now, id, "the agent is gone: back in line");
         let Some(call) = self.calls.get_mut(&id) else { return false };
         (call.agent, call.answered_at, call.recording) = (None, None, None);
         let since = call.started_at;
         self.hush(caller);
-        self.enter_queue_since(now, id, caller, &queue, since);
+        self.enter_queue_at(now, id, caller, &queue, Place { priority: 5, virtual_start: since });
+        self.forget_talk(id); // Last: the disk knows him as both rather than as neither.
         true
     }
+}
+
+/// Whether whoever was there when a sign of life was written last may be there still.
+pub(super) fn is_back_in_time(now: Now, signs: impl Iterator<Item = DateTime<Utc>>) -> bool {
+    signs.max().is_some_and(|seen| now.utc.signed_duration_since(seen) <= AWAY)
 }
 
 fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {

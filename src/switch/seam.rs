@@ -1,6 +1,6 @@
 //! The seam between the switch and whatever runs it: the shell, a test, a replay. Inputs and outputs are values.
 
-use super::{Space, TalkRecord, command, event};
+use super::{KeptCaller, Space, TalkRecord, command, event};
 use crate::agent::places::Places;
 use crate::callback::task::{Attempt, LegRecord, Task};
 use crate::entropy::Secret;
@@ -266,6 +266,9 @@ pub struct QueueEntry {
     /// Phones of agents that were rung for him last.
     #[serde(default)]
     pub ringing: Vec<LegRecord>,
+    /// His leg, once he has acknowledged our answer: the next life can go on with him.
+    #[serde(default)]
+    pub caller: Option<KeptCaller>,
 }
 
 /// A recording on disk.

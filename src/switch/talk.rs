@@ -152,7 +152,6 @@ impl Switch {
         let Some(Story::Talking(talk)) = self.calls.get_mut(&id).map(|call| &mut call.story) else { return };
         talk.stage = Stage::Joined { since: now.tick, before: Duration::ZERO };
         let (a, b, purpose, record) = (talk.a, talk.b, talk.purpose, talk.record.take());
-        self.forget_entry(id);
         self.bridge(a, b);
         match record {
             // There may have been room when the notice began.
@@ -167,6 +166,7 @@ impl Switch {
             self.attempt_joined(now, id);
         }
         self.keep_talk(now, id);
+        self.forget_entry(id); // Last: the disk knows him as both rather than as neither.
     }
 
     /// A key of somebody who talks. The agent's `*1` pauses the tape, `*2` lets it go on (DTMF map of model.md).

@@ -6,6 +6,7 @@ use super::call::Story;
 use super::end::EndCause;
 use super::offer::Offer;
 use super::outcome::Refusal;
+use super::place::Place;
 use super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown, only};
 use super::talk::Ends;
 use super::{CallTimer, Switch, Timer, event};
@@ -42,23 +43,18 @@ pub(super) struct Waiting {
     pub(super) play: Option<PlayRef>,
     /// The agent's phones that ring for this caller.
     pub(super) ring: Option<Ring>,
+    /// He was in line before a restart, and has not been heard since.
+    pub(super) reviving: bool,
 }
 
 impl Switch {
     /// A call comes into a queue, answered already or not: from now on it is answered, in line, and hears music.
     pub(super) fn enter_queue(&mut self, now: Now, id: CallRef, caller: LegRef, queue: &Name) {
-        self.enter_queue_since(now, id, caller, queue, now.utc);
+        self.enter_queue_at(now, id, caller, queue, Place { priority: 5, virtual_start: now.utc });
     }
 
-    /// The same for somebody who has come `since` then.
-    pub(super) fn enter_queue_since(
-        &mut self,
-        now: Now,
-        id: CallRef,
-        caller: LegRef,
-        queue: &Name,
-        since: DateTime<Utc>,
-    ) {
+    /// The same for somebody who has this place, if he has no better one.
+    pub(super) fn enter_queue_at(&mut self, now: Now, id: CallRef, caller: LegRef, queue: &Name, place: Place) {
         let settings = self.settings.clone();
         let Some(queue) = settings.queue(queue) else {
             // The site has no such line any more.
@@ -76,7 +72,7 @@ impl Switch {
         }
         let Some(call) = self.calls.get(&id) else { return };
         let (customer, ani, dnis) = (call.customer.clone(), call.ani.clone(), call.to.clone());
-        let place = self.place_for(now, since, customer.as_ref(), &queue.name);
+        let place = self.place_for(now, place, customer.as_ref(), &queue.name);
         let priority = customer.as_ref().map_or(place.priority, |party| self.class_of(party, place.priority, now.utc));
         let joining = Joining { kind: EntryKind::Live(id), priority, virtual_start: place.virtual_start, agent: None };
         let line = self.lines.get_mut(&queue.name).expect("every queue has its line");
@@ -100,13 +96,14 @@ impl Switch {
             told: Told::default(),
             play: None,
             ring: None,
+            reviving: false,
         };
         if let Some(call) = self.calls.get_mut(&id) {
             call.queue = Some(queue.name.clone());
             call.story = Story::Waiting(Box::new(waiting));
         }
         self.take_over(now, id, customer.as_ref(), &queue.name);
-        self.store_entry(id, place.virtual_start, place.priority);
+        self.store_entry(now, id, place.virtual_start, place.priority);
         self.answer_once(now, caller);
         if let Some(longest) = queue.max_wait {
             self.timers.set(Timer::Call(id, CallTimer::MaxWait), now.tick + longest);
@@ -131,11 +128,12 @@ impl Switch {
         }
     }
 
-    /// A caller whose wish is being stored keeps the place but is passed over; everybody else may be served.
+    /// A caller whose wish is being stored, or of whom it is not known whether he is still there, keeps the place but is
+    /// passed over; everybody else may be served.
     pub(super) fn keep_standing(&mut self, id: CallRef) {
         let Some(waiting) = self.waiting_mut(id) else { return };
         let (queue, ticket) = (waiting.queue.clone(), waiting.ticket);
-        let standing = match (&waiting.ring, waiting.offer.is_confirmed()) {
+        let standing = match (&waiting.ring, waiting.offer.is_confirmed() || waiting.reviving) {
             (Some(_), _) => Standing::Offered,
             (None, true) => Standing::Held,
             (None, false) => Standing::Open,

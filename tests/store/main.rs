@@ -181,6 +181,7 @@ fn entry(n: u64) -> QueueEntry {
         virtual_start: task.created_at,
         priority: 5,
         ringing: Vec::new(),
+        caller: None,
     }
 }
 

@@ -64,16 +64,19 @@ impl Switch {
         })
     }
 
-    /// Reads the legs of a talk that was stored so long `ago`; nothing is taken yet. `None`: one cannot be read, there
-    /// is no room for both, or their ports are not free, as they are at the start unless the site has changed.
+    /// Reads the legs of a talk like `read_leg`: both, or none.
     pub(in crate::switch) fn read_legs<'a>(&self, legs: &'a [KeptLeg; 2], ago: Duration) -> Option<[ReadLeg<'a>; 2]> {
         let [a, b] = legs;
-        let is_free = |kept: &KeptLeg| self.ports.free.contains(&kept.port);
-        let has_room = a.port != b.port && is_free(a) && is_free(b) && self.ua.has_room_for(legs.len());
-        let read = |kept: &'a KeptLeg| {
-            Some(ReadLeg { kept, flow: kept.session.flow.parse().ok()?, session: kept.session.read(ago)?, ago })
-        };
-        has_room.then(|| Some([read(a)?, read(b)?])).flatten()
+        let has_room = a.port != b.port && self.ua.has_room_for(legs.len());
+        has_room.then(|| Some([self.read_leg(a, ago)?, self.read_leg(b, ago)?])).flatten()
+    }
+
+    /// Reads a leg that was stored so long `ago`; nothing is taken yet. `None`: it cannot be read, there is no room, or
+    /// its port is not free, as it is at the start unless the site has changed.
+    pub(in crate::switch) fn read_leg<'a>(&self, kept: &'a KeptLeg, ago: Duration) -> Option<ReadLeg<'a>> {
+        let has_room = self.ports.free.contains(&kept.port) && self.ua.has_room_for(1);
+        let (flow, session) = (kept.session.flow.parse().ok()?, kept.session.read(ago)?);
+        has_room.then_some(ReadLeg { kept, flow, session, ago })
     }
 
     /// Goes on with a leg, for a call that is there.

@@ -6,7 +6,7 @@ use crate::drive::ANNA;
 use crate::site::{CARRIER, SWITCH, secs};
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{Attempt, CloseReason, HoldReason, Outcome, Side, Task, TaskState};
-use ringback::demo::endpoint::Event;
+use ringback::demo::endpoint::{EndedBy, Event};
 use ringback::demo::person::{Person, Reaction};
 use ringback::settings::{FirstParty, Settings};
 use ringback::sip::flow::{Flow, Transport};
@@ -277,11 +277,13 @@ fn an_agents_phone_that_rings_at_a_kill_is_told_to_stop() {
 
     let bob = world.customer(Person::new("bob", super::BOB));
     world.joins(bob);
-    world.rings(ANNA, secs(5));
+    let ringing = world.rings(ANNA, secs(5));
     world.crash();
     world.start();
     world.run_for(secs(1));
-    assert!(!world.is_busy(ANNA, 0), "it rings on for a caller");
+    let told = world.heard(ANNA, |event| matches!(event, Event::Ended(it, EndedBy::Cancel) if *it == ringing));
+    assert!(told.is_some(), "it rings on for a caller");
+    assert_ne!(world.rings(ANNA, secs(1)), ringing, "he is in line still");
 }
 
 /// A phone that has come to another place between the attempt's commit and its INVITE rings there, and is stopped

@@ -42,6 +42,7 @@ mod request;
 mod restart;
 mod retries;
 mod revive;
+mod revive_line;
 mod sounds;
 mod space;
 mod stolen;

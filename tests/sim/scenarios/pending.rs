@@ -302,10 +302,13 @@ fn a_crash_during_the_question_keeps_the_callback() {
     world.crash();
     world.start();
     world.run_for(std::time::Duration::from_millis(1));
-    assert_eq!(line(&mut world), [(super::ALICE.to_owned(), "callback")]);
+    let (alice, bob) = (super::ALICE.to_owned(), super::BOB.to_owned());
+    assert_eq!(line(&mut world), [(alice.clone(), "live"), (bob, "live")], "both are in line again");
+    let second = world.of(1);
+    world.hang_up(TRUNK, second);
     world.hang_up(TRUNK, call);
-    let bob = world.of(1);
-    world.hang_up(TRUNK, bob);
+    world.run_for(secs(1));
+    assert_eq!(line(&mut world), [(alice, "callback")]);
     world.run_for(secs(60));
 }
 

@@ -29,6 +29,10 @@ pub struct Order {
     /// Since when calls wait, or when they began, and since when those have waited who were missed and are to be called
     /// back.
     begun: BTreeMap<CallRef, Tick>,
+    /// Calls of an earlier life: who comes into line again has his old place.
+    earlier: BTreeSet<CallRef>,
+    /// Those of them who were in line, until they are heard again: nobody rings for them before.
+    unheard: BTreeSet<CallRef>,
     missed: BTreeMap<(Name, String), Tick>,
     /// Agents who have let this caller ring or declined: the next one is asked.
     refused: BTreeSet<(String, String)>,
@@ -85,9 +89,10 @@ impl Order {
         self.gates.on_edition(settings);
     }
 
-    /// Nobody waits any more; promises keep their places, those who have dropped do not.
+    /// Nobody waits until the next life says so; promises keep their places, those who have dropped do not.
     pub fn on_crash(&mut self) {
-        self.waiting.clear();
+        self.earlier = self.begun.keys().copied().collect();
+        self.unheard.extend(std::mem::take(&mut self.waiting).into_keys());
         self.left.clear();
         self.gates.on_crash();
     }
@@ -104,7 +109,8 @@ impl Order {
                 let weight = Reverse(self.queues.get(queue).map_or(0, |queue| queue.weight));
                 let at = (queue.clone(), self.callers.get(call).cloned().unwrap_or_default());
                 let left = self.left.remove(&at).filter(|(_, until)| now < *until).map(|(since, _)| since);
-                let since = [left, self.missed.remove(&at)].into_iter().flatten().fold(now, Tick::min);
+                let again = self.begun.get(call).copied().filter(|_| self.earlier.remove(call));
+                let since = [left, again, self.missed.remove(&at)].into_iter().flatten().fold(now, Tick::min);
                 self.begun.insert(*call, since);
                 self.waiting
                     .insert(*call, Place { class: *priority, weight, since, queue: queue.clone(), joined: now });
@@ -126,6 +132,7 @@ impl Order {
                     self.missed.retain(|(_, of), _| of != number);
                 }
             }
+            Event::CallTakenUp { call } => drop(self.unheard.remove(call)),
             Event::CallAnswered { call, .. } => drop(self.waiting.remove(call)),
             Event::CallEnded { call, cause } => self.on_call_ended(now, call, cause),
             Event::CallbackRequested { task, queue, number } => {
@@ -232,6 +239,7 @@ impl Order {
                 && who != number
                 && !rung.contains(who)
                 && !deciding(call)
+                && !self.unheard.contains(call)
                 && !self.refused.contains(&(extension.to_owned(), who.to_owned()))
         });
         let earlier = earlier.map(|(call, place)| (of(call), place));

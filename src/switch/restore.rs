@@ -27,12 +27,18 @@ use std::time::Duration;
 /// The session timer we ask for (RFC 4028; model.md, trunk).
 const SESSION_EXPIRES: Duration = Duration::from_secs(1_800);
 
+/// The site as it was set up, and what the levers make of it.
+type Both = (Arc<Settings>, Settings);
+
 impl Switch {
     /// A switch with its settings, what the store handed back, and its only source of randomness.
     pub fn new(now: Now, settings: Settings, mut restored: Restored, entropy: Entropy) -> Switch {
         let (now, doubt) = Doubt::at_start(now, &restored);
         let stored = restored.doubt;
+        let (configured, mut system) = (Arc::new(settings.clone()), restored.system.clone());
+        let settings = (configured, system.over(settings));
         let mut switch = Switch::empty(now, settings, &mut restored, entropy);
+        switch.system = system;
         switch.begin_with(doubt);
         switch.take_up(now, restored);
         switch.tell_doubt(stored);
@@ -40,9 +46,7 @@ impl Switch {
     }
 
     /// Nobody has called it yet.
-    fn empty(now: Now, settings: Settings, restored: &mut Restored, mut entropy: Entropy) -> Switch {
-        let (configured, mut system) = (settings.clone(), restored.system.clone());
-        let settings = system.over(settings);
+    fn empty(now: Now, (configured, settings): Both, restored: &mut Restored, mut entropy: Entropy) -> Switch {
         Switch {
             ua: UserAgent::new(identity(&settings, restored.secret.clone()), entropy.fork()),
             registrar: Registrar::new(&settings, std::mem::take(&mut restored.bindings), entropy.fork()),
@@ -105,8 +109,8 @@ impl Switch {
             doubt: None,
             moving: None,
             out: VecDeque::new(),
-            configured: Arc::new(configured),
-            system,
+            configured,
+            system: restored.system.clone(),
             settings: Arc::new(settings),
             entropy,
             secret: std::mem::take(&mut restored.secret),

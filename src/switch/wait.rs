@@ -128,8 +128,8 @@ impl Switch {
         }
     }
 
-    /// A caller whose wish is being stored, or of whom it is not known whether he is still there, keeps the place but is
-    /// passed over; everybody else may be served.
+    /// A caller whose wish is being stored, or of whom it is not known whether he is still there, keeps the place but
+    /// is passed over; everybody else may be served.
     pub(super) fn keep_standing(&mut self, id: CallRef) {
         let Some(waiting) = self.waiting_mut(id) else { return };
         let (queue, ticket) = (waiting.queue.clone(), waiting.ticket);

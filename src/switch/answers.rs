@@ -9,17 +9,28 @@ use super::desk::Choice;
 use super::durable::Pending;
 use super::end::EndCause;
 use super::lever::Lever;
+use super::probe::Probe;
 use super::promise::NewTask;
 use super::{Change, NotStored, Output, Switch, event};
 use crate::callback::planner::NotKept;
 use crate::callback::rule;
 use crate::callback::task::{CloseReason, NumberOrigin, Source, Task, TaskState};
-use crate::id::{Name, ReplyTo, TaskId};
+use crate::id::{Name, ReplyTo, RequestRef, TaskId};
 use crate::time::{DateTime, Now, Utc};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How far away a callback may be put off.
 const POSTPONED_MOST: Duration = Duration::from_secs(366 * 86_400);
+
+/// Whoever has asked for something.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// They wait for their answers.
+    pub(super) waiting: BTreeSet<ReplyTo>,
+    /// Trunks that somebody wants to know of now.
+    pub(super) probes: BTreeMap<RequestRef, Probe>,
+}
 
 impl Switch {
     /// Carries out a command. Its reply may have to wait for the disk.
@@ -56,7 +67,7 @@ impl Switch {
 
     /// Whoever has asked has his answer.
     pub(super) fn reply(&mut self, to: ReplyTo, reply: Reply) {
-        self.asked.remove(&to);
+        self.asked.waiting.remove(&to);
         self.out.push_back(Output::Reply(to, reply));
         self.trap.step();
     }

@@ -41,9 +41,18 @@ pub(super) struct Doubt {
     is_floor: bool,
 }
 
+/// What is to be known of a wall clock that has jumped.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    /// It may be wrong.
+    doubt: Option<Doubt>,
+    /// It was set, and not everything that hangs on it has moved along.
+    moving: Option<Moving>,
+}
+
 /// A clock that was set, and what moves along with it step by step.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moving {
+struct Moving {
     by: TimeDelta,
     /// So many of `MOVES` have begun.
     begun: usize,
@@ -85,7 +94,7 @@ impl Doubt {
 impl Switch {
     /// Before anything is dialled.
     pub(super) fn begin_with(&mut self, doubt: Option<Doubt>) {
-        self.doubt = doubt;
+        self.clock.doubt = doubt;
         self.planner.hold_for_clock(doubt.is_some());
     }
 
@@ -109,14 +118,14 @@ impl Switch {
         let expected = self.seen.utc.checked_add_signed(since).unwrap_or(shown.utc);
         let ahead = shown.utc.signed_duration_since(expected);
         let goes_on = Now { tick: shown.tick, utc: expected };
-        match self.doubt {
+        match self.clock.doubt {
             None if ahead.abs() <= STEP => {
                 self.seen = shown;
             }
             None if ahead.abs() <= DOUBTED => self.take_jump(goes_on, ahead),
             None => {
                 self.seen = goes_on;
-                self.doubt = Some(Doubt::of(ahead, shown.tick));
+                self.clock.doubt = Some(Doubt::of(ahead, shown.tick));
                 self.planner.hold_for_clock(true);
                 self.publish(event::Event::ClockDoubted { by_secs: ahead.num_seconds() });
                 self.store_doubt();
@@ -132,7 +141,8 @@ impl Switch {
             }
             Some(doubt) if (ahead - doubt.ahead).abs() > STEP => {
                 self.seen = goes_on;
-                self.doubt = Some(Doubt { is_floor: doubt.is_floor, ..Doubt::of(ahead, shown.tick) }); // Set once more.
+                // Set once more.
+                self.clock.doubt = Some(Doubt { is_floor: doubt.is_floor, ..Doubt::of(ahead, shown.tick) });
                 self.store_doubt();
             }
             Some(Doubt { until: Some(until), .. }) if until <= shown.tick => {
@@ -146,24 +156,24 @@ impl Switch {
 
     /// When a doubted clock may be believed.
     pub(super) fn next_trust(&self) -> Option<Tick> {
-        self.doubt.and_then(|doubt| doubt.until)
+        self.clock.doubt.and_then(|doubt| doubt.until)
     }
 
     /// By how many seconds the clock is ahead of what is believed.
     pub(super) fn doubted_secs(&self) -> Option<i64> {
-        self.doubt.map(|doubt| doubt.ahead.num_seconds())
+        self.clock.doubt.map(|doubt| doubt.ahead.num_seconds())
     }
 
     /// A person says that the clock is right.
     pub(super) fn confirm_clock(&mut self) {
-        if let Some(doubt) = self.doubt {
+        if let Some(doubt) = self.clock.doubt {
             self.trust_clock();
             self.take_jump(self.seen, doubt.ahead);
         }
     }
 
     fn trust_clock(&mut self) {
-        self.doubt = None;
+        self.clock.doubt = None;
         self.planner.hold_for_clock(false);
         self.publish(event::Event::ClockTrusted);
         self.store_doubt();
@@ -172,18 +182,18 @@ impl Switch {
     /// The clock was set by `by`, and it is right now: what hangs on how long ago something was moves along.
     fn take_jump(&mut self, was: Now, by: TimeDelta) {
         self.seen = Now { tick: was.tick, utc: was.utc.checked_add_signed(by).unwrap_or(was.utc) };
-        self.moving = Some(Moving { by, begun: 0 });
+        self.clock.moving = Some(Moving { by, begun: 0 });
         self.move_along();
     }
 
     /// Step by step, so that after a fault in the middle nothing moves twice, and nothing stays behind.
     pub(super) fn move_along(&mut self) {
-        while let Some(Moving { by, begun }) = self.moving {
+        while let Some(Moving { by, begun }) = self.clock.moving {
             let Some(step) = MOVES.get(begun) else {
-                self.moving = None;
+                self.clock.moving = None;
                 return;
             };
-            self.moving = Some(Moving { by, begun: begun + 1 });
+            self.clock.moving = Some(Moving { by, begun: begun + 1 });
             step(self, self.seen, by);
         }
     }

@@ -250,8 +250,8 @@ impl Switch {
     /// What the disk has taken of the site is done once more, unless somebody was told already that it is done.
     fn hold_site(&mut self, now: Now, taken: Taken) {
         match taken {
-            Taken::Never(edit) if self.asked.contains(&edit.to) => self.never_committed(now, *edit, Ok(())),
-            Taken::Site { to, settings, audit, before } if self.asked.contains(&to) => {
+            Taken::Never(edit) if self.asked.waiting.contains(&edit.to) => self.never_committed(now, *edit, Ok(())),
+            Taken::Site { to, settings, audit, before } if self.asked.waiting.contains(&to) => {
                 self.back_to(*before);
                 self.site_committed(now, to, &settings, audit, Ok(()));
             }
@@ -263,7 +263,7 @@ impl Switch {
     fn mend_trunks(&mut self, now: Now) {
         let alive = self.ua.requests();
         self.requests.retain(|request, _| alive.contains(request));
-        self.probes.retain(|request, _| alive.contains(request));
+        self.asked.probes.retain(|request, _| alive.contains(request));
         let asked = |trunk: &str, kind| self.requests.values().any(|(name, of)| **name == *trunk && *of == kind);
         let sought = |trunk: &str| self.lookups.values().any(|name| **name == *trunk);
         self.trunks.mend(now, asked, sought);
@@ -274,8 +274,8 @@ impl Switch {
         let of_disk = self.commits.values().filter_map(|(pending, _)| pending.asked_by());
         let of_levers = self.levers.iter().map(Pulled::to);
         let awaited: BTreeSet<ReplyTo> =
-            of_disk.chain(of_levers).chain(self.probes.values().map(|probe| probe.to)).collect();
-        for to in self.asked.difference(&awaited).copied().collect::<Vec<_>>() {
+            of_disk.chain(of_levers).chain(self.asked.probes.values().map(|probe| probe.to)).collect();
+        for to in self.asked.waiting.difference(&awaited).copied().collect::<Vec<_>>() {
             self.reply(to, Reply::Refused(Refused::Fault));
         }
     }

@@ -86,7 +86,7 @@ impl Switch {
             Event::InfoDigit { leg, digit } => self.on_key(now, leg, digit),
             Event::Ended { leg, by } => self.on_ended(now, leg, by),
             Event::Response { request, response } => {
-                if let Some(probe) = self.probes.remove(&request) {
+                if let Some(probe) = self.asked.probes.remove(&request) {
                     self.probed_trunk(now, probe, response.as_deref());
                 } else if let Some((trunk, kind)) = self.requests.remove(&request) {
                     self.trap.step();

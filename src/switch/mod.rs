@@ -79,7 +79,7 @@ use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::task::{Attempt, Task};
 use crate::entropy::{Entropy, Secret};
-use crate::id::{CallRef, CommitRef, Counter, LegRef, LookupRef, Name, ReplyTo, RequestRef, TaskId};
+use crate::id::{CallRef, CommitRef, Counter, LegRef, LookupRef, Name, RequestRef, TaskId};
 use crate::media;
 use crate::number::Party;
 use crate::policy::Policy;
@@ -209,8 +209,8 @@ pub struct Switch {
     elsewhere: Vec<Tick>,
     /// What operators have pulled and the disk does not have yet, in order.
     levers: VecDeque<Pulled>,
-    /// Who has asked for something and waits for the answer.
-    asked: BTreeSet<ReplyTo>,
+    /// Who has asked for something.
+    asked: answers::Asked,
     /// Who talks, as the disk knows it.
     talks: revive::Talks,
 
@@ -219,8 +219,6 @@ pub struct Switch {
     owed: BTreeSet<Owed>,
     commits_made: Counter,
     requests: BTreeMap<RequestRef, (Name, trunk::Kind)>,
-    /// Trunks that somebody wants to know of now.
-    probes: BTreeMap<RequestRef, probe::Probe>,
     lookups: BTreeMap<LookupRef, Name>,
     lookups_made: Counter,
 
@@ -238,10 +236,8 @@ pub struct Switch {
     /// What a fault would have to know of the input that is being handled.
     suspect: fault::Suspect,
     trap: fault::Trap,
-    /// The wall clock has jumped, and may be wrong.
-    doubt: Option<clock::Doubt>,
-    /// The wall clock was set, and not everything that hangs on it has moved along.
-    moving: Option<clock::Moving>,
+    /// The wall clock, when it has jumped.
+    clock: clock::Clock,
     out: VecDeque<Output>,
 }
 
@@ -255,7 +251,7 @@ impl Switch {
     fn take(&mut self, now: Now, input: &mut Option<Input>) {
         self.trap.begin();
         if let Some(Input::Command(_, to)) = input {
-            self.asked.insert(*to);
+            self.asked.waiting.insert(*to);
         }
         let now = self.believed(now);
         let Some(input) = input.take() else { return };
@@ -323,7 +319,7 @@ impl Switch {
             && self.commits.is_empty()
             && self.entries.is_empty()
             && self.talks.is_empty()
-            && self.asked.is_empty()
+            && self.asked.waiting.is_empty()
             && self.ua.at_rest()
     }
 

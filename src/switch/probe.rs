@@ -23,7 +23,7 @@ impl Switch {
             down => Refused::Conflict { detail: format!("{trunk} cannot be asked: {down}") },
         })?;
         let request = self.ua.request(now.tick, request);
-        self.probes.insert(request, Probe { trunk: trunk.into(), to, asked: now.tick });
+        self.asked.probes.insert(request, Probe { trunk: trunk.into(), to, asked: now.tick });
         Ok(())
     }
 

@@ -37,7 +37,7 @@ impl Switch {
             ("promises whose callers have gone", self.left_promising.len(), self.commits.len()),
             ("new places", self.elsewhere.len(), limits::ELSEWHERE_HOURLY),
             ("calls begun within a second", self.trunk_starts.values().map(|starts| starts.len()).sum(), cps),
-            ("requests of trunks", self.requests.len(), 3 * trunks + self.probes.len()),
+            ("requests of trunks", self.requests.len(), 3 * trunks + self.asked.probes.len()),
             ("lookups", self.lookups.len(), 2 * trunks),
             ("timers", self.timers.len(), TIMERS_PER_CALL * calls + legs + 2),
         ]

@@ -11,7 +11,7 @@ use ringback::id::{AttemptId, Name, ReplyTo};
 use ringback::settings::Settings;
 use ringback::switch::command::{Command, Reply};
 use ringback::time::Tick;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub struct Caps {
     /// How many calls each trunk carries at most.
     trunks: BTreeMap<IpAddr, (Name, usize)>,
     calls: BTreeMap<String, Carried>,
-    /// Calls from outside that have ended: a late copy of theirs begins none.
-    over: BTreeSet<String>,
+    /// Calls that have ended, and their newest INVITE: a late copy of it begins none.
+    over: BTreeMap<String, u32>,
     per_minute: usize,
     starts: VecDeque<(Tick, AttemptId)>,
     /// When the wall clock was set last.
@@ -35,6 +35,7 @@ pub struct Caps {
 struct Carried {
     trunk: IpAddr,
     outgoing: bool,
+    cseq: u32,
     begun: Tick,
     heard: bool,
     is_up: bool,
@@ -45,15 +46,16 @@ struct Carried {
 const MINUTE: Duration = Duration::from_secs(60);
 /// A step of the wall clock of less than two seconds is taken for none.
 const UNNOTICED: Duration = Duration::from_secs(2);
-/// Nothing came back to an INVITE for so long: it is over (RFC 3261 §17.1.1.2, timer B).
-const DEAD: Duration = Duration::from_secs(32);
+/// To an INVITE to which nothing has come back for so long nothing will: the switch may have given it up, and cannot
+/// CANCEL it (RFC 3261 §9.1).
+const DEAD: Duration = Duration::from_secs(4);
 
 impl Caps {
     pub fn new(settings: &Settings) -> Caps {
         let mut caps = Caps {
             trunks: BTreeMap::new(),
             calls: BTreeMap::new(),
-            over: BTreeSet::new(),
+            over: BTreeMap::new(),
             per_minute: 0,
             starts: VecDeque::new(),
             jumped: None,
@@ -130,17 +132,20 @@ impl Caps {
     }
 
     fn end(&mut self, call_id: &str) {
-        if let Some(call) = self.calls.remove(call_id)
-            && !call.outgoing
-        {
-            self.over.insert(call_id.to_owned());
+        if let Some(call) = self.calls.remove(call_id) {
+            self.over.insert(call_id.to_owned(), call.cseq);
         }
     }
 
     fn on_invite(&mut self, now: Tick, outgoing: bool, trunk: IpAddr, invite: &Message, fired: &mut Fired) {
         let is_new = invite.to_tag().is_none();
-        if self.calls.contains_key(invite.call_id()) || (!outgoing && (!is_new || self.over.contains(invite.call_id())))
-        {
+        let cseq = invite.cseq().0;
+        if let Some(call) = self.calls.get_mut(invite.call_id()) {
+            call.cseq = call.cseq.max(cseq);
+            return;
+        }
+        let is_copy = self.over.get(invite.call_id()).is_some_and(|newest| cseq <= *newest);
+        if is_copy || !outgoing && !is_new {
             return;
         }
         let is_over = |it: &Carried| it.outgoing && !it.heard && now.since(it.begun) >= DEAD;
@@ -157,7 +162,8 @@ impl Caps {
             }
         }
         // In a dialog: a later life goes on with the call.
-        let carried = Carried { trunk, outgoing, begun: now, heard: false, is_up: !is_new, unacknowledged: false };
+        let carried =
+            Carried { trunk, outgoing, cseq, begun: now, heard: false, is_up: !is_new, unacknowledged: false };
         self.calls.insert(invite.call_id().to_owned(), carried);
     }
 

@@ -13,11 +13,12 @@ use super::shown::{Purged, Shown};
 use super::view::View;
 use super::{Limits, erase, keys, record};
 use crate::callback::task::{Attempt, Task};
-use crate::id::CommitRef;
+use crate::id::{CommitRef, TaskId};
 use crate::limits::{COMMITS, JOURNAL_BODY};
 use crate::switch::{Change, NotStored, Revision};
 use crate::telemetry;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -353,13 +354,26 @@ impl Disk {
             return Staged { ops: Vec::new(), answer: Err(NotStored::Reserve) };
         }
         let mut ops = Vec::with_capacity(changes.len() + 1);
-        // An attempt that has ended gives its number free for one that begins in the same commit.
-        for attempt in changes.iter().filter_map(ended) {
-            self.end(attempt, &mut ops, undo);
+        // An attempt that has ended gives its number free for one that begins in the same commit; what has become of
+        // its callback belongs to that.
+        let over: BTreeSet<TaskId> = changes.iter().filter_map(ended).map(|attempt| attempt.task).collect();
+        let is_end = |change: &&Change| match change {
+            Change::PutTask(task) => over.contains(&task.id) && !task.state.is_live(),
+            other => ended(other).is_some(),
+        };
+        for change in changes.iter().filter(is_end) {
+            match change {
+                Change::PutAttempt(attempt) => self.end(attempt, &mut ops, undo),
+                Change::PutTask(task) => {
+                    self.known.task(task, undo);
+                    ops.push(op_of(change));
+                }
+                _ => {} // Ends nothing.
+            }
         }
         let endings = ops.len();
         let mut rest = Undo::default();
-        for change in changes.iter().filter(|change| ended(change).is_none()) {
+        for change in changes.iter().filter(|change| !is_end(change)) {
             if let Change::PutAttempt(attempt) = change
                 && self.begin(attempt, &mut ops, &mut rest).is_err()
             {

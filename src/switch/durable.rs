@@ -171,17 +171,24 @@ impl Switch {
         }
     }
 
-    /// Ended attempts to reach a number, whichever callback's they were, of which the disk does not know yet that they
-    /// have ended: a commit on its way may still be refused while a later one is not.
-    pub(super) fn owed_ends(&self, number: &Party) -> Vec<Change> {
+    /// Ended attempts to reach a number, and the callbacks that they were of, of which the disk does not know yet that
+    /// they have ended: a commit on its way may still be refused while a later one is not. Told without its callback an
+    /// end would leave that one under way for the next life, which would try it again; `own` is told anyway.
+    pub(super) fn owed_ends(&self, number: &Party, own: TaskId) -> Vec<Change> {
         let told = self.commits.values().flat_map(|(_, owed)| owed);
         let wanted: BTreeSet<&Owed> =
             self.owed.iter().chain(told).filter(|owed| matches!(owed, Owed::Attempt(..))).collect();
-        let has_ended = |it: &Change| match it {
-            Change::PutAttempt(attempt) => attempt.outcome.is_some() && attempt.number == *number,
-            _ => false, // Only an attempt can end.
-        };
-        wanted.into_iter().filter_map(|owed| self.as_it_is(owed)).filter(has_ended).collect()
+        let mut changes = Vec::new();
+        for change in wanted.into_iter().filter_map(|owed| self.as_it_is(owed)) {
+            let Change::PutAttempt(attempt) = &change else { continue };
+            if attempt.outcome.is_some() && attempt.number == *number {
+                let of_another = Some(attempt.task).filter(|task| *task != own);
+                let callback = of_another.and_then(|task| self.as_it_is(&Owed::Task(task)));
+                changes.push(change);
+                changes.extend(callback);
+            }
+        }
+        changes
     }
 
     fn as_it_is(&self, owed: &Owed) -> Option<Change> {

@@ -250,11 +250,11 @@ impl Switch {
     /// The same with the input in the hands of its owner until it is understood when it came.
     fn take(&mut self, now: Now, input: &mut Option<Input>) {
         self.trap.begin();
-        if let Some(Input::Command(_, to)) = input {
-            self.asked.waiting.insert(*to);
-        }
         let now = self.believed(now);
         let Some(input) = input.take() else { return };
+        if let Input::Command(_, to) = input {
+            self.asked.waiting.insert(to);
+        }
         match input {
             Input::Timeout => {}
             Input::Sip(received) => self.on_sip(now, *received),

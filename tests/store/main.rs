@@ -403,6 +403,31 @@ fn a_refused_attempt_does_not_hold_back_the_endings_told_with_it() {
     assert_eq!(answers, [Ok(Revision(1)), Ok(Revision(2)), failed, Ok(Revision(4)), Ok(Revision(5))]);
 }
 
+#[test]
+fn the_end_of_an_attempt_that_is_kept_from_a_refused_commit_keeps_its_callback_too() {
+    let place = Place::new("endings-tasks");
+    let (ours, theirs, other) = (task(1), task(2), Task { number: Party::Number("+12025550199".into()), ..task(3) });
+    let over = Task { state: TaskState::Completed, ..other.clone() };
+    let ended_other = attempt(&other, 1, Some(Outcome::Success));
+    let refused =
+        vec![put_attempt(&ended_other), put_task(&over), put_task(&theirs), put_attempt(&attempt(&theirs, 1, None))];
+
+    let answers = commit(
+        &place,
+        limits(),
+        vec![
+            vec![put_task(&ours), put_attempt(&attempt(&ours, 1, None))],
+            vec![put_task(&other), put_attempt(&attempt(&other, 1, None))],
+            refused,
+        ],
+    );
+
+    assert_eq!(answers[2], Err(NotStored::Failed));
+    let restored = open(&place).restored;
+    assert!(restored.attempts.contains(&ended_other));
+    assert_eq!(restored.tasks, [ours, over]);
+}
+
 /// Makes one record rotten where it was written first, so that neither the journal nor the view knows it as it was.
 fn spoil(place: &Place, key: &str) {
     let segment = segments(place).pop().unwrap();

@@ -89,7 +89,7 @@ impl Switch {
         self.attempts.entry(task.id).or_default().push(attempt.clone());
         let id = task.id;
         // An end that the disk has refused, or may yet, goes along, or one number would have two open attempts there.
-        let mut changes = self.owed_ends(&attempt.number);
+        let mut changes = self.owed_ends(&attempt.number, id);
         changes.extend([Change::PutTask(Box::new(task)), Change::PutAttempt(Box::new(attempt))]);
         self.commit(changes, Pending::Attempt { call, task: id });
     }

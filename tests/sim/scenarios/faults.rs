@@ -175,7 +175,15 @@ fn a_refused_end_goes_along_with_the_next_attempt_to_the_same_number() {
     world.run_until("the other one is tried", secs(4), |world| world.disk.attempts.len() == 2);
 
     assert_eq!(world.disk.attempts[&first].outcome, Some(Outcome::Rejected));
-    world.run_for(secs(60));
+    // The callback goes along with its attempt: a switch that dies now does not call for it again.
+    world.crash();
+    let of_first = world.disk.attempts[&first].task;
+    assert_eq!(world.disk.tasks[&of_first].state, TaskState::Failed);
+    world.start();
+    world.register(&[ANNA]);
+    world.run_for(secs(180));
+    let tries = |task| world.disk.attempts.values().filter(|attempt| attempt.task == task).count();
+    assert_eq!(tries(of_first), 1);
     let states: Vec<TaskState> = world.disk.tasks.values().map(|task| task.state).collect();
     assert_eq!(states, [TaskState::Failed, TaskState::Failed]);
     world.assert_rest();

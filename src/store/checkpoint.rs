@@ -83,34 +83,51 @@ impl Checkpoint {
     ) -> io::Result<(Checkpoint, Digest)> {
         let path = folder.join(format!("{:020}.ckp", mark.sequence));
         let unfinished = path.with_extension("tmp");
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        let mut out = BufWriter::with_capacity(1 << 18, file);
-        out.write_all(&head(store, mark))?;
-        let (mut digest, mut unsynced) = (Digest::default(), 0);
-        for pair in pairs {
-            let (key, value) = pair?;
-            digest.add(&key, &value);
-            out.write_all(&head_of(&key, &value))?;
-            out.write_all(key.as_bytes())?;
-            out.write_all(&value)?;
-            unsynced += key.len() + value.len();
-            // Bit by bit: a commit's sync on the same disk must not wait for all of it.
-            if unsynced >= SYNC_EVERY {
-                unsynced = 0;
-                out.flush()?;
-                out.get_ref().sync_data()?;
+        let written = write_unfinished(&unfinished, store, mark, pairs)
+            .and_then(|digest| fs::rename(&unfinished, &path).map(|()| digest));
+        if written.is_err() {
+            // It may hold the disk's last room, and the next one goes by another name.
+            if let Err(error) = fs::remove_file(&unfinished) {
+                tracing::warn!(%error, file = %unfinished.display(), "what was begun of a checkpoint is still there");
             }
         }
-        out.write_all(&END.to_le_bytes())?;
-        out.write_all(&digest.to_octets())?;
-        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_data()?;
-        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
-        read_back(&unfinished, store, mark, digest)?;
-        fs::rename(&unfinished, &path)?;
+        let digest = written?;
         File::open(folder)?.sync_all()?;
         Ok((Checkpoint { path, store, mark }, digest))
     }
+}
+
+fn write_unfinished(
+    unfinished: &Path,
+    store: StoreId,
+    mark: Mark,
+    pairs: impl Iterator<Item = io::Result<Pair>>,
+) -> io::Result<Digest> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(unfinished)?;
+    let mut out = BufWriter::with_capacity(1 << 18, file);
+    out.write_all(&head(store, mark))?;
+    let (mut digest, mut unsynced) = (Digest::default(), 0);
+    for pair in pairs {
+        let (key, value) = pair?;
+        digest.add(&key, &value);
+        out.write_all(&head_of(&key, &value))?;
+        out.write_all(key.as_bytes())?;
+        out.write_all(&value)?;
+        unsynced += key.len() + value.len();
+        // Bit by bit: a commit's sync on the same disk must not wait for all of it.
+        if unsynced >= SYNC_EVERY {
+            unsynced = 0;
+            out.flush()?;
+            out.get_ref().sync_data()?;
+        }
+    }
+    out.write_all(&END.to_le_bytes())?;
+    out.write_all(&digest.to_octets())?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_data()?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    read_back(unfinished, store, mark, digest)?;
+    Ok(digest)
 }
 
 /// Older files go because this one is there: it has to be what was written, asked of the disk and not of memory. The

@@ -4,8 +4,9 @@
 use super::{Place, commit, copy_files, files, limits, open, put_task, segments, task};
 use ringback::callback::task::Task;
 use ringback::entropy::Entropy;
-use ringback::store::journal::Damage;
-use ringback::store::journal::frame::{self, Op};
+use ringback::store::checkpoint::Checkpoint;
+use ringback::store::journal::frame::{self, Mark, Op};
+use ringback::store::journal::{Damage, Journal};
 use ringback::store::{Limits, Opened, ViewReport, record};
 use ringback::switch::{NotStored, Revision};
 use std::collections::BTreeMap;
@@ -367,4 +368,46 @@ fn a_file_of_a_newer_version_is_left_alone() {
 
     assert!(refused.contains("newer version"), "{refused}");
     assert_eq!(std::fs::read(&segment.path).unwrap(), bytes);
+}
+
+#[test]
+fn a_checkpoint_that_fails_leaves_nothing_behind_that_takes_the_last_room() {
+    let place = Place::new("checkpoint-fails");
+    std::fs::create_dir_all(&place.0).unwrap();
+    let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let many = (0..1_000_u32).map(|n| Ok((format!("thing/{n:04}"), vec![7; 1_000])));
+
+    let written = Checkpoint::write(&place.0, [7; 16], Mark { sequence: 7, sum: 7 }, many.chain([Err(full())]));
+
+    assert_eq!(written.expect_err("the disk is full").kind(), std::io::ErrorKind::StorageFull);
+    assert_eq!(files(&place.0), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn an_erasure_is_told_of_a_checkpoint_that_failed_though_a_commit_had_noticed_it_first() {
+    use std::time::{Duration, Instant};
+    let place = Place::new("purge-fails");
+    let (folder, gone) = (place.0.join("journal"), place.0.join("gone"));
+    [&folder, &gone].into_iter().for_each(|folder| std::fs::create_dir_all(folder).unwrap());
+    let (mut journal, _) = Journal::open(&folder, [7; 16], u64::MAX).unwrap();
+    let put = |n: u64| Op::Put { key: format!("thing/{n}"), value: record::encode(b"thing", &n) };
+    (1..=3).for_each(|n| drop(journal.append(std::iter::once(&[put(n)][..])).unwrap()));
+    // No file can be made where a folder is.
+    let unfinished = folder.join("00000000000000000003.tmp");
+    std::fs::create_dir(&unfinished).unwrap();
+
+    assert!(!journal.purge(3, &gone).unwrap(), "it is begun");
+    // Commits go on, and one of them takes its result.
+    let until = Instant::now() + Duration::from_millis(300);
+    (4..).take_while(|_| Instant::now() < until).for_each(|n| {
+        journal.append(std::iter::once(&[put(n)][..])).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    });
+    let told = journal.purge(3, &gone);
+
+    assert!(told.is_err(), "{told:?}: none is begun again and again");
+    std::fs::remove_dir(&unfinished).unwrap();
+    drop(journal);
+    let begun = files(&folder).into_iter().filter(|file| file.extension().is_none_or(|it| it != "seg")).count();
+    assert_eq!(begun, 0, "{:?}", files(&folder));
 }

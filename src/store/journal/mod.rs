@@ -104,6 +104,8 @@ pub struct Journal {
     /// When the last checkpoint was begun.
     begun: Instant,
     failed: Option<Instant>,
+    /// The commit of the last checkpoint that was begun.
+    tried: u64,
     /// Commits after which one is due.
     every: u64,
     /// Segments that had to go before a backup held them.
@@ -165,6 +167,7 @@ impl Journal {
             merging: None,
             begun,
             failed,
+            tried: 0,
             every,
             unsaved: 0,
         };
@@ -364,7 +367,7 @@ impl Journal {
     }
 
     fn write_checkpoint(&mut self) {
-        self.begun = Instant::now();
+        (self.begun, self.tried) = (Instant::now(), self.mark.sequence);
         let bases: Vec<Checkpoint> = self.checkpoints().cloned().collect();
         let (folder, id, to, segments) = (self.folder.clone(), self.id, self.mark, self.closed.clone());
         let merge = move || Merge::of(&folder, id, &bases, &segments, to);
@@ -398,16 +401,16 @@ impl Journal {
 
     /// Moves all that is older than a checkpoint of commit `after` or a later one, copies and kept segments included,
     /// to the folder `gone`, which is on the same disk: quick, however much that is. `false`: there is none yet; it has
-    /// been begun.
+    /// been begun. `Err`: it has failed; a minute later another one may be begun.
     pub fn purge(&mut self, after: u64, gone: &Path) -> io::Result<bool> {
-        let before = self.failed;
         self.end_checkpoint();
-        if self.failed != before && self.failed.is_some() {
-            return Err(io::Error::other("the state could not be written down"));
-        }
         let newest = self.checkpoints.last().map_or(0, |it| it.mark.sequence);
         if self.merging.is_some() || newest < after {
             if self.merging.is_none() {
+                // Whoever came before may have taken the result; one that succeeded would be the newest.
+                if self.tried >= after && self.failed.is_some_and(|failed| failed.elapsed() < CHECKPOINT_REST) {
+                    return Err(io::Error::other("the state could not be written down"));
+                }
                 self.closed.extend(self.open.take().map(Open::close));
                 self.write_checkpoint();
             }
@@ -457,8 +460,8 @@ impl Journal {
 
     /// Writes the state `pairs`, sorted by key, down as it is now, and waits for it.
     pub fn checkpoint(&mut self, pairs: impl Iterator<Item = io::Result<checkpoint::Pair>>) -> io::Result<Checkpoint> {
-        self.checkpoints.retain(|it| it.mark.sequence < self.mark.sequence);
         let (checkpoint, _) = Checkpoint::write(&self.folder, self.id, self.mark, pairs)?;
+        self.checkpoints.retain(|it| it.mark.sequence < self.mark.sequence);
         self.checkpoints.push(checkpoint.clone());
         Ok(checkpoint)
     }

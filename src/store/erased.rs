@@ -4,6 +4,9 @@
 //! Nobody can tell from it who that was. So no name has a number in it: a do-not-call entry goes by the instant at
 //! which it was made. Where a backup has several of one instant (a list that was read in at once) none of them goes,
 //! for then somebody might be called who is never to be called; they stay without who said so and why.
+//!
+//! The calls of a backup's instant are over. None of them comes back where anybody was erased: a caller who waited then
+//! was on no list yet, and would be called back for it.
 
 use super::checkpoint::{Checkpoint, Pair};
 use super::journal::Journal;
@@ -63,6 +66,9 @@ impl List {
         if self.hashes.is_empty() {
             return Fate::Left;
         }
+        if [keys::ENTRY, keys::TALK, keys::PULSES].iter().any(|kind| key.starts_with(kind)) {
+            return Fate::Erased;
+        }
         let is_called = key.starts_with(keys::ACTIVE)
             && record::decode::<keys::Active>(key.as_bytes(), value).is_ok_and(|mark| self.has(&keys::task(mark.task)));
         let said = match key.starts_with(keys::DO_NOT_CALL) {
@@ -73,7 +79,10 @@ impl List {
         if is_called || has(Fate::Erased) {
             return Fate::Erased;
         }
-        if has(Fate::Stripped) { Fate::Stripped } else { Fate::Left }
+        // He may have been told of where another number was kept from being called.
+        let task = said.get("task").and_then(Value::as_str);
+        let is_his = task.is_some_and(|task| self.has(&format!("{}{task}", keys::TASK)));
+        if is_his || has(Fate::Stripped) { Fate::Stripped } else { Fate::Left }
     }
 
     /// What is left of it. `many`: keys of entries that only go by a name which others have.
@@ -115,6 +124,9 @@ impl List {
 /// when there were some to take out.
 pub(super) fn leave_out(data: &Path, folder: &Path) -> io::Result<Option<u64>> {
     let list = List::of(data)?;
+    if list.hashes.is_empty() {
+        return Ok(None);
+    }
     let (journal, _) = Journal::look(folder)?;
     let (mark, state) = journal.state()?;
     let (mut found, mut entries) = (0, Vec::new());

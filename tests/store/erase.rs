@@ -11,9 +11,11 @@ use ringback::number::trace::Trace;
 use ringback::store::archive::{self, Key};
 use ringback::store::erase;
 use ringback::store::erased::{self, List};
+use ringback::store::journal::Journal;
+use ringback::store::journal::frame::Op;
 use ringback::store::person::{Dossier, Fate};
 use ringback::store::verify::{Verified, ViewSeen};
-use ringback::store::{Limits, Store, ViewReport};
+use ringback::store::{Limits, Store, ViewReport, record};
 use ringback::switch::{AuditRecord, Change, DoNotCall, QueueEntry, RecordingRecord};
 use std::path::Path;
 use std::sync::mpsc;
@@ -242,4 +244,50 @@ fn the_writer_only_moves_what_goes_and_somebody_else_throws_it_away() {
     let opened = open(&place);
     assert!(opened.report.is_well() && !gone.exists(), "{:?}", opened.report);
     assert_eq!(opened.restored.tasks.len(), 41);
+}
+
+#[test]
+fn calls_of_a_backup_bring_nobody_back_who_was_erased_since() {
+    let place = Place::new("erase-calls");
+    let said = DoNotCall {
+        number: Party::Number("+12025550177".into()),
+        at: task(1).created_at,
+        task: Some(his(1).id),
+        who: Some("admin".into()),
+        note: Some("the wife".into()),
+    };
+    // He waits, and has been promised nothing yet; somebody else talks.
+    let waits = QueueEntry { number: Party::Number(HIS.into()), ani: HIS.into(), ..entry(1) };
+    let calls = vec![Change::PutEntry(Box::new(waits)), Change::PutPulse(task(1).created_at)];
+    commit(&place, limits(), vec![vec![put_task(&task(5)), Change::PutDoNotCall(said)], calls]);
+    let talk = format!("talk/{}", entry(2).call);
+    let talks = Op::Put { value: record::encode(talk.as_bytes(), &HIS), key: talk };
+    let (mut journal, _) = Journal::open(&place.store().join("journal"), [7; 16], u64::MAX).unwrap();
+    journal.replay(0, |_| {}).unwrap();
+    journal.append(std::iter::once(&[talks][..])).unwrap();
+    drop(journal);
+    let key = Key::read_or_make(&place.0.join("backup.key")).unwrap();
+    let mut backup = Vec::new();
+    let held = archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap();
+    assert_eq!(held.records, 5);
+    // Then he is promised a callback, and erased with it.
+    let (store, answered) = run(&place);
+    store.commit(CommitRef(1), vec![Change::RemoveEntry(entry(1).call), put_task(&his(1))]).unwrap();
+    answered.recv().unwrap().unwrap();
+    let (trace, snapshots) = (his_trace(), store.snapshots());
+    let dossier = Dossier::of(&place.store(), &snapshots, &trace, false).unwrap();
+    erase::erase(&place.0, &snapshots, dossier.erasure(&trace)).unwrap();
+    drop((store, snapshots));
+
+    let (manifest, aside) = archive::restore(backup.as_slice(), &key, &place.0, true).unwrap();
+
+    std::fs::remove_dir_all(aside.unwrap()).unwrap();
+    assert_eq!(manifest.records, 2, "calls of that day are over");
+    let opened = open(&place);
+    assert!(opened.report.is_well(), "{:?}", opened.report);
+    assert_eq!((opened.restored.entries.len(), opened.restored.pulse), (0, None));
+    let [said] = &opened.restored.do_not_call[..] else { panic!("{:?}", opened.restored.do_not_call) };
+    assert_eq!((said.task, said.who.as_deref(), said.note.as_deref()), (None, None, None), "it told of him");
+    drop(opened);
+    assert_eq!(who_knows_him(&place.0), Vec::<std::path::PathBuf>::new());
 }

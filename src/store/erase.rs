@@ -76,7 +76,8 @@ fn show_anew(store: &Path, snapshots: &Snapshots) -> io::Result<()> {
     snapshots.follow(View::open(&view)?)
 }
 
-fn mark(store: &Path) -> io::Result<()> {
+/// What is older than the state of this store has to go.
+pub(super) fn mark(store: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(store.join(MARK))?.sync_all()?;
     File::open(store)?.sync_all()
 }
@@ -94,30 +95,28 @@ pub(super) fn is_due(store: &Path) -> bool {
 }
 
 /// Copies of what the store was: a view that was not believed, a store of an older layout, stores before a restore,
-/// records that were set aside.
+/// records that were set aside. One that cannot go does not keep the others.
 fn sweep(store: &Path) -> io::Result<()> {
     let data = store.parent().unwrap_or(Path::new("."));
+    let mut swept = Vec::new();
     for entry in fs::read_dir(data)? {
         let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if name.starts_with("store.before-restore-") || name == "store.restoring" {
             tracing::warn!(folder = %path.display(), "an older store is thrown away: it may hold what was erased");
-            clear(&path)?;
+            swept.push(clear(&path));
         }
     }
-    for folder in [recovery::ASIDE, "view.erased", older::BEFORE, "before-journal.tmp"].map(|name| store.join(name)) {
-        clear(&folder)?;
-    }
-    for folder in passing(store) {
-        clear(&folder)?;
-    }
+    let copies = [recovery::ASIDE, "view.erased", older::BEFORE, "before-journal.tmp"].map(|name| store.join(name));
+    swept.extend(copies.iter().chain(&passing(store)).map(|folder| clear(folder)));
     match fs::remove_file(store.join("quarantine.jsonl")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => swept.push(Err(error)),
         Ok(()) => tracing::warn!("records that were set aside are thrown away: they may hold what was erased"),
         Err(_) => {}
     }
     File::open(store)?.sync_all()?;
-    File::open(data)?.sync_all()
+    File::open(data)?.sync_all()?;
+    swept.into_iter().collect()
 }
 
 /// An empty folder for what goes.

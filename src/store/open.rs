@@ -107,6 +107,8 @@ pub struct Report {
     pub view: ViewReport,
     /// Acknowledged commits that are nowhere any more.
     pub lost_commits: u64,
+    /// Why an erasure that a former life had begun could not be finished; the next start tries again.
+    pub unerased: Option<String>,
 }
 
 impl Report {

@@ -17,6 +17,7 @@ use super::view::View;
 use super::writer::Disk;
 use super::{Limits, erase, keys, older, person, schema};
 use crate::switch::Restored;
+use rustix::fs::{CWD, RenameFlags};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -68,7 +69,7 @@ pub(super) struct Recovery<'a> {
 impl Recovery<'_> {
     pub fn of(store: &Path, limits: Limits) -> io::Result<(Disk, Restored, Report)> {
         older::take_up(store)?;
-        drop_old_backup(store)?;
+        drop_old_backup(store);
         let (mut journal, heads) = Journal::open(&store.join(JOURNAL), new_id()?, limits.checkpoint_commits)?;
         if journal.is_new() && !store.join(VIEW).exists() {
             // From here on sled may fail as it likes: what the store holds is known without it.
@@ -181,11 +182,6 @@ impl Recovery<'_> {
     }
 
     fn make_anew(&mut self, why: String) -> io::Result<(View, Reading)> {
-        let failed = |trouble| match trouble {
-            Trouble::Doubt(why) => io::Error::other(format!("a new view cannot be made: {why}")),
-            Trouble::Missing => io::Error::other("a new view cannot be made"),
-            Trouble::Machine(error) => error,
-        };
         let Refilled { mut view, base, unread } = self.refill()?;
         let mut catching_up = CatchingUp::new(&mut view, self.journal.id, base);
         // There is nothing better: what the journal does not have is told.
@@ -194,10 +190,10 @@ impl Recovery<'_> {
         if let Some(error) = unread.filter(|_| !catching_up.is_whole(self.journal.mark)) {
             return Err(error);
         }
-        let commits = catching_up.finish(self.journal.mark).map_err(failed)?;
+        let commits = catching_up.finish(self.journal.mark).map_err(unmade)?;
         self.damage.extend(found);
         self.report = ViewReport::Rebuilt { why, checkpoint: base.sequence, commits };
-        let reading = guarded(|| Reading::of(view.records())).map_err(failed)?;
+        let reading = guarded(|| Reading::of(view.records())).map_err(unmade)?;
         refuse_newer(&reading)?;
         Ok((view, reading))
     }
@@ -237,19 +233,21 @@ impl Recovery<'_> {
         let tasks = restored.tasks.iter().filter(|task| !task.state.is_final()).map(|task| task.id).collect();
         let quarantined =
             bad.iter().map(|bad| Quarantined { key: bad.key.clone(), damage: bad.damage }).collect::<Vec<_>>();
-        set_aside(self.store, &bad)?;
-        let gone = bad.into_iter().map(|bad| bad.key).chain(stale);
-        let ops: Vec<Op> = gone.map(|key| Op::Remove { key }).collect();
         let stands_behind = view.applied.map(|applied| applied.mark()) != Some(self.journal.mark);
-        let is_erasing = erase::is_due(self.store);
-        if self.heal || is_erasing || stands_behind || self.damage.iter().any(journal::Damage::is_loss) {
+        let must_heal = self.heal || stands_behind || self.damage.iter().any(journal::Damage::is_loss);
+        if must_heal {
             // What is there is all that can be had. The journal goes on from it.
             self.journal.heal(view.records(), &self.damage)?;
             view.adopt(self.journal.id, self.journal.mark)?;
         }
-        if is_erasing {
-            view = self.purge(view)?;
+        let mut unerased = None;
+        if erase::is_due(self.store) {
+            (view, unerased) = self.erase(view, must_heal)?;
         }
+        // An erasure throws away what was set aside in former lives.
+        set_aside(self.store, &bad)?;
+        let gone = bad.into_iter().map(|bad| bad.key).chain(stale);
+        let ops: Vec<Op> = gone.map(|key| Op::Remove { key }).collect();
         if !ops.is_empty() {
             for key in ops.iter().map(Op::key) {
                 tracing::warn!(key, "a record that nobody owns or believes is taken out");
@@ -258,7 +256,9 @@ impl Recovery<'_> {
             view.apply(self.journal.id, mark, std::iter::once(ops.as_slice()))?;
         }
         close_to_others(self.store)?;
-        let mut report = Report { records, quarantined, damage: self.damage, view: self.report, lost_commits: 0 };
+        let unerased = unerased.map(|error| error.to_string());
+        let mut report =
+            Report { records, quarantined, damage: self.damage, view: self.report, lost_commits: 0, unerased };
         let disk = Disk::new(self.store.into(), self.journal, view, Known { calling: open, tasks }, limits)?;
         report.lost_commits = disk.lost_since_last_life();
         for damage in &report.damage {
@@ -269,18 +269,47 @@ impl Recovery<'_> {
 }
 
 impl Recovery<'_> {
-    /// Throws away all that is older than the state that has just been written down.
-    fn purge(&mut self, view: View) -> io::Result<View> {
-        drop(view);
-        let gone = erase::fresh_gone(self.store)?;
-        while !self.journal.purge(self.journal.mark.sequence, &gone)? {}
-        erase::throw_away(self.store)?;
-        let Refilled { view, base, .. } = self.refill()?;
-        if base != self.journal.mark {
-            return Err(io::Error::other("the state that was written down for an erasure cannot be read back"));
+    /// Throws away all that is older than the state as it is now. No promise waits for that: where it cannot be done,
+    /// the store is opened nevertheless, the error is handed back, and the next start tries again.
+    fn erase(&mut self, view: View, is_written: bool) -> io::Result<(View, Option<io::Error>)> {
+        let (view, done) = match self.write_anew(&view, is_written) {
+            Ok(()) => {
+                drop(view);
+                let (shown, fresh) = (self.store.join(VIEW), self.store.join(erase::FRESH));
+                // At every instant there is one whole view or the other. The older one is swept with the rest.
+                let exchanged = rustix::fs::renameat_with(CWD, &fresh, CWD, &shown, RenameFlags::EXCHANGE);
+                let view = View::open(&shown)?;
+                (view, exchanged.map_err(io::Error::from).and_then(|()| erase::finish(self.store)))
+            }
+            Err(error) => (view, Err(error)),
+        };
+        if let Err(error) = &done {
+            tracing::error!(
+                %error,
+                "an erasure is not finished: files may have what was erased; the next start tries again"
+            );
         }
-        erase::finish(self.store)?;
-        Ok(view)
+        Ok((view, done.err()))
+    }
+
+    /// The journal, without what is older than `view`, and another view beside it. `is_written`: there is a checkpoint
+    /// of this already.
+    fn write_anew(&mut self, view: &View, is_written: bool) -> io::Result<()> {
+        let (gone, fresh) = (erase::fresh_gone(self.store)?, self.store.join(erase::FRESH));
+        if !is_written {
+            self.journal.heal(view.records(), &self.damage)?;
+        }
+        while !self.journal.purge(self.journal.mark.sequence, &gone)? {}
+        // The view may need the room.
+        person::clear(&gone)?;
+        person::clear(&fresh)?;
+        let newest = self.journal.checkpoints().next().filter(|it| it.mark == self.journal.mark);
+        let newest = newest.ok_or_else(|| io::Error::other("there is no checkpoint of what is left"))?;
+        let filled = guarded(|| match fill(&mut View::open(&fresh)?, newest) {
+            Ok(()) => Ok(()),
+            Err(Unfilled::Checkpoint(error) | Unfilled::View(error)) => Err(error),
+        });
+        filled.map_err(unmade)
     }
 }
 
@@ -306,6 +335,14 @@ fn fill(view: &mut View, checkpoint: &Checkpoint) -> Result<(), Unfilled> {
     filled.map_err(if is_read { Unfilled::View } else { Unfilled::Checkpoint })
 }
 
+fn unmade(trouble: Trouble) -> io::Error {
+    match trouble {
+        Trouble::Doubt(why) => io::Error::other(format!("a new view cannot be made: {why}")),
+        Trouble::Missing => io::Error::other("a new view cannot be made"),
+        Trouble::Machine(error) => error,
+    }
+}
+
 /// Damage makes sled panic, and a panic must not take the process along.
 pub(super) fn guarded<T>(step: impl FnOnce() -> io::Result<T>) -> Result<T, Trouble> {
     match catch_unwind(AssertUnwindSafe(step)) {
@@ -314,9 +351,14 @@ pub(super) fn guarded<T>(step: impl FnOnce() -> io::Result<T>) -> Result<T, Trou
     }
 }
 
-/// What a backup was made of, or somebody was looked for in, when its process was killed.
-fn drop_old_backup(store: &Path) -> io::Result<()> {
-    person::passing(store).iter().try_for_each(|folder| person::clear(folder))
+/// What a backup was made of, or somebody was looked for in, when its process was killed. Whoever needs the name asks
+/// again.
+fn drop_old_backup(store: &Path) {
+    for folder in person::passing(store) {
+        if let Err(error) = person::clear(&folder) {
+            tracing::warn!(%error, folder = %folder.display(), "this folder is not needed any more and still there");
+        }
+    }
 }
 
 /// The view as it was is kept for whoever wants to look; an older one makes room. Whether there was one.
@@ -441,6 +483,30 @@ mod tests {
         assert!(recovery.damage[0].is_loss(), "that is told");
         let ViewReport::Rebuilt { checkpoint, commits, .. } = recovery.report else { panic!() };
         assert_eq!((checkpoint, commits, recovery.journal.mark.sequence), (0, 5, 5));
+    }
+
+    #[test]
+    fn a_store_is_opened_though_the_disk_has_no_room_for_an_erasure_to_be_finished() {
+        let (place, _) = store("full", true);
+        drop(Recovery::of(&place.0, Limits { ballast_bytes: 0, ..Limits::default() }).unwrap());
+        fs::write(place.0.join(erase::MARK), "").unwrap();
+        let (journal, damage) = Journal::open(&place.0.join(JOURNAL), [7; 16], u64::MAX).unwrap();
+        let mut recovery = Recovery { store: &place.0, journal, damage, report: ViewReport::New, heal: false };
+        let (view, reading) = recovery.follow().map_err(unmade).unwrap();
+        // No file can be made where a folder is.
+        let unfinished = place.0.join(JOURNAL).join("00000000000000000005.tmp");
+        fs::create_dir(&unfinished).unwrap();
+
+        let (disk, _, report) =
+            recovery.finish(view, reading, Limits { ballast_bytes: 0, ..Limits::default() }).unwrap();
+
+        assert_eq!((report.records, report.damage.len()), (5, 0));
+        assert!(report.unerased.is_some() && place.0.join(erase::MARK).exists());
+        drop(disk);
+        fs::remove_dir(&unfinished).unwrap();
+        let (.., report) = Recovery::of(&place.0, Limits { ballast_bytes: 0, ..Limits::default() }).unwrap();
+        assert_eq!((report.records, report.unerased), (5, None));
+        assert!(!place.0.join(erase::MARK).exists());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! and no older backup brings him back. Everybody else stays.
 
 use super::{
-    Place, anna, attempt, binding, commit, entry, files, limits, open, put_attempt, put_task, recording, task,
+    Place, anna, attempt, binding, commit, entry, files, limits, open, put_attempt, put_task, recording, spoil, task,
 };
 use ringback::callback::task::{Outcome, Task};
 use ringback::id::{AuditId, CallRef, CommitRef, RecordingId};
@@ -247,6 +247,38 @@ fn the_writer_only_moves_what_goes_and_somebody_else_throws_it_away() {
 }
 
 #[test]
+fn an_erasure_that_cannot_be_finished_is_told_and_keeps_no_store_from_opening() {
+    for (name, in_the_way) in [("erase-no-sweep", "store.before-restore-2"), ("erase-no-purge", "store/gone")] {
+        let place = filled(name);
+        let (store, _answered) = run(&place);
+        let (trace, snapshots) = (his_trace(), store.snapshots());
+        let dossier = Dossier::of(&place.store(), &snapshots, &trace, false).unwrap();
+        std::fs::write(place.store().join(erase::MARK), b"").unwrap();
+        snapshots.erase(dossier.erasure(&trace).ops).unwrap();
+        drop((store, snapshots));
+        // No folder: it cannot be cleared as one.
+        std::fs::write(place.0.join(in_the_way), b"").unwrap();
+
+        for _ in 0..2 {
+            let opened = open(&place);
+            assert!(opened.report.is_well(), "{name}: {:?}", opened.report);
+            assert!(opened.report.unerased.is_some(), "{name}: it is told");
+            assert_eq!(opened.restored.tasks.len(), 40, "{name}");
+            assert!(place.store().join(erase::MARK).exists(), "{name}: the next start tries again");
+            drop(opened);
+        }
+        std::fs::remove_file(place.0.join(in_the_way)).unwrap();
+        let opened = open(&place);
+
+        assert_eq!((opened.report.unerased.as_deref(), opened.restored.tasks.len()), (None, 40), "{name}");
+        assert!(!place.store().join(erase::MARK).exists(), "{name}: it is done");
+        assert_eq!(who_knows_him(&place.0), Vec::<std::path::PathBuf>::new(), "{name}");
+        drop(opened);
+        assert!(Verified::of(&place.0).unwrap().is_well(), "{name}");
+    }
+}
+
+#[test]
 fn calls_of_a_backup_bring_nobody_back_who_was_erased_since() {
     let place = Place::new("erase-calls");
     let said = DoNotCall {
@@ -290,4 +322,20 @@ fn calls_of_a_backup_bring_nobody_back_who_was_erased_since() {
     assert_eq!((said.task, said.who.as_deref(), said.note.as_deref()), (None, None, None), "it told of him");
     drop(opened);
     assert_eq!(who_knows_him(&place.0), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_record_that_is_set_aside_while_an_erasure_is_finished_lies_where_it_is_told_to_lie() {
+    let place = Place::new("erase-aside");
+    commit(&place, limits(), vec![vec![put_task(&task(1)), put_task(&task(2))]]);
+    let key = format!("task/{}", task(1).id);
+    spoil(&place, &key);
+    std::fs::write(place.store().join(erase::MARK), b"").unwrap();
+
+    let report = open(&place).report;
+
+    assert_eq!((report.quarantined.len(), report.unerased), (1, None));
+    let aside = std::fs::read_to_string(place.store().join("quarantine.jsonl")).unwrap();
+    assert!(aside.contains(&key), "{aside}");
+    assert!(!place.store().join(erase::MARK).exists());
 }

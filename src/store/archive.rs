@@ -9,7 +9,7 @@ use super::journal::{Journal, kept};
 use super::lock::{Lock, LockError};
 use super::open::{BACKUP, JOURNAL, make_private_dir};
 use super::verify::Verified;
-use super::{Snapshots, erased};
+use super::{Snapshots, erase, erased};
 use chacha20poly1305::aead::stream::{DecryptorBE32, EncryptorBE32};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use rustix::fs::{CWD, RenameFlags};
@@ -252,6 +252,10 @@ pub fn restore(
     make_private_dir(&fresh.path.join(JOURNAL))?;
     let mut manifest = unpack(source, key, &fresh.path.join(JOURNAL))?;
     manifest.records = erased::leave_out(data, &fresh.path.join(JOURNAL))?.unwrap_or(manifest.records);
+    if erase::is_due(&store) {
+        // What is moved aside has what was to go, and the next start still has to see to it.
+        erase::mark(&fresh.path)?;
+    }
     File::open(&fresh.path)?.sync_all()?;
     let aside = if store.exists() {
         let aside = free_name(data)?;

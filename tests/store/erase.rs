@@ -339,3 +339,20 @@ fn a_record_that_is_set_aside_while_an_erasure_is_finished_lies_where_it_is_told
     assert!(aside.contains(&key), "{aside}");
     assert!(!place.store().join(erase::MARK).exists());
 }
+
+#[test]
+fn a_restore_does_not_forget_that_an_erasure_is_unfinished() {
+    let place = filled("erase-restore");
+    let key = Key::read_or_make(&place.0.join("backup.key")).unwrap();
+    let mut backup = Vec::new();
+    archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap();
+    std::fs::write(place.store().join(erase::MARK), b"").unwrap();
+
+    let (_, aside) = archive::restore(backup.as_slice(), &key, &place.0, true).unwrap();
+
+    assert!(place.store().join(erase::MARK).exists());
+    let opened = open(&place);
+    assert_eq!((opened.report.unerased, opened.restored.tasks.len()), (None, 42));
+    assert!(!aside.unwrap().exists(), "what was there before the erasure is gone");
+    assert!(!place.store().join(erase::MARK).exists());
+}

@@ -1,10 +1,10 @@
 //! Whether a text tells of a number: in whatever form it was typed or signalled, alone or among other words.
 //!
 //! Digits belong together when nothing is between them but what people write inside a number: `-`, `.`, `(`, `)`
-//! (RFC 3966 §5.1.1), `/` and single spaces. What belongs together is a run. A number is in it when groups of its
-//! digits, whole ones and side by side, read as that number: an `order 12` before it, or another number behind it,
-//! parted by no more than a space, does not hide it. What follows a `+` is a number from there on, so that its national
-//! part is not taken for somebody else. A date is no number.
+//! (RFC 3966 §5.1.1), `/` and single spaces, or other hyphens and spaces that look like these. What belongs together is
+//! a run. A number is in it when groups of its digits, whole ones and side by side, read as that number: an `order 12`
+//! before it, or another number behind it, parted by no more than a space, does not hide it. What follows a `+` is a
+//! number from there on, so that its national part is not taken for somebody else. A date is no number.
 
 use super::{E164_DIGITS_MAX, Party, read};
 use std::ops::Range;
@@ -96,12 +96,12 @@ impl Trace {
     }
 
     fn is(&self, text: &str, place: &Range<usize>) -> bool {
-        let run = &text[place.clone()];
-        if !self.may_be_in(run.as_bytes()) || is_date(run) {
+        let run: String = text[place.clone()].chars().map(plain).collect();
+        if !self.may_be_in(run.as_bytes()) || is_date(&run) {
             return false;
         }
         let is_whole = !self.digits.is_empty() && digits_of(run.as_bytes()) == self.digits;
-        is_whole || read(run, self.country.as_deref()).as_ref() == Ok(&self.number)
+        is_whole || read(&run, self.country.as_deref()).as_ref() == Ok(&self.number)
     }
 }
 
@@ -140,7 +140,7 @@ fn runs(text: &str) -> Vec<Run> {
         }
         let length = octets[at + 1..].iter().take_while(|octet| octet.is_ascii_digit()).count();
         let group = at..at + 1 + length;
-        let is_joined = run.groups.last().is_some_and(|last: &Range<usize>| joins(&octets[last.end..at]));
+        let is_joined = run.groups.last().is_some_and(|last: &Range<usize>| joins(&text[last.end..at]));
         if is_plus || !is_joined {
             runs.push(std::mem::take(&mut run));
             run.is_global = is_plus;
@@ -153,8 +153,18 @@ fn runs(text: &str) -> Vec<Run> {
 }
 
 /// Whether people write this between two digits of a number.
-fn joins(between: &[u8]) -> bool {
-    between.iter().all(|octet| b" -.()/".contains(octet)) && !between.windows(2).any(|two| two == b"  ")
+fn joins(between: &str) -> bool {
+    let (mut all, mut before) = (between.chars().map(plain), None);
+    all.all(|c| " -.()/".contains(c) && before.replace(c).is_none_or(|before| (before, c) != (' ', ' ')))
+}
+
+/// What word processors, web pages and tables write for a space or a hyphen between digits.
+fn plain(c: char) -> char {
+    match c {
+        '\t' | '\u{A0}' | '\u{2007}' | '\u{2009}' | '\u{202F}' => ' ',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        _ => c,
+    }
 }
 
 /// An area code is written in brackets.
@@ -201,6 +211,11 @@ mod tests {
             "2025550123 2025550199",
             "+1 202 555 0199 202 555 0123",
             "2026-11-20 2025550123",
+            "202\u{A0}555\u{A0}0123",
+            "+1\u{202F}202\u{202F}555\u{202F}0123",
+            "(202)\t555\u{2011}0123",
+            "202\u{2010}555 \u{2013} 0123",
+            "202\u{2012}555\u{2014}0123, or 202\u{2015}555\u{2212}0123",
         ] {
             assert!(trace.is_in(text) && trace.may_be_in(text.as_bytes()), "{text}");
         }
@@ -217,6 +232,9 @@ mod tests {
             "12025 and 550123",
             "12025, 550123",
             "12025  550123",
+            "12025 \u{A0}550123",
+            "12025\t\t550123",
+            "12025\u{2026}550123",
             "12025:550123",
             "2025-55 of 0123",
             "at 12:02:55.50123",
@@ -235,9 +253,14 @@ mod tests {
         for text in ["20 26 11 20", "20261120", "+45 20 26 11 20"] {
             assert!(trace.is_in(text), "{text}");
         }
-        for text in
-            ["2026-11-20", "2026-11-20T09:00:00Z", "from 2026-11-20 09:00 on", "2026/11/20/", "store-2026-11-20.tar"]
-        {
+        for text in [
+            "2026-11-20",
+            "2026\u{2011}11\u{2011}20",
+            "2026-11-20T09:00:00Z",
+            "from 2026-11-20 09:00 on",
+            "2026/11/20/",
+            "store-2026-11-20.tar",
+        ] {
             assert!(!trace.is_in(text), "{text}");
         }
     }
@@ -250,6 +273,7 @@ mod tests {
             ("order 12 202 555 0123 3 times", "order 12 (erased) 3 times"),
             ("(202) 555-0123 2025550199", "(erased) 2025550199"),
             ("from 2025550123.", "from (erased)."),
+            ("\u{2013}202\u{A0}555\u{2011}0123\u{A0}\u{20AC}", "\u{2013}(erased)\u{A0}\u{20AC}"),
         ] {
             assert_eq!(alice().taken_out(text).as_deref(), Some(left));
         }

@@ -230,6 +230,9 @@ impl Switch {
         for entry in self.entries.values_mut() {
             entry.arrived_at = crate::time::shifted(entry.arrived_at, by);
             entry.virtual_start = crate::time::shifted(entry.virtual_start, by);
+            if let Some(caller) = &mut entry.caller {
+                caller.shift(by);
+            }
         }
         let entries: Vec<Change> =
             self.entries.values().map(|entry| Change::PutEntry(Box::new(entry.clone()))).collect();
@@ -243,6 +246,7 @@ impl Switch {
         self.planner.review(now.utc);
         self.lists_heeded = now.utc;
         self.plan_retention();
+        self.pulse_if_kept(now);
         self.serve_wanted = true;
         self.publish(event::Event::ClockJumped { by_secs: by.num_seconds() });
     }

@@ -6,6 +6,7 @@
 
 use super::end::EndCause;
 use super::offer::Offer;
+use super::wait::Waiting;
 use super::{CallTimer, Switch, Timer, event};
 use crate::id::{CallRef, LegRef, Name};
 use crate::settings::{NoAgents, Queue};
@@ -37,13 +38,14 @@ impl Switch {
         let Some(waiting) = self.waiting(id) else { return };
         // The site may have been changed while he waited.
         let Some(longest) = self.settings.queue(&waiting.queue).and_then(|queue| queue.max_wait) else { return };
-        let until = waiting.joined + longest;
+        let until = waiting.joined + longest.saturating_sub(waiting.waited_before);
         if until > now.tick {
             self.timers.set(Timer::Call(id, CallTimer::MaxWait), until);
             return;
         }
         if self.is_in_use(id) {
-            // Somebody is about to answer, or the caller is choosing: let that come to its end first.
+            // Somebody is about to answer, the caller is choosing, or he is asked whether he is there at all: let that
+            // come to its end first.
             self.timers.set(Timer::Call(id, CallTimer::MaxWait), now.tick + LATER);
             return;
         }
@@ -64,7 +66,8 @@ impl Switch {
     }
 
     fn is_in_use(&self, id: CallRef) -> bool {
-        self.waiting(id).is_some_and(|waiting| waiting.ring.is_some() || !waiting.offer.is_closed())
+        let is_in_use = |it: &Waiting| it.ring.is_some() || !it.offer.is_closed() || it.reviving;
+        self.waiting(id).is_some_and(is_in_use)
     }
 
     fn overflow(&mut self, now: Now, id: CallRef) {

@@ -18,7 +18,7 @@ use super::revive::is_back_in_time;
 use super::{Change, NotStored, QueueEntry, Switch, event};
 use crate::callback::rule;
 use crate::callback::task::{CloseReason, LegRecord, MissedBy, NumberOrigin, Source, Task, TaskState};
-use crate::id::{CallRef, Name, TaskId};
+use crate::id::{CallRef, LegRef, Name, TaskId};
 use crate::limits;
 use crate::number::Party;
 use crate::settings::{CallbackProfile, CallbackRule, Dedupe, DedupeScope, RuleSource, ServedBy, Settings};
@@ -152,6 +152,15 @@ impl Switch {
         entry.ringing = phones;
         let entry = entry.clone();
         self.commit(vec![Change::PutEntry(Box::new(entry))], Pending::Told);
+    }
+
+    /// An agent has answered a caller in line, who may hear a notice first: should this life end now, the next one has
+    /// to hang up the agent's phone; a CANCEL would find nothing to stop (RFC 3261 §9.1). Not waited for.
+    pub(super) fn store_answered(&mut self, now: Now, id: CallRef, leg: LegRef) {
+        let (Some(entry), Some(dialog)) = (self.entries.get(&id), self.ua.dialog_record(leg)) else { return };
+        let its = |phone: &&LegRecord| phone.dialog.as_ref().is_some_and(|it| it.call_id == dialog.call_id);
+        let Some(phone) = entry.ringing.iter().find(its).cloned() else { return };
+        self.store_ringing(id, vec![LegRecord { answered_at: Some(now.utc), dialog: Some(dialog), ..phone }]);
     }
 
     /// He is out of the line, and not lost.

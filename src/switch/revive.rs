@@ -125,13 +125,12 @@ impl Switch {
         }
     }
 
-    /// The wall clock was set: they have talked as long as they have, and this life went on until now.
-    pub(super) fn move_talks(&mut self, now: Now, by: TimeDelta) {
+    /// The wall clock was set: they have talked as long as they have.
+    pub(super) fn move_talks(&mut self, _: Now, by: TimeDelta) {
         self.talks.kept.values_mut().for_each(|talk| talk.shift(by));
         let talks: Vec<Change> = self.talks.kept.values().map(|talk| Change::PutTalk(Box::new(talk.clone()))).collect();
         if !talks.is_empty() {
             self.commit(talks, Pending::Told);
-            self.pulse(now);
         }
     }
 
@@ -149,6 +148,13 @@ impl Switch {
 
     fn keeps_anybody(&self) -> bool {
         !self.talks.kept.is_empty() || self.entries.values().any(|entry| entry.caller.is_some())
+    }
+
+    /// This life goes on: at once where the next one would count from a clock that does not show it any more.
+    pub(super) fn pulse_if_kept(&mut self, now: Now) {
+        if self.keeps_anybody() {
+            self.pulse(now);
+        }
     }
 
     /// This life goes on.
@@ -217,9 +223,7 @@ impl Switch {
 
     /// All have been taken up who could be: asks them whether they go on.
     pub(super) fn ask_all(&mut self, now: Now) {
-        if self.keeps_anybody() {
-            self.pulse(now);
-        }
+        self.pulse_if_kept(now);
         self.ask_talks(now);
     }
 
@@ -346,10 +350,10 @@ impl Switch {
     pub(super) fn ask_talks(&mut self, now: Now) {
         for _ in 0..AT_ONCE {
             let Some(id) = self.talks.asking.pop_front() else { return };
+            self.suspect_call(id);
             self.ask_caller(now, id, PATIENCE);
             if let Some((talk, _)) = self.reviving(id) {
                 let (a, b) = (talk.a, talk.b);
-                self.suspect_call(id);
                 self.ask_leg(now, a);
                 self.ask_leg(now, b);
                 // Numbers go on from here, whatever a clock makes of the time between two lives.
@@ -441,7 +445,8 @@ impl Switch {
         (call.agent, call.answered_at, call.recording) = (None, None, None);
         let since = call.started_at;
         self.hush(caller);
-        self.enter_queue_at(now, id, caller, &queue, Place { priority: 5, virtual_start: since });
+        let place = Place { priority: 5, virtual_start: since };
+        self.stand_in_line(now, id, caller, &queue, place, Duration::ZERO);
         self.forget_talk(id); // Last: the disk knows him as both rather than as neither.
         true
     }

@@ -14,6 +14,7 @@ use crate::callback::task::{CloseReason, LegRecord};
 use crate::id::{CallRef, LegRef, Name, PlayRef, TaskId, Ticket};
 use crate::queue::line::{Joining, Kind as EntryKind, Standing};
 use crate::time::{DateTime, Now, Tick, Utc};
+use std::time::Duration;
 
 /// A caller in line.
 #[derive(Debug)]
@@ -21,8 +22,10 @@ pub(super) struct Waiting {
     pub(super) caller: LegRef,
     pub(super) queue: Name,
     pub(super) ticket: Ticket,
-    /// When he joined this line.
+    /// When he joined this line, or stood in it again after a restart.
     pub(super) joined: Tick,
+    /// How long he had waited then.
+    pub(super) waited_before: Duration,
     /// The place in line, which may be older than the call.
     pub(super) virtual_start: DateTime<Utc>,
     pub(super) priority: u8,
@@ -47,29 +50,49 @@ pub(super) struct Waiting {
     pub(super) reviving: bool,
 }
 
+impl Waiting {
+    /// How long he has waited, restarts included.
+    pub(super) fn waited(&self, now: Now) -> Duration {
+        self.waited_before + now.tick.since(self.joined)
+    }
+}
+
 impl Switch {
     /// A call comes into a queue, answered already or not: from now on it is answered, in line, and hears music.
     pub(super) fn enter_queue(&mut self, now: Now, id: CallRef, caller: LegRef, queue: &Name) {
-        self.enter_queue_at(now, id, caller, queue, Place { priority: 5, virtual_start: now.utc });
+        let settings = self.settings.clone();
+        if let Some(queue) = settings.queue(queue) {
+            if !self.is_open(now, queue.schedule.as_ref()) {
+                self.find_closed(now, id, caller, queue);
+                return;
+            }
+            let live = self.lines.get(&queue.name).map_or(0, crate::queue::line::Line::live);
+            if queue.max_callers.is_some_and(|most| live >= most as usize) {
+                self.find_full(now, id, caller, queue);
+                return;
+            }
+        }
+        let place = Place { priority: 5, virtual_start: now.utc };
+        self.stand_in_line(now, id, caller, queue, place, Duration::ZERO);
     }
 
-    /// The same for somebody who has this place, if he has no better one.
-    pub(super) fn enter_queue_at(&mut self, now: Now, id: CallRef, caller: LegRef, queue: &Name, place: Place) {
+    /// The same for somebody whom the line has let in, closed or full though it may be by now. He has this place, if he
+    /// has no better one, and has waited for so long.
+    pub(super) fn stand_in_line(
+        &mut self,
+        now: Now,
+        id: CallRef,
+        caller: LegRef,
+        queue: &Name,
+        place: Place,
+        waited: Duration,
+    ) {
         let settings = self.settings.clone();
         let Some(queue) = settings.queue(queue) else {
             // The site has no such line any more.
             self.turn_away(now, id, caller, 404, vec!["call_later".into()], EndCause::NotReachable);
             return;
         };
-        if !self.is_open(now, queue.schedule.as_ref()) {
-            self.find_closed(now, id, caller, queue);
-            return;
-        }
-        let live = self.lines.get(&queue.name).map_or(0, crate::queue::line::Line::live);
-        if queue.max_callers.is_some_and(|most| live >= most as usize) {
-            self.find_full(now, id, caller, queue);
-            return;
-        }
         let Some(call) = self.calls.get(&id) else { return };
         let (customer, ani, dnis) = (call.customer.clone(), call.ani.clone(), call.to.clone());
         let place = self.place_for(now, place, customer.as_ref(), &queue.name);
@@ -85,6 +108,7 @@ impl Switch {
             queue: queue.name.clone(),
             ticket,
             joined: now.tick,
+            waited_before: waited,
             virtual_start: place.virtual_start,
             priority,
             ani,
@@ -106,7 +130,7 @@ impl Switch {
         self.store_entry(now, id, place.virtual_start, place.priority);
         self.answer_once(now, caller);
         if let Some(longest) = queue.max_wait {
-            self.timers.set(Timer::Call(id, CallTimer::MaxWait), now.tick + longest);
+            self.timers.set(Timer::Call(id, CallTimer::MaxWait), now.tick + longest.saturating_sub(waited));
         }
         self.watch_staff(now, id);
         if !self.ask_pending(now, id) {
@@ -180,7 +204,7 @@ impl Switch {
 
     /// So long since the caller joined, in whole seconds.
     pub(super) fn waited_secs(&self, now: Now, id: CallRef) -> u64 {
-        self.waiting(id).map_or(0, |waiting| now.tick.since(waiting.joined).as_secs())
+        self.waiting(id).map_or(0, |waiting| waiting.waited(now).as_secs())
     }
 
     /// Agents are rung for a waiting caller: one, or all at once.
@@ -295,5 +319,6 @@ impl Switch {
         let wait_secs = self.waited_secs(now, id);
         self.publish(event::Event::CallAnswered { call: id, agent, wait_secs });
         self.begin_queue_talk(now, id, Ends { agent: leg, caller }, &queue, breaks_in);
+        self.store_answered(now, id, leg);
     }
 }

@@ -110,6 +110,7 @@ impl Switch {
 
     /// Asks the peer to go on as before, by a re-INVITE with what we describe (RFC 3261 §14.1).
     pub(in crate::switch) fn ask_leg(&mut self, now: Now, leg: LegRef) {
+        self.trap.step();
         if let Some(entry) = self.legs.get_mut(&leg) {
             let offer = entry.media.offer();
             self.ua.reoffer(now.tick, leg, offer);

@@ -12,7 +12,8 @@ use super::super::{CallTimer, Change, QueueEntry, Switch, Timer, event};
 use super::between;
 use crate::callback::task::MissedBy;
 use crate::id::{CallRef, LegRef, Shard};
-use crate::time::{DateTime, Now, Utc};
+use crate::time::{DateTime, Now, Utc, shifted};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -23,9 +24,17 @@ pub struct KeptCaller {
     leg: KeptLeg,
     /// Written then; sequence numbers go on from here.
     saved_at: DateTime<Utc>,
+    /// How long he had waited then. An older version has not said so: he waits anew.
+    #[serde(default)]
+    waited: Duration,
 }
 
 impl KeptCaller {
+    /// The wall clock was set: what was so long ago still is.
+    pub(in crate::switch) fn shift(&mut self, by: TimeDelta) {
+        self.saved_at = shifted(self.saved_at, by);
+    }
+
     /// When it was written.
     pub(in crate::switch) fn saved_at(&self) -> DateTime<Utc> {
         self.saved_at
@@ -57,7 +66,8 @@ impl Switch {
     pub(in crate::switch) fn kept_caller(&self, now: Now, id: CallRef) -> Option<KeptCaller> {
         let call = self.calls.get(&id)?;
         let Story::Waiting(waiting) = &call.story else { return None };
-        Some(KeptCaller { from: call.from.clone(), leg: self.kept_leg(waiting.caller)?, saved_at: now.utc })
+        let (from, leg) = (call.from.clone(), self.kept_leg(waiting.caller)?);
+        Some(KeptCaller { from, leg, saved_at: now.utc, waited: waiting.waited(now) })
     }
 }
 
@@ -76,7 +86,8 @@ impl Switch {
         let caller = self.take_up_leg(now, id, leg);
         self.note(now, id, "taken up after a restart");
         let place = Place { priority: entry.priority, virtual_start: entry.virtual_start };
-        self.enter_queue_at(now, id, caller, &entry.queue, place);
+        let waited = kept.waited + between(kept.saved_at, now.utc);
+        self.stand_in_line(now, id, caller, &entry.queue, place, waited);
         if let Some(waiting) = self.waiting_mut(id) {
             waiting.reviving = true;
             self.keep_standing(id);

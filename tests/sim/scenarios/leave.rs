@@ -200,7 +200,7 @@ fn lines_that_overflow_into_each_other_end() {
     world.assert_rest();
 }
 
-fn office(site: &mut Settings) {
+pub(super) fn office(site: &mut Settings) {
     let hour = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).expect("an hour");
     site.schedules.push(Schedule {
         name: "office".into(),

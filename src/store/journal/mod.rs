@@ -409,7 +409,9 @@ impl Journal {
             if self.merging.is_none() {
                 // Whoever came before may have taken the result; one that succeeded would be the newest.
                 if self.tried >= after && self.failed.is_some_and(|failed| failed.elapsed() < CHECKPOINT_REST) {
-                    return Err(io::Error::other("the state could not be written down"));
+                    return Err(io::Error::other(
+                        "the state could not be written down; it may be tried again in a minute",
+                    ));
                 }
                 self.closed.extend(self.open.take().map(Open::close));
                 self.write_checkpoint();

@@ -153,9 +153,10 @@ impl Opened {
             make_private_dir(folder).map_err(|error| OpenError::Directory(data.into(), error))?;
         }
         sync_folders(data).map_err(|error| OpenError::Directory(data.into(), error))?;
-        let shown = File::open(store.join(SIDE)).ok().and_then(|side| writer::shown(&side));
-        let (disk, mut restored, report) = Recovery::of(&store, limits).map_err(|error| failed(&store, error))?;
-        restored.shown = shown;
+        let (mut disk, mut restored, report) = Recovery::of(&store, limits).map_err(|error| failed(&store, error))?;
+        let side = File::open(store.join(SIDE)).ok();
+        restored.shown = side.and_then(|side| writer::shown(&side, restored.doubt));
+        disk.doubt = restored.doubt;
         Ok(Opened { restored, report, disk, lock })
     }
 

@@ -67,7 +67,7 @@ impl Reading {
             keys::AUDIT => read(&key, &value, &mut restored.audit),
             keys::TALK => read(&key, &value, &mut restored.talks),
             keys::PULSES => record::decode(key.as_bytes(), &value).map(|at| restored.pulse = Some(at)),
-            keys::CLOCKS => record::decode(key.as_bytes(), &value).map(|secs| restored.doubt = secs),
+            keys::CLOCKS => record::decode(key.as_bytes(), &value).map(|said| restored.doubt = said),
             keys::SYSTEMS => read(&key, &value, &mut self.system),
             keys::ACTIVE => record::decode(key.as_bytes(), &value).map(|mark| self.marks.push((key.clone(), mark))),
             _ => Ok(()), // A kind of a newer version: it stays where it is.

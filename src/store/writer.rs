@@ -15,7 +15,7 @@ use super::{Limits, erase, keys, record};
 use crate::callback::task::{Attempt, Task};
 use crate::id::{CommitRef, TaskId};
 use crate::limits::{COMMITS, JOURNAL_BODY};
-use crate::switch::{Change, NotStored, Revision};
+use crate::switch::{Change, DoubtRecord, NotStored, Revision};
 use crate::telemetry;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
@@ -213,14 +213,26 @@ pub(super) fn noted(side: &File) -> u64 {
     if good { u64::from_le_bytes(number.try_into().expect("split at 8")) } else { 0 }
 }
 
-/// What the wall clock showed when it was written; `None`: it does not say.
-pub(super) fn shown(side: &File) -> Option<DateTime<Utc>> {
-    let mut bytes = [0; 12];
-    side.read_exact_at(&mut bytes, 12).ok()?;
-    let (micros, sum) = bytes.split_at(8);
-    let good = crc32c::crc32c(micros).to_le_bytes() == sum;
-    let micros = i64::from_le_bytes(micros.try_into().expect("split at 8"));
-    DateTime::from_timestamp_micros(micros).filter(|_| good)
+/// What the wall clock showed when it was written; `None`: it does not say, or its clock was doubted otherwise than the
+/// journal says, since the one was synced and the other was not.
+pub(super) fn shown(side: &File, doubt: DoubtRecord) -> Option<DateTime<Utc>> {
+    let field = |n: u64| {
+        let mut bytes = [0; 12];
+        side.read_exact_at(&mut bytes, n * 12).ok()?;
+        let (said, sum) = bytes.split_at(8);
+        let good = crc32c::crc32c(said).to_le_bytes() == sum;
+        good.then(|| i64::from_le_bytes(said.try_into().expect("split at 8")))
+    };
+    let is_of_it = match (field(2), field(3)) {
+        (Some(secs), Some(shown)) => [secs, shown] == fields(doubt),
+        _ => doubt.shown.is_none(), // An older version does not say, neither here nor there.
+    };
+    DateTime::from_timestamp_micros(field(1)?).filter(|_| is_of_it)
+}
+
+/// A doubt as the side file has it, beside the instant that is of it.
+fn fields(doubt: DoubtRecord) -> [i64; 2] {
+    [doubt.secs, doubt.shown.map_or(0, |shown| shown.timestamp_micros())]
 }
 
 /// The files, and how far they have come.
@@ -236,6 +248,8 @@ pub(super) struct Disk {
     ballast: Ballast,
     failed_at: Option<Instant>,
     limits: Limits,
+    /// By how much the journal says that the wall clock is doubted.
+    pub(super) doubt: DoubtRecord,
 }
 
 /// A commit would have called a number that another attempt is calling (law 2).
@@ -256,7 +270,18 @@ impl Disk {
         File::open(&folder)?.sync_all()?;
         let (view, health) = (Shown::In(view), Health::default());
         let ballast = Ballast::of(&folder, limits.ballast_bytes);
-        Ok(Disk { journal, view, known, side, folder, health, ballast, failed_at: None, limits })
+        Ok(Disk {
+            journal,
+            view,
+            known,
+            side,
+            folder,
+            health,
+            ballast,
+            failed_at: None,
+            limits,
+            doubt: DoubtRecord::default(),
+        })
     }
 
     /// Commits that were acknowledged and are not in the journal.
@@ -291,6 +316,7 @@ impl Disk {
         if !marks.is_empty() {
             self.heal();
             self.health.let_go_unsaved(self.journal.went_unsaved());
+            self.doubt = last_doubt(group, &staged).unwrap_or(self.doubt);
             self.note_revision();
             self.view.take_in(self.journal.id, self.journal.mark, &commits);
         }
@@ -487,11 +513,13 @@ impl Disk {
         );
     }
 
-    /// Not synced: after a power cut it may name an older commit, which says nothing false.
+    /// Not synced: after a power cut it may name an older commit, which says nothing false; nor does an older instant,
+    /// of which it says by how much the clock was doubted then.
     fn note_revision(&self) {
+        let [secs, since] = fields(self.doubt).map(i64::to_le_bytes);
         let (number, shown) = (self.journal.mark.sequence.to_le_bytes(), Utc::now().timestamp_micros().to_le_bytes());
-        let mut bytes = [0; 24];
-        for (octets, said) in bytes.chunks_exact_mut(12).zip([number, shown]) {
+        let mut bytes = [0; 48];
+        for (octets, said) in bytes.chunks_exact_mut(12).zip([number, shown, secs, since]) {
             octets[..8].copy_from_slice(&said);
             octets[8..].copy_from_slice(&crc32c::crc32c(&said).to_le_bytes());
         }
@@ -505,6 +533,16 @@ impl Disk {
 struct Staged {
     ops: Vec<Op>,
     answer: Result<(), NotStored>,
+}
+
+/// What a group that is written says last of the clock.
+fn last_doubt(group: &[Commit], staged: &[Staged]) -> Option<DoubtRecord> {
+    let written = group.iter().zip(staged).filter(|(_, staged)| !staged.ops.is_empty() && staged.answer.is_ok());
+    let said = written.flat_map(|(commit, _)| &commit.changes).filter_map(|change| match change {
+        Change::PutDoubt(doubt) => Some(*doubt),
+        _ => None, // The clock is only in this one.
+    });
+    said.last()
 }
 
 /// The attempt that this change ends.
@@ -534,7 +572,7 @@ fn op_of(change: &Change) -> Op {
         Change::PutTalk(talk) => put(keys::talk(talk.call), talk),
         Change::RemoveTalk(call) => remove(keys::talk(*call)),
         Change::PutPulse(at) => put(keys::PULSE.to_owned(), at),
-        Change::PutDoubt(secs) => put(keys::CLOCK.to_owned(), secs),
+        Change::PutDoubt(doubt) => put(keys::CLOCK.to_owned(), doubt),
     }
 }
 

@@ -13,11 +13,15 @@
 //! shows less than was believed before is doubted (a machine that has forgotten the hour begins in 1970) until it has
 //! caught up, by however much, since nobody knows how long we were away. That a clock was set ahead while we were away
 //! cannot be told from having been away.
+//!
+//! What it showed at the last write is beside the journal and may be older or newer than the doubt, after a power cut;
+//! then it says nothing, and what it showed when the doubt began or ended does, which is stored in one with it.
 
 use super::durable::{Owed, Pending};
 use super::{Change, Restored, Switch, durable, event};
-use crate::time::{Now, Tick};
+use crate::time::{DateTime, Now, Tick, Utc};
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A smaller step is no jump.
@@ -29,6 +33,37 @@ const BELIEVED: TimeDelta = TimeDelta::days(1);
 const STEADY: Duration = Duration::from_secs(600);
 /// Tasks in one commit.
 const AT_ONCE: usize = 500;
+
+/// What is stored of a doubt, when it begins, changes and ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
+pub struct DoubtRecord {
+    /// The wall clock shows so many seconds more than is believed; 0: it is believed.
+    pub secs: i64,
+    /// What it showed then; older versions did not say.
+    pub shown: Option<DateTime<Utc>>,
+}
+
+/// As it lies on the disk.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    /// By an older version.
+    Secs(i64),
+    Full {
+        secs: i64,
+        shown: Option<DateTime<Utc>>,
+    },
+}
+
+impl From<Stored> for DoubtRecord {
+    fn from(stored: Stored) -> DoubtRecord {
+        match stored {
+            Stored::Secs(secs) => DoubtRecord { secs, shown: None },
+            Stored::Full { secs, shown } => DoubtRecord { secs, shown },
+        }
+    }
+}
 
 /// A clock that nobody believes.
 #[derive(Clone, Copy, Debug)]
@@ -75,15 +110,18 @@ impl Doubt {
 
     /// What time it is when a life begins, and whether that is to be doubted.
     pub(super) fn at_start(shown: Now, restored: &Restored) -> (Now, Option<Doubt>) {
-        let Some(last_shown) = restored.shown else { return (shown, None) };
-        let ahead = TimeDelta::try_seconds(restored.doubt).unwrap_or_default();
-        let last = last_shown.checked_sub_signed(ahead).unwrap_or(last_shown);
-        let since = shown.utc.signed_duration_since(last);
-        if since < -DOUBTED {
+        let ahead = TimeDelta::try_seconds(restored.doubt.secs).unwrap_or_default();
+        let last = restored.shown.or(restored.doubt.shown);
+        let last = last.map(|last| last.checked_sub_signed(ahead).unwrap_or(last));
+        let since = last.map(|last| shown.utc.signed_duration_since(last));
+        if let (Some(last), Some(since)) = (last, since)
+            && since < -DOUBTED
+        {
             return (Now { utc: last, ..shown }, Some(Doubt { is_floor: true, ..Doubt::of(since, shown.tick) }));
         }
-        // Away for longer than it was ahead looks the same; then a person says so, or it is believed when steady.
-        let is_as_it_was = ahead > DOUBTED && since >= ahead - DOUBTED;
+        // Away for longer than it was ahead looks the same; then a person says so, or it is believed when steady. So
+        // does an old doubt without evidence; of a clock that was behind, it would have us believe what may be to come.
+        let is_as_it_was = ahead > DOUBTED && since.is_none_or(|since| since >= ahead - DOUBTED);
         match shown.utc.checked_sub_signed(ahead) {
             Some(utc) if is_as_it_was => (Now { utc, ..shown }, Some(Doubt::of(ahead, shown.tick))),
             Some(_) | None => (shown, None),
@@ -98,7 +136,8 @@ impl Switch {
         self.planner.hold_for_clock(doubt.is_some());
     }
 
-    /// What the last life has stored of it may have changed.
+    /// What the last life has stored of it may have changed. Before anything else is committed: what the clock shows
+    /// is noted at every write, and would be believed if it stood there without its doubt.
     pub(super) fn tell_doubt(&mut self, stored: i64) {
         if let Some(by_secs) = self.doubted_secs() {
             self.publish(event::Event::ClockDoubted { by_secs });
@@ -109,7 +148,13 @@ impl Switch {
     }
 
     fn store_doubt(&mut self) {
-        self.commit(vec![Change::PutDoubt(self.doubted_secs().unwrap_or(0))], Pending::Told);
+        self.commit(vec![self.doubt_change()], Pending::Told);
+    }
+
+    /// What is to be stored of the doubt, as it is.
+    pub(super) fn doubt_change(&self) -> Change {
+        let ahead = self.clock.doubt.map_or(TimeDelta::zero(), |doubt| doubt.ahead);
+        Change::PutDoubt(DoubtRecord { secs: ahead.num_seconds(), shown: self.seen.utc.checked_add_signed(ahead) })
     }
 
     /// What time it is, when the clocks show `shown`.
@@ -132,7 +177,7 @@ impl Switch {
             }
             // It has returned, or nearly; or caught up.
             Some(doubt) if ahead.abs() <= DOUBTED || doubt.is_floor && ahead > TimeDelta::zero() => {
-                self.trust_clock();
+                self.trust_clock(shown);
                 if ahead.abs() <= STEP {
                     self.seen = shown;
                 } else {
@@ -146,7 +191,7 @@ impl Switch {
                 self.store_doubt();
             }
             Some(Doubt { until: Some(until), .. }) if until <= shown.tick => {
-                self.trust_clock();
+                self.trust_clock(shown);
                 self.take_jump(goes_on, ahead);
             }
             Some(_) => self.seen = goes_on,
@@ -167,12 +212,14 @@ impl Switch {
     /// A person says that the clock is right.
     pub(super) fn confirm_clock(&mut self) {
         if let Some(doubt) = self.clock.doubt {
-            self.trust_clock();
-            self.take_jump(self.seen, doubt.ahead);
+            let was = self.seen;
+            self.trust_clock(moved(was, doubt.ahead));
+            self.take_jump(was, doubt.ahead);
         }
     }
 
-    fn trust_clock(&mut self) {
+    fn trust_clock(&mut self, shown: Now) {
+        self.seen = shown;
         self.clock.doubt = None;
         self.planner.hold_for_clock(false);
         self.publish(event::Event::ClockTrusted);
@@ -181,7 +228,7 @@ impl Switch {
 
     /// The clock was set by `by`, and it is right now: what hangs on how long ago something was moves along.
     fn take_jump(&mut self, was: Now, by: TimeDelta) {
-        self.seen = Now { tick: was.tick, utc: was.utc.checked_add_signed(by).unwrap_or(was.utc) };
+        self.seen = moved(was, by);
         self.clock.moving = Some(Moving { by, begun: 0 });
         self.move_along();
     }
@@ -250,4 +297,8 @@ impl Switch {
         self.serve_wanted = true;
         self.publish(event::Event::ClockJumped { by_secs: by.num_seconds() });
     }
+}
+
+fn moved(was: Now, by: TimeDelta) -> Now {
+    Now { tick: was.tick, utc: was.utc.checked_add_signed(by).unwrap_or(was.utc) }
 }

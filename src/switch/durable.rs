@@ -203,7 +203,7 @@ impl Switch {
             }
             Owed::Recording(id) => Some(Change::PutRecording(Box::new(self.tapes.get(*id)?.clone()))),
             Owed::System => Some(Change::PutSystem(self.system.clone())),
-            Owed::Doubt => Some(Change::PutDoubt(self.doubted_secs().unwrap_or(0))),
+            Owed::Doubt => Some(self.doubt_change()),
             Owed::Entry(call) => Some(match self.entries.get(call) {
                 Some(entry) => Change::PutEntry(Box::new(entry.clone())),
                 None => Change::RemoveEntry(*call),

@@ -66,6 +66,7 @@ pub mod view;
 mod wait;
 
 pub use books::Books;
+pub use clock::DoubtRecord;
 pub use end::EndCause;
 pub use fault::{Fault, said};
 pub use forget::Person;

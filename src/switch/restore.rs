@@ -34,14 +34,14 @@ impl Switch {
     /// A switch with its settings, what the store handed back, and its only source of randomness.
     pub fn new(now: Now, settings: Settings, mut restored: Restored, entropy: Entropy) -> Switch {
         let (now, doubt) = Doubt::at_start(now, &restored);
-        let stored = restored.doubt;
+        let stored = restored.doubt.secs;
         let (configured, mut system) = (Arc::new(settings.clone()), restored.system.clone());
         let settings = (configured, system.over(settings));
         let mut switch = Switch::empty(now, settings, &mut restored, entropy);
         switch.system = system;
         switch.begin_with(doubt);
-        switch.take_up(now, restored);
         switch.tell_doubt(stored);
+        switch.take_up(now, restored);
         switch
     }
 

@@ -1,5 +1,6 @@
 //! The seam between the switch and whatever runs it: the shell, a test, a replay. Inputs and outputs are values.
 
+use super::clock::DoubtRecord;
 use super::{KeptCaller, Space, TalkRecord, command, event};
 use crate::agent::places::Places;
 use crate::callback::task::{Attempt, LegRecord, Task};
@@ -129,8 +130,8 @@ pub enum Change {
     RemoveTalk(CallRef),
     /// Somebody talks, and this life saw to it then.
     PutPulse(DateTime<Utc>),
-    /// The wall clock shows so many seconds more than is believed; 0: it is believed.
-    PutDoubt(i64),
+    /// By how much the wall clock is doubted.
+    PutDoubt(DoubtRecord),
 }
 
 impl Change {
@@ -407,10 +408,11 @@ pub struct Restored {
     /// When it was last known to live while somebody talked.
     #[serde(default)]
     pub pulse: Option<DateTime<Utc>>,
-    /// By how many seconds the wall clock was ahead of what was believed; 0: it was believed.
+    /// By how much the wall clock was doubted.
     #[serde(default)]
-    pub doubt: i64,
-    /// What the wall clock showed, believed or not, when the last commit had been written.
+    pub doubt: DoubtRecord,
+    /// What the wall clock showed, believed or not, when the last commit had been written; `None`: nothing says so that
+    /// is as old as the doubt.
     #[serde(default)]
     pub shown: Option<DateTime<Utc>>,
 }

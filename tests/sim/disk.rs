@@ -7,8 +7,8 @@ use ringback::id::{AttemptId, CallRef, CommitRef, Name, RecordingId, TaskId};
 use ringback::number::Party;
 use ringback::registrar::Binding;
 use ringback::switch::{
-    AgentRecord, AuditRecord, Books, Change, DoNotCall, NotStored, ObjectRecord, QueueEntry, RecordingRecord, Restored,
-    SystemRecord, TalkRecord,
+    AgentRecord, AuditRecord, Books, Change, DoNotCall, DoubtRecord, NotStored, ObjectRecord, QueueEntry,
+    RecordingRecord, Restored, SystemRecord, TalkRecord,
 };
 use ringback::time::{DateTime, Tick, Utc};
 use std::collections::{BTreeMap, VecDeque};
@@ -53,7 +53,7 @@ pub struct Disk {
     pub audit: Vec<AuditRecord>,
     pub talks: BTreeMap<CallRef, TalkRecord>,
     pub pulse: Option<DateTime<Utc>>,
-    pub doubt: i64,
+    pub doubt: DoubtRecord,
     /// What the wall clock showed at the last write, when a scenario wants it to be known.
     pub shown: Option<DateTime<Utc>>,
 }
@@ -82,7 +82,7 @@ impl Disk {
             audit: Vec::new(),
             talks: BTreeMap::new(),
             pulse: None,
-            doubt: 0,
+            doubt: DoubtRecord::default(),
             shown: None,
         }
     }
@@ -174,7 +174,8 @@ impl Disk {
             Change::PutTalk(talk) => drop(self.talks.insert(talk.call, *talk)),
             Change::RemoveTalk(call) => drop(self.talks.remove(&call)),
             Change::PutPulse(at) => self.pulse = Some(at),
-            Change::PutDoubt(secs) => self.doubt = secs,
+            // What lies beside it is of another doubt until the next write, which a power cut may take.
+            Change::PutDoubt(doubt) => (self.doubt, self.shown) = (doubt, None),
         }
     }
 

@@ -11,8 +11,8 @@ use ringback::store::archive::{self, Key};
 use ringback::store::verify::Verified;
 use ringback::store::{Limits, Opened, Store, ViewReport, keys};
 use ringback::switch::{
-    AgentRecord, AuditRecord, Change, DoNotCall, NotStored, ObjectRecord, QueueEntry, RecordingRecord, Restored,
-    Revision, SystemRecord,
+    AgentRecord, AuditRecord, Change, DoNotCall, DoubtRecord, NotStored, ObjectRecord, QueueEntry, RecordingRecord,
+    Restored, Revision, SystemRecord,
 };
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
@@ -113,7 +113,7 @@ fn map_of(restored: &Restored) -> Map {
     let all = all.chain(audit.into_iter().map(|it| Change::PutAudit(Box::new(it))));
     let all = all.chain(talks.into_iter().map(|it| Change::PutTalk(Box::new(it)))).chain(pulse.map(Change::PutPulse));
     let said = Some(Change::PutSystem(system.clone())).filter(|_| system != SystemRecord::default());
-    let doubted = Some(Change::PutDoubt(doubt)).filter(|_| doubt != 0);
+    let doubted = Some(Change::PutDoubt(doubt)).filter(|_| doubt.secs != 0);
     all.chain(said).chain(doubted).map(|change| (key_of(&change), change)).collect()
 }
 
@@ -182,7 +182,7 @@ fn some_change(entropy: &mut Entropy, map: &Map) -> Change {
             detail: None,
         })),
         19 if n % 2 == 0 => Change::PutPulse(at),
-        19 => Change::PutDoubt(n as i64 + 1),
+        19 => Change::PutDoubt(DoubtRecord { secs: n as i64 + 1, shown: Some(at) }),
         _ => Change::PutSystem(SystemRecord { frozen: n % 2 == 0, resumed_at: Some(at), ..SystemRecord::default() }),
     }
 }

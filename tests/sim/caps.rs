@@ -46,7 +46,7 @@ struct Carried {
 const MINUTE: Duration = Duration::from_secs(60);
 /// A step of the wall clock of less than two seconds is taken for none.
 const UNNOTICED: Duration = Duration::from_secs(2);
-/// To an INVITE to which nothing has come back for so long nothing will: the switch may have given it up, and cannot
+/// An INVITE to which nothing has come back for so long is on no line: the switch may have given it up, and cannot
 /// CANCEL it (RFC 3261 §9.1).
 const DEAD: Duration = Duration::from_secs(4);
 
@@ -148,16 +148,14 @@ impl Caps {
         if is_copy || !outgoing && !is_new {
             return;
         }
-        let is_over = |it: &Carried| it.outgoing && !it.heard && now.since(it.begun) >= DEAD;
-        self.calls.retain(|_, it| !is_over(it));
         if outgoing && is_new {
             let (name, most) = &self.trunks[&trunk];
-            let load = self.load(trunk);
+            let load = self.load(now, trunk);
             assert!(load < *most, "law 2: {name} carries {load} calls, {most} at most, and is dialled");
             if load + 1 == *most {
                 fired.add("a trunk has all the calls that it may have");
             }
-            if self.trunks.iter().any(|(other, (_, most))| *other != trunk && self.load(*other) >= *most) {
+            if self.trunks.iter().any(|(other, (_, most))| *other != trunk && self.load(now, *other) >= *most) {
                 fired.add("a full trunk is gone round");
             }
         }
@@ -167,8 +165,9 @@ impl Caps {
         self.calls.insert(invite.call_id().to_owned(), carried);
     }
 
-    fn load(&self, trunk: IpAddr) -> usize {
-        self.calls.values().filter(|it| it.trunk == trunk && !it.unacknowledged).count()
+    fn load(&self, now: Tick, trunk: IpAddr) -> usize {
+        let is_dead = |it: &Carried| it.outgoing && !it.heard && now.since(it.begun) >= DEAD;
+        self.calls.values().filter(|it| it.trunk == trunk && !it.unacknowledged && !is_dead(it)).count()
     }
 
     /// An attempt begins.

@@ -132,7 +132,10 @@ impl Order {
                     self.missed.retain(|(_, of), _| of != number);
                 }
             }
-            Event::CallTakenUp { call } => drop(self.unheard.remove(call)),
+            Event::CallTakenUp { call } => {
+                self.unheard.remove(call);
+                self.waiting.entry(*call).and_modify(|place| place.joined = now); // His turn may come from here on.
+            }
             Event::CallAnswered { call, .. } => drop(self.waiting.remove(call)),
             Event::CallEnded { call, cause } => self.on_call_ended(now, call, cause),
             Event::CallbackRequested { task, queue, number } => {

@@ -538,11 +538,8 @@ struct Staged {
 /// What a group that is written says last of the clock.
 fn last_doubt(group: &[Commit], staged: &[Staged]) -> Option<DoubtRecord> {
     let written = group.iter().zip(staged).filter(|(_, staged)| !staged.ops.is_empty() && staged.answer.is_ok());
-    let said = written.flat_map(|(commit, _)| &commit.changes).filter_map(|change| match change {
-        Change::PutDoubt(doubt) => Some(*doubt),
-        _ => None, // The clock is only in this one.
-    });
-    said.last()
+    let changes = written.flat_map(|(commit, _)| &commit.changes);
+    changes.filter_map(|change| if let Change::PutDoubt(doubt) = change { Some(*doubt) } else { None }).last()
 }
 
 /// The attempt that this change ends.

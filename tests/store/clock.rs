@@ -36,7 +36,8 @@ fn what_the_clock_showed_under_another_doubt_says_nothing() {
     let mut sides = Vec::new();
     for doubt in doubts {
         commit(&place, limits(), vec![vec![Change::PutDoubt(doubt)], vec![Change::PutPulse(began)]]);
-        commit(&place, limits(), vec![vec![Change::PutPulse(began)]]); // A life that finds the doubt, and changes nothing.
+        // A life that finds the doubt, and changes nothing.
+        commit(&place, limits(), vec![vec![Change::PutPulse(began)]]);
         let restored = open(&place).restored;
         assert_eq!((restored.shown.is_some(), restored.doubt), (true, doubt));
         for old in &sides {

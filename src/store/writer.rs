@@ -539,7 +539,7 @@ struct Staged {
 fn last_doubt(group: &[Commit], staged: &[Staged]) -> Option<DoubtRecord> {
     let written = group.iter().zip(staged).filter(|(_, staged)| !staged.ops.is_empty() && staged.answer.is_ok());
     let changes = written.flat_map(|(commit, _)| &commit.changes);
-    changes.filter_map(|change| if let Change::PutDoubt(doubt) = change { Some(*doubt) } else { None }).last()
+    changes.filter_map(|change| if let Change::PutDoubt(doubt) = change { Some(*doubt) } else { None }).next_back()
 }
 
 /// The attempt that this change ends.

@@ -27,8 +27,8 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Commits that one sync may cover: what comes in during a sync of seconds has to fit into the next one, or each promise
-/// waits for longer than the one before.
+/// Commits that one sync may cover. What comes in during a sync of seconds has to fit into the next one, or each
+/// promise waits longer than the last.
 const GROUP: usize = 1_024;
 /// Records that one commit erases.
 const ERASED_AT_ONCE: usize = 10_000;

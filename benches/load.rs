@@ -231,7 +231,7 @@ fn site(sip: u16, http: u16, carrier: u16) -> String {
 sip_udp = "127.0.0.1:{sip}"
 http = "127.0.0.1:{http}"
 media_address = "127.0.0.1"
-media_ports = "34000-35999"
+media_ports = "30000-31999"
 [system]
 default_country = "US"
 default_timezone = "UTC"

@@ -49,7 +49,7 @@ impl Switch {
         let (port, http, carrier) = (free_port(), free_port(), port_of(&sip));
         let site = format!(
             "[server]\nsip_udp = \"127.0.0.1:{port}\"\nhttp = \"127.0.0.1:{http}\"\nmedia_address = \"127.0.0.1\"\n\
-             media_ports = \"42000-42999\"\n[system]\ndefault_country = \"US\"\ndefault_timezone = \"UTC\"\n\
+             media_ports = \"31000-31999\"\n[system]\ndefault_country = \"US\"\ndefault_timezone = \"UTC\"\n\
              [[trunk]]\nname = \"carrier\"\nmode = \"peer\"\nhost = \"127.0.0.1\"\nport = {carrier}\n\
              options_ping_secs = 0\nmax_calls = 1000\n\
              [[inbound_route]]\ntrunk = \"carrier\"\ndid = \"+12025550100\"\nto = \"queue:support\"\n\

@@ -20,6 +20,7 @@ use ringback::telemetry;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -199,12 +200,12 @@ impl Plane {
     }
 }
 
-/// An even port that is free together with the next one.
+/// An even port that is free together with the next one: below those that the system lends to anybody, and never the
+/// same again, since tests run beside each other.
 fn free_pair() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(22_000);
     loop {
-        let probe = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = probe.local_addr().unwrap().port() & !1;
-        drop(probe);
+        let port = NEXT.fetch_add(2, Ordering::Relaxed);
         let free = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
         if let (Ok(_), Ok(_)) = (free(port), free(port | 1)) {
             return port;

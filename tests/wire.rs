@@ -15,6 +15,7 @@ use ringback::switch::event::Event;
 use ringback::time::Tick;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
 
@@ -106,12 +107,12 @@ fn bind(port: u16) -> UdpSocket {
     socket
 }
 
-/// The first of `count` free ports in a row, even.
+/// The first of `count` free ports in a row, even; below those that the system lends to anybody.
 fn free_block(count: u16) -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(23_000);
     loop {
-        let first = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() & !1;
-        let Some(end) = first.checked_add(count) else { continue };
-        let all: Vec<_> = (first..end).map(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port))).collect();
+        let first = NEXT.fetch_add(count, Ordering::Relaxed);
+        let all: Vec<_> = (first..first + count).map(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port))).collect();
         if all.iter().all(Result::is_ok) {
             return first;
         }

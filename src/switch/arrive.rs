@@ -131,7 +131,7 @@ impl Switch {
 
     /// Gives an arrival its leg, port and answer; `None` when it has been refused.
     pub(super) fn take_in(&mut self, now: Now, arrival: &Arrival, kind: Kind) -> Option<CallRef> {
-        let Some(seat) = self.take_seat_for_caller(arrival.flow) else {
+        let Some(seat) = self.take_seat_for_caller(now, arrival.flow) else {
             self.ua.refuse(now.tick, arrival.leg, 503, vec![("Retry-After", "10".to_owned())]);
             return None;
         };

@@ -173,7 +173,7 @@ impl Switch {
         let trunk = settings.trunk(&way.trunk)?;
         let flows = self.trunks.dialable(&way.trunk).ok()?.to_vec();
         let flow = *flows.first()?;
-        let mut seat = self.take_seat(flow)?;
+        let mut seat = self.take_seat(now, flow)?;
         let codecs = trunk.codecs.clone();
         let (from, fields) = self.trunks.identity_fields(&way.trunk, &shown.user, &shown.display, flow);
         let uri = self.trunks.dialled_uri(&way.trunk, &way.user);

@@ -267,9 +267,9 @@ impl Switch {
         }
     }
 
-    /// A leg's port could not be bound: nothing of it is open at the shard, so the port comes back at once.
+    /// A leg's port could not be bound. Its party would hear nothing and never be heard.
     fn on_failed(&mut self, now: Now, leg: LegRef) {
-        self.port_back(leg);
+        self.port_refused(now, leg);
         self.end_leg(now, leg, EndCause::Failed);
     }
 

@@ -16,16 +16,19 @@ use crate::number::Party;
 use crate::sdp;
 use crate::settings::Codec;
 use crate::sip::flow::Flow;
-use crate::time::Now;
+use crate::time::{Now, Tick};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// So long without RTP and RTCP, and the peer is asked whether it is still there (security.md T27).
 const SILENCE: Duration = Duration::from_secs(20);
+
+/// How long a port that could not be bound is left alone.
+const PORT_REST: Duration = Duration::from_secs(300);
 
 /// One port in so many is kept back for the phones of agents and customers.
 const PORTS_KEPT_BACK: usize = 8;
@@ -101,19 +104,33 @@ struct LegMedia {
 pub(super) struct Ports {
     free: Vec<u16>,
     lent: BTreeMap<LegRef, u16>,
+    /// Those that could not be bound, and until when each is left alone.
+    resting: VecDeque<(Tick, u16)>,
 }
 
 impl Ports {
     pub(super) fn new(range: &RangeInclusive<u16>) -> Ports {
         // RFC 3550 §11: RTP on the even port, RTCP on the next one.
         let free = range.clone().filter(|port| port % 2 == 0 && port < range.end()).collect();
-        Ports { free, lent: BTreeMap::new() }
+        Ports { free, lent: BTreeMap::new(), resting: VecDeque::new() }
     }
 
     fn lend(&mut self, at_random: u64) -> Option<u16> {
         let count = u64::try_from(self.free.len()).ok().filter(|count| *count > 0)?;
         let index = usize::try_from(at_random % count).expect("an index below a length fits");
         Some(self.free.swap_remove(index))
+    }
+
+    /// The port of a leg could not be bound: another program has it, and would have it still when the next call came.
+    fn rest(&mut self, leg: LegRef, now: Tick) {
+        self.resting.extend(self.lent.remove(&leg).map(|port| (now + PORT_REST, port)));
+    }
+
+    /// Ports that have rested are tried again.
+    fn wake(&mut self, now: Tick) {
+        while let Some((_, port)) = self.resting.pop_front_if(|(until, _)| *until <= now) {
+            self.free.push(port);
+        }
     }
 
     /// Ports that legs hold.
@@ -197,13 +214,15 @@ fn offer(address: IpAddr, port: u16, codecs: &[Codec], session: sdp::answer::Ses
 
 impl Switch {
     /// A port for a call that arrives: some are kept back, so that those who wait can still be served.
-    pub(super) fn take_seat_for_caller(&mut self, flow: Flow) -> Option<Seat> {
+    pub(super) fn take_seat_for_caller(&mut self, now: Now, flow: Flow) -> Option<Seat> {
+        self.ports.wake(now.tick);
         let kept_back = (self.ports.free.len() + self.ports.lent()) / PORTS_KEPT_BACK;
-        (self.ports.free.len() > kept_back).then(|| self.take_seat(flow)).flatten()
+        (self.ports.free.len() > kept_back).then(|| self.take_seat(now, flow)).flatten()
     }
 
     /// A port for a leg that begins; `None` when all are lent or the table is full.
-    pub(super) fn take_seat(&mut self, flow: Flow) -> Option<Seat> {
+    pub(super) fn take_seat(&mut self, now: Now, flow: Flow) -> Option<Seat> {
+        self.ports.wake(now.tick);
         if self.legs.len() >= limits::LEGS {
             return None;
         }
@@ -468,6 +487,11 @@ impl Switch {
         if let Some(port) = self.ports.lent.remove(&leg) {
             self.ports.free.push(port);
         }
+    }
+
+    /// The leg's port could not be bound; nothing of it is open at the shard.
+    pub(super) fn port_refused(&mut self, now: Now, leg: LegRef) {
+        self.ports.rest(leg, now.tick);
     }
 
     /// Neither RTP nor RTCP: ask by re-INVITE (security.md T27). False when there is nothing to ask: the leg is not

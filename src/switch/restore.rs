@@ -6,7 +6,7 @@ use super::clock::Doubt;
 use super::durable::Pending;
 use super::legs::{OnLine, Ports};
 use super::timers::Timers;
-use super::{Change, Restored, Switch};
+use super::{Change, Restored, Switch, SystemRecord};
 use crate::agent::Agent;
 use crate::callback::planner::Planner;
 use crate::callback::task::{Task, TaskState};
@@ -27,8 +27,8 @@ use std::time::Duration;
 /// The session timer we ask for (RFC 4028; model.md, trunk).
 const SESSION_EXPIRES: Duration = Duration::from_secs(1_800);
 
-/// The site as it was set up, and what the levers make of it.
-type Both = (Arc<Settings>, Settings);
+/// The site as it was set up, what the levers make of it, and the levers.
+type Site = (Arc<Settings>, Settings, SystemRecord);
 
 impl Switch {
     /// A switch with its settings, what the store handed back, and its only source of randomness.
@@ -36,9 +36,8 @@ impl Switch {
         let (now, doubt) = Doubt::at_start(now, &restored);
         let stored = restored.doubt.secs;
         let (configured, mut system) = (Arc::new(settings.clone()), restored.system.clone());
-        let settings = (configured, system.over(settings));
-        let mut switch = Switch::empty(now, settings, &mut restored, entropy);
-        switch.system = system;
+        let site = (configured, system.over(settings), system);
+        let mut switch = Switch::empty(now, site, &mut restored, entropy);
         switch.begin_with(doubt);
         switch.tell_doubt(stored);
         switch.take_up(now, restored);
@@ -46,7 +45,7 @@ impl Switch {
     }
 
     /// Nobody has called it yet.
-    fn empty(now: Now, (configured, settings): Both, restored: &mut Restored, mut entropy: Entropy) -> Switch {
+    fn empty(now: Now, (configured, settings, system): Site, restored: &mut Restored, mut entropy: Entropy) -> Switch {
         Switch {
             ua: UserAgent::new(identity(&settings, restored.secret.clone()), entropy.fork()),
             registrar: Registrar::new(&settings, std::mem::take(&mut restored.bindings), entropy.fork()),
@@ -108,7 +107,7 @@ impl Switch {
             clock: super::clock::Clock::default(),
             out: VecDeque::new(),
             configured,
-            system: restored.system.clone(),
+            system,
             settings: Arc::new(settings),
             entropy,
             secret: std::mem::take(&mut restored.secret),

@@ -169,7 +169,7 @@ impl Switch {
             self.registrar.bindings(&extension).map(|binding| (binding.contact.clone(), binding.flow)).collect();
         let mut ring = Ring::default();
         for (contact, flow) in phones {
-            let Some(mut seat) = self.take_seat(flow) else { continue };
+            let Some(mut seat) = self.take_seat(now, flow) else { continue };
             let identity = stored.iter().find(|leg| leg.peer == **agent && leg.uri == contact);
             let identity = identity.and_then(|leg| leg.dialog.clone()).unwrap_or_else(|| self.ua.new_identity(flow));
             let host = super::peers::host_of(self.settings.server.public_address.unwrap_or_else(|| flow.local.ip()));

@@ -32,7 +32,7 @@ const FILE: &str = r#"
 sip_udp = "127.0.0.1:0"
 http = "127.0.0.1:0"
 media_address = "127.0.0.1"
-media_ports = "34000-34003"
+media_ports = "31000-31003"
 media_shards = 1
 
 [[agent]]

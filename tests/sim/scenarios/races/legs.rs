@@ -130,6 +130,39 @@ fn callers_who_take_all_ports_can_still_be_served() {
 }
 
 #[test]
+fn a_port_that_another_program_has_costs_one_call_and_not_the_next_ones() {
+    let mut world = World::with(1, |site| {
+        site.server.media_ports = 20_000..=20_015;
+        super::super::missed::covered(site);
+    });
+    let alice = world.customer(Person::new("alice", super::super::ALICE));
+    let call = world.call_in(alice);
+    world.run_for(secs(1));
+    let leg = newest_leg(&world);
+    let taken = world.shard.legs[&leg].port;
+
+    port_is_taken(&mut world, leg);
+    assert!(!world.is_up(TRUNK, call), "nobody would hear her");
+    assert_eq!(world.tasks().len(), 1, "she is called back");
+
+    let tries = |world: &mut World, name: &str, times: u32| {
+        (0..times).any(|n| {
+            let caller = world.customer(Person::new(name, &format!("+1202555{n:04}")));
+            let call = world.call_in(caller);
+            world.run_for(secs(1));
+            assert!(world.is_up(TRUNK, call), "{name} {n} is taken");
+            let has_it = world.shard.legs[&newest_leg(world)].port == taken;
+            world.hang_up(TRUNK, call);
+            world.run_for(secs(1));
+            has_it
+        })
+    };
+    assert!(!tries(&mut world, "bob", 60), "it is left alone");
+    world.run_for(secs(300));
+    assert!(tries(&mut world, "carl", 60), "it may be free again");
+}
+
+#[test]
 fn an_agent_for_whom_no_port_was_left_is_rung_a_moment_later() {
     // Seven callers leave one of eight ports, and three agents' phones want one each.
     let mut world = World::with(1, |site| {

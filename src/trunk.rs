@@ -13,6 +13,7 @@ mod identity;
 mod mend;
 mod probe;
 mod registration;
+mod source;
 mod watch;
 
 use crate::entropy::Entropy;
@@ -247,29 +248,6 @@ impl Trunks {
             trunk.look_up_again(now.tick);
         }
         self.on_timeout(now);
-    }
-
-    /// Whose address this is: an exact resolved address first, then the narrowest `acl` block, then the resolved host
-    /// on another port (never for loopback, where phones and carriers share one address).
-    pub fn by_source(&self, address: IpAddr, port: u16) -> Option<&Name> {
-        let address = address.to_canonical();
-        let remotes = |trunk: &Trunk| -> Vec<(IpAddr, u16)> {
-            trunk.flows().iter().map(|flow| (flow.remote.ip().to_canonical(), flow.remote.port())).collect()
-        };
-        let exact = || self.trunks.iter().find(|trunk| remotes(trunk).contains(&(address, port)));
-        let block = |trunk: &Trunk| {
-            let acl = trunk.settings.acl.iter().filter(|cidr| cidr.contains(address));
-            acl.map(|cidr| cidr.bits).max()
-        };
-        let listed = || {
-            // The first of equals: `max_by_key` would take the last.
-            self.trunks.iter().rev().filter(|trunk| block(trunk).is_some()).max_by_key(|trunk| block(trunk))
-        };
-        let same_host = || {
-            let is_shared = address.is_loopback();
-            self.trunks.iter().find(|trunk| !is_shared && remotes(trunk).iter().any(|(ip, _)| *ip == address))
-        };
-        exact().or_else(listed).or_else(same_host).map(|trunk| &trunk.settings.name)
     }
 
     /// Where an INVITE by this trunk goes, in order, or why it cannot.

@@ -3,7 +3,7 @@
 
 use super::space::LastLook;
 use crate::store::ballast::Ballast;
-use crate::store::{Health, Report};
+use crate::store::{Health, Report, Troubles, erase};
 use crate::switch::Space;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
@@ -38,6 +38,8 @@ struct Found {
     store: PathBuf,
     at: DateTime<Utc>,
     losses: Vec<String>,
+    /// Why the start could not finish an erasure.
+    unerased: Option<String>,
     ballast: Ballast,
 }
 
@@ -100,7 +102,8 @@ impl Standing {
     /// Of a store that was opened with this report.
     pub fn new(data: &Path, report: &Report, health: Health, ballast: Ballast) -> Standing {
         let (store, at) = (data.join("store"), Utc::now().trunc_subsecs(3));
-        let found = Found { store, at, losses: report.losses(), ballast };
+        let (losses, unerased) = (report.losses(), report.unerased.clone());
+        let found = Found { store, at, losses, unerased, ballast };
         let standing = Standing { health, found: Some(Arc::new(found)), ..Standing::default() };
         standing.look();
         standing
@@ -148,12 +151,13 @@ impl Standing {
             ballast: found.is_some_and(|found| found.ballast.is_there()),
         };
         let mut warnings = warnings(&store, &disk);
-        let unsaved = self.health.went_unsaved();
-        if unsaved > 0 {
-            warnings.push(format!(
-                "{unsaved} old segments of the journal went before a backup held them: make backups more often"
-            ));
-        }
+        let unerased = found.filter(|found| erase::is_due(&found.store)).and_then(|found| found.unerased.as_ref());
+        warnings.extend(unerased.map(|why| {
+            format!(
+                "Records that were erased are still on the disk ({why}). Mend that and restart: the start finishes it."
+            )
+        }));
+        warnings.extend(troubled(&self.health.troubles()));
         Told { store, disk, warnings }
     }
 }
@@ -192,6 +196,30 @@ fn warnings(store: &StoreTold, disk: &DiskTold) -> Vec<String> {
         )),
     }
     out
+}
+
+/// The same for what has gone wrong since, beside the commits.
+fn troubled(Troubles { unsaved, no_checkpoint, bad_checkpoints, view }: &Troubles) -> Vec<String> {
+    let unsaved = (*unsaved > 0).then(|| {
+        format!("{unsaved} old segments of the journal went before a backup held them: make backups more often")
+    });
+    let no_checkpoint = no_checkpoint.as_ref().map(|(since, why)| {
+        let since = instant(*since).format("%Y-%m-%d %H:%M:%S UTC");
+        format!(
+            "No checkpoint could be written since {since} ({why}). Nothing is lost, but the journal takes more and \
+             more room, and the next start longer. It is tried again every minute."
+        )
+    });
+    let bad_checkpoints = (*bad_checkpoints > 0).then(|| {
+        format!(
+            "{bad_checkpoints} older checkpoints could not be read back. Nothing is lost, but the disk forgets: make a \
+             backup and look at the disk."
+        )
+    });
+    let view = view.as_ref().map(|why| {
+        format!("The view of the journal has failed ({why}). Nothing is lost: the next start makes it anew.")
+    });
+    [unsaved, no_checkpoint, bad_checkpoints, view].into_iter().flatten().collect()
 }
 
 fn instant(at: SystemTime) -> DateTime<Utc> {

@@ -89,8 +89,8 @@ pub(super) fn finish(store: &Path) -> io::Result<()> {
     File::open(store)?.sync_all()
 }
 
-/// Whether a life has ended before its erasure had.
-pub(super) fn is_due(store: &Path) -> bool {
+/// Whether an erasure has been begun in this store and not finished.
+pub fn is_due(store: &Path) -> bool {
     store.join(MARK).exists()
 }
 

@@ -1,6 +1,5 @@
 //! Whether the disk takes what it is given.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -15,11 +14,24 @@ pub struct Illness {
     pub until: Option<SystemTime>,
 }
 
-/// Whether commits are still acknowledged.
+/// What has gone wrong in this life beside the commits. Nothing is lost by it yet, and somebody should know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Troubles {
+    /// Old segments of the journal that had to go before a backup held them.
+    pub unsaved: u64,
+    /// Since when no checkpoint could be written, and what the last try ended with.
+    pub no_checkpoint: Option<(SystemTime, String)>,
+    /// Checkpoints that could not be read any more when the next one was to be made of them.
+    pub bad_checkpoints: u64,
+    /// Why the view of the journal does not follow it any more.
+    pub view: Option<String>,
+}
+
+/// Whether commits are still acknowledged, and what else is wrong. Copies know the same.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     illness: Arc<Mutex<Option<Illness>>>,
-    unsaved: Arc<AtomicU64>,
+    troubles: Arc<Mutex<Troubles>>,
 }
 
 impl Health {
@@ -33,9 +45,9 @@ impl Health {
         self.illness.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Old segments of the journal that had to go in this life before a backup held them.
-    pub fn went_unsaved(&self) -> u64 {
-        self.unsaved.load(Ordering::Relaxed)
+    /// What is wrong beside the commits.
+    pub fn troubles(&self) -> Troubles {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn fell_ill(&self, why: &str) {
@@ -51,7 +63,7 @@ impl Health {
         }
     }
 
-    pub(super) fn let_go_unsaved(&self, segments: u64) {
-        self.unsaved.store(segments, Ordering::Relaxed);
+    pub(super) fn note(&self, change: impl FnOnce(&mut Troubles)) {
+        change(&mut self.troubles.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -45,7 +45,7 @@ pub mod verify;
 mod view;
 mod writer;
 
-pub use health::{Health, Illness};
+pub use health::{Health, Illness, Troubles};
 pub use lock::Lock;
 pub use open::{JOURNAL, OpenError, Opened, Quarantined, Report, ViewReport};
 pub use writer::{Snapshots, Store};

@@ -1,7 +1,7 @@
 //! The view as the writer has it: it follows the journal, or is being made beside it, or has failed.
 
+use super::journal::Journal;
 use super::journal::frame::{self, Mark, Op};
-use super::journal::segment::StoreId;
 use super::view::View;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ pub(super) enum Shown {
 
 impl Shown {
     /// The view follows. Whatever becomes of it, the commits are on the disk.
-    pub fn take_in(&mut self, id: StoreId, mark: Mark, commits: &[&[Op]]) {
+    pub fn take_in(&mut self, journal: &Journal, commits: &[&[Op]]) {
         let view = match self {
             Shown::In(view) => view,
             Shown::Later(missed) => {
@@ -34,12 +34,14 @@ impl Shown {
             }
             Shown::Nowhere => return,
         };
-        let why = match catch_unwind(AssertUnwindSafe(|| view.apply(id, mark, commits.iter().copied()))) {
+        let why = match catch_unwind(AssertUnwindSafe(|| view.apply(journal.id, journal.mark, commits.iter().copied())))
+        {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
             Err(_panic) => "sled panicked".to_owned(),
         };
         tracing::error!(why, "the view of the journal has failed and is made anew at the next start; nothing is lost");
+        journal.health.note(|troubles| troubles.view = Some(why));
         drop(self.close());
     }
 
@@ -59,16 +61,18 @@ impl Shown {
     }
 
     /// That one has been made, and takes in what has been committed since, up to `mark`.
-    pub fn follow(&mut self, id: StoreId, mark: Mark, mut view: View) -> io::Result<()> {
+    pub fn follow(&mut self, journal: &Journal, mut view: View) -> io::Result<()> {
         let Shown::Later(Missed { from, ops, .. }) = std::mem::replace(self, Shown::Nowhere) else {
             return Err(io::Error::other("too much was committed while it was made"));
         };
         if view.applied.map(|applied| applied.mark()) != Some(from) {
             return Err(io::Error::other("it is not the state from which it was to follow"));
         }
-        let followed = catch_unwind(AssertUnwindSafe(|| view.apply(id, mark, std::iter::once(ops.as_slice()))));
+        let followed =
+            catch_unwind(AssertUnwindSafe(|| view.apply(journal.id, journal.mark, std::iter::once(ops.as_slice()))));
         followed.unwrap_or_else(|_panic| Err(io::Error::other("sled panicked")))?;
         *self = Shown::In(view);
+        journal.health.note(|troubles| troubles.view = None);
         Ok(())
     }
 }

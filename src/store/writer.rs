@@ -269,7 +269,7 @@ impl Disk {
         let side = side.open(folder.join(SIDE))?;
         // The files' own entries must survive as well as their contents.
         File::open(&folder)?.sync_all()?;
-        let (view, health) = (Shown::In(view), Health::default());
+        let (view, health) = (Shown::In(view), journal.health.clone());
         let ballast = Ballast::of(&folder, limits.ballast_bytes);
         Ok(Disk {
             journal,
@@ -316,10 +316,9 @@ impl Disk {
         };
         if !marks.is_empty() {
             self.heal();
-            self.health.let_go_unsaved(self.journal.went_unsaved());
             self.doubt = last_doubt(group, &staged).unwrap_or(self.doubt);
             self.note_revision();
-            self.view.take_in(self.journal.id, self.journal.mark, &commits);
+            self.view.take_in(&self.journal, &commits);
         }
         let mut marks = marks.into_iter();
         let mut answer = |staged: &Staged| {
@@ -339,7 +338,7 @@ impl Disk {
             Wish::Erase(ops, asker) => drop(asker.send(self.erase(&ops))),
             Wish::Purge(after, asker) => drop(asker.send(self.purge(after))),
             Wish::Base(folder, asker) => drop(asker.send(self.base(&folder))),
-            Wish::Follow(view, asker) => drop(asker.send(self.view.follow(self.journal.id, self.journal.mark, view))),
+            Wish::Follow(view, asker) => drop(asker.send(self.view.follow(&self.journal, view))),
         }
     }
 
@@ -354,7 +353,7 @@ impl Disk {
         }
         self.heal();
         self.note_revision();
-        self.view.take_in(self.journal.id, self.journal.mark, &commits);
+        self.view.take_in(&self.journal, &commits);
         for key in ops.iter().filter(|op| op.value().is_none()).map(Op::key) {
             self.known.calling.remove(key);
             if let Some(task) = key.strip_prefix(keys::TASK).and_then(|id| id.parse().ok()) {

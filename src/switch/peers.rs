@@ -6,7 +6,7 @@
 use super::{Switch, event};
 use crate::id::Name;
 use crate::sip::flow::Flow;
-use crate::sip::message::{Method, Request};
+use crate::sip::message::{HeaderName, Method, Request};
 use crate::time::Now;
 use std::net::IpAddr;
 
@@ -29,6 +29,12 @@ pub(super) fn host_of(address: IpAddr) -> String {
     }
 }
 
+/// Whether it answers a challenge, as phones do.
+fn is_proving(request: &Request) -> bool {
+    let carried = |name| request.headers.get(name).is_some();
+    carried(HeaderName::Authorization) || carried(HeaderName::ProxyAuthorization)
+}
+
 impl Switch {
     /// Who asks; `None` when the stateless answer has been given already.
     pub(super) fn admit(&mut self, now: Now, flow: Flow, request: &Request) -> Option<Peer> {
@@ -42,6 +48,9 @@ impl Switch {
                 None
             }
             _ if trunk.is_some() => trunk.map(Peer::Trunk),
+            // A carrier whose address is still being looked up would take a challenge for a refusal, and the call would
+            // be lost. It sends its request again (RFC 3261 §17.1.1.2), and so does a phone that is new to us.
+            _ if self.trunks.is_one_sought() && self.registrar.whose(flow).is_none() && !is_proving(request) => None,
             Method::Known(rsip::Method::Invite) => self.challenge(now, flow, request),
             // Everything else from strangers (T16): unknown methods 501, known ones 405, by the user agent's table.
             Method::Known(_) | Method::Other(_) => {

@@ -42,6 +42,8 @@ pub struct Network {
     was_cut: bool,
     /// Whether a host says that nobody listens at a port of its (ICMP).
     pub tells_nobody_home: bool,
+    /// How long it takes to look up a host.
+    pub lookup: Duration,
     /// When the last datagram between these two arrives.
     last: BTreeMap<(SocketAddr, SocketAddr), Tick>,
     pub now: Tick,
@@ -73,6 +75,7 @@ impl Network {
             cut_off: Vec::new(),
             was_cut: false,
             tells_nobody_home: false,
+            lookup: Duration::from_millis(1),
             last: BTreeMap::new(),
             now: Tick::ZERO,
             fired: Fired::default(),

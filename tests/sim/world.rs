@@ -344,7 +344,7 @@ impl World {
                     let ip = wanted.host.parse().ok().or((wanted.host == "carrier.example").then_some(CARRIER.ip()));
                     let remote = ip.map(|ip| SocketAddr::new(ip, wanted.port));
                     let flows = remote.map(|remote| Flow { transport: Transport::Udp, local: SWITCH, remote });
-                    self.tell_switch(Duration::from_millis(1), Input::Located(lookup, flows.into_iter().collect()));
+                    self.tell_switch(self.net.lookup, Input::Located(lookup, flows.into_iter().collect()));
                 }
                 Output::Media(shard, command) => self.media(shard, command),
                 Output::Commit(commit, changes) => {

@@ -202,3 +202,35 @@ fn a_store_that_could_not_write_is_told_and_mends_without_a_commit() {
     assert_eq!(world.send("GET", "/readyz", &[], "").status, 200);
     assert_eq!(world.promise("1001"), 201);
 }
+
+// What goes wrong beside the commits loses nothing and is told for as long as it is so.
+#[test]
+fn a_checkpoint_that_cannot_be_written_and_an_erasure_that_is_not_finished_are_told() {
+    let mut world = World::asleep("troubles", crate::FILE);
+    world.start();
+    let data = world.data.join("data");
+    let in_the_way = |n| data.join(format!("store/journal/{n:020}.tmp"));
+    (0..200).for_each(|n| std::fs::create_dir(in_the_way(n)).unwrap());
+
+    let erased = world.api("POST", "/people/erase", json!({ "number": "+12025550123", "confirm": true }));
+
+    assert_eq!(erased.status, 500, "{}", erased.body);
+    let status = world.status();
+    let warning = status["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("No checkpoint could be written since 20"), "{warning}");
+    assert_eq!((&status["ready"], &status["store"]["well"]), (&json!(true), &json!(true)));
+    world.running.take().expect("it runs").stop();
+    (0..200).for_each(|n| std::fs::remove_dir(in_the_way(n)).unwrap());
+    let no_folder = data.join("store.before-restore-2");
+    std::fs::write(&no_folder, "").unwrap();
+
+    world.start();
+    let status = world.status();
+    let warning = status["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("erased are still on the disk") && warning.contains("Restart"), "{warning}");
+    world.running.take().expect("it runs").stop();
+    std::fs::remove_file(no_folder).unwrap();
+
+    world.start();
+    assert_eq!(world.status()["warnings"], json!([]));
+}

@@ -214,11 +214,11 @@ fn segments_that_went_without_a_backup_are_told() {
     let store = opened.start(move |_, result| answers.send(result).unwrap());
     let until = Instant::now() + Duration::from_secs(20);
 
-    while store.health().went_unsaved() == 0 {
+    while store.health().troubles().unsaved == 0 {
         assert!(Instant::now() < until, "it is never told");
         store.commit(CommitRef(1), vec![put_task(&task(2))]).unwrap();
         answered.recv().unwrap().unwrap();
     }
 
-    assert_eq!((store.health().went_unsaved(), kept.join(format!("{:020}.seg", 1)).exists()), (1, false));
+    assert_eq!((store.health().troubles().unsaved, kept.join(format!("{:020}.seg", 1)).exists()), (1, false));
 }

@@ -10,6 +10,7 @@ mod merge;
 pub mod segment;
 
 use super::checkpoint::{self, Checkpoint, Merged};
+use super::health::Health;
 use crate::limits::{CHECKPOINT_SEGMENTS, CHECKPOINTS, JOURNAL_SEGMENT};
 use frame::{Frame, Mark, Op};
 pub use merge::is_damage;
@@ -108,8 +109,8 @@ pub struct Journal {
     tried: u64,
     /// Commits after which one is due.
     every: u64,
-    /// Segments that had to go before a backup held them.
-    unsaved: u64,
+    /// What is known of it elsewhere.
+    pub health: Health,
 }
 
 impl Journal {
@@ -169,14 +170,9 @@ impl Journal {
             failed,
             tried: 0,
             every,
-            unsaved: 0,
+            health: Health::default(),
         };
         Ok((journal, damage, unfinished))
-    }
-
-    /// Segments that had to go in this life before a backup held them.
-    pub fn went_unsaved(&self) -> u64 {
-        self.unsaved
     }
 
     /// Whether nothing was ever written here.
@@ -385,6 +381,10 @@ impl Journal {
                 self.checkpoints.retain(|it| !damaged.contains(&it.path));
                 self.checkpoints.push(checkpoint);
                 self.failed = None;
+                self.health.note(|troubles| {
+                    troubles.no_checkpoint = None;
+                    troubles.bad_checkpoints += damaged.len() as u64;
+                });
                 if let Err(error) = self.prune(&damaged) {
                     tracing::warn!(%error, "old files of the journal are still there");
                 }
@@ -396,6 +396,10 @@ impl Journal {
 
     fn checkpoint_failed(&mut self, error: &io::Error) {
         self.failed = Some(Instant::now());
+        self.health.note(|troubles| {
+            let since = troubles.no_checkpoint.take().map_or_else(SystemTime::now, |(since, _)| since);
+            troubles.no_checkpoint = Some((since, error.to_string()));
+        });
         tracing::error!(%error, "no checkpoint was written; the journal keeps everything");
     }
 
@@ -516,7 +520,7 @@ impl Journal {
         let needless: Vec<PathBuf> = self.closed.drain(..needless).map(|old| old.path).collect();
         let gone = kept::keep(&self.folder, &needless, SystemTime::now())?;
         if gone > 0 {
-            self.unsaved += gone as u64;
+            self.health.note(|troubles| troubles.unsaved += gone as u64);
             tracing::warn!(gone, "old segments of the journal went that no backup holds: make backups more often");
         }
         File::open(&self.folder)?.sync_all()

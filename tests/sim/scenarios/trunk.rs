@@ -134,3 +134,27 @@ fn a_stranger_who_calls_the_did_reaches_nobody() {
     assert!(world.heard(ANNA, |event| matches!(event, Event::Incoming(..))).is_none());
     world.assert_rest();
 }
+
+// Restarting is no reason to refuse a carrier whose name DNS has not answered for yet.
+#[test]
+fn a_call_that_comes_before_the_trunk_is_found_is_taken_as_soon_as_it_is() {
+    let mut world = World::with(1, |site| {
+        site.trunks[0].host = "carrier.example".to_owned();
+        site.trunks[0].acl.clear();
+    });
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    world.crash();
+    world.net.lookup = Duration::from_millis(1_200);
+    world.start();
+
+    let call = world.call_in(alice);
+    world.run_for(secs(1));
+    assert_eq!(world.ladder.count("ringback", "alice", "401 Unauthorized"), 0, "to her carrier it is a refusal");
+    assert!(!world.is_up(TRUNK, call), "nobody knows yet who she is");
+    world.run_for(secs(1));
+
+    assert!(world.is_up(TRUNK, call), "her carrier has sent it again");
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(20));
+    world.assert_rest();
+}

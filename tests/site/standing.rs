@@ -227,7 +227,7 @@ fn a_checkpoint_that_cannot_be_written_and_an_erasure_that_is_not_finished_are_t
     world.start();
     let status = world.status();
     let warning = status["warnings"][0].as_str().expect("a warning");
-    assert!(warning.contains("erased are still on the disk") && warning.contains("Restart"), "{warning}");
+    assert!(warning.contains("erased are still on the disk") && warning.contains("and restart"), "{warning}");
     world.running.take().expect("it runs").stop();
     std::fs::remove_file(no_folder).unwrap();
 

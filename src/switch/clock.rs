@@ -31,8 +31,6 @@ const DOUBTED: TimeDelta = TimeDelta::minutes(10);
 /// A jump of less than this is believed when the clock has been steady for `STEADY`.
 const BELIEVED: TimeDelta = TimeDelta::days(1);
 const STEADY: Duration = Duration::from_secs(600);
-/// Tasks in one commit.
-const AT_ONCE: usize = 500;
 
 /// What is stored of a doubt, when it begins, changes and ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +220,7 @@ impl Switch {
         self.seen = shown;
         self.clock.doubt = None;
         self.planner.hold_for_clock(false);
+        self.serve_wanted = true; // Whoever was held may be due.
         self.publish(event::Event::ClockTrusted);
         self.store_doubt();
     }
@@ -250,7 +249,7 @@ impl Switch {
         let moved = self.planner.shift(now.utc, &settings, by);
         // Owed until they are told: a fault may come in between.
         self.owed.extend(moved.iter().map(|task| Owed::Task(task.id)));
-        for moved in moved.chunks(AT_ONCE) {
+        for moved in moved.chunks(durable::AT_ONCE) {
             let changes = moved.iter().map(|task| Change::PutTask(Box::new(task.clone()))).collect();
             self.commit(changes, Pending::Told);
             for task in moved {

@@ -14,6 +14,7 @@ use crate::time::Now;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use ulid::Ulid;
 
 /// What waits for a commit.
 #[derive(Debug)]
@@ -59,6 +60,11 @@ pub(super) fn binding_change(change: &BindingChange) -> Change {
 
 /// After a commit that failed, what the disk does not know is told again this much later.
 const TELL_AGAIN: Duration = Duration::from_secs(5);
+/// Records in one commit, when there are many: the largest that an API request can make fit into a frame of the journal
+/// (`limits::JOURNAL_BODY`).
+pub(super) const AT_ONCE: usize = 200;
+/// So far apart, so that what is asked for meanwhile is stored in between.
+const APART: Duration = Duration::from_millis(50);
 
 /// Something whose present state the disk may not know, because a commit failed. What is told again is not the change
 /// of that time but what has become of it since.
@@ -163,9 +169,26 @@ impl Switch {
 
     /// Tells the disk again what it refused: a call that is over must not be open on the disk, or the next life would
     /// repeat it. What was never held (a promise that was not made, an attempt that never was) is not there to tell.
-    pub(super) fn tell_again(&mut self) {
-        let changes: Vec<Change> =
-            std::mem::take(&mut self.owed).iter().filter_map(|owed| self.as_it_is(owed)).collect();
+    pub(super) fn tell_again(&mut self, now: Now) {
+        let mut changes = Vec::new();
+        while changes.len() < AT_ONCE
+            && let Some(owed) = self.owed.pop_first()
+        {
+            changes.extend(self.as_it_is(&owed));
+            // An attempt ends together with what becomes of its callback.
+            if let Owed::Task(task) = owed {
+                let first = Owed::Attempt(task, AttemptId(Ulid::nil()));
+                let is_of_it = |owed: &Owed| matches!(owed, Owed::Attempt(of, _) if *of == task);
+                let ends = self.owed.range(first..).take_while(|owed| is_of_it(owed)).cloned().collect::<Vec<_>>();
+                for end in ends {
+                    self.owed.remove(&end);
+                    changes.extend(self.as_it_is(&end));
+                }
+            }
+        }
+        if !self.owed.is_empty() {
+            self.timers.set(Timer::TellAgain, now.tick + APART);
+        }
         if !changes.is_empty() {
             self.commit(changes, Pending::Told);
         }

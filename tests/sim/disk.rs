@@ -54,6 +54,8 @@ pub struct Disk {
     pub talks: BTreeMap<CallRef, TalkRecord>,
     pub pulse: Option<DateTime<Utc>>,
     pub doubt: DoubtRecord,
+    /// Records in the largest commit that came.
+    pub most_at_once: usize,
     /// What the wall clock showed at the last write, when a scenario wants it to be known.
     pub shown: Option<DateTime<Utc>>,
 }
@@ -84,11 +86,13 @@ impl Disk {
             pulse: None,
             doubt: DoubtRecord::default(),
             shown: None,
+            most_at_once: 0,
         }
     }
 
     /// A commit is on its way.
     pub fn take(&mut self, now: Tick, commit: CommitRef, changes: Vec<Change>) {
+        self.most_at_once = self.most_at_once.max(changes.len());
         self.pending.push_back((commit, changes));
         self.waits.push_back(now);
     }

@@ -2,6 +2,7 @@
 //! once, nobody overtakes, and nothing expires by mistake.
 
 use super::{ALICE, BOB, CAROL};
+use crate::disk::Mood;
 use crate::drive::{ANNA, BEN};
 use crate::site::secs;
 use crate::world::{TRUNK, World};
@@ -14,9 +15,9 @@ use ringback::entropy::Entropy;
 use ringback::id::TaskId;
 use ringback::number::Party;
 use ringback::settings::{Hours, Schedule, Sound, Weekly};
-use ringback::switch::DoubtRecord;
 use ringback::switch::command::{Command, NewCallback, Reply};
 use ringback::switch::event::Event;
+use ringback::switch::{DoubtRecord, NotStored};
 use ringback::time::{DateTime, Tick, Utc};
 use ringback::zone::Zones;
 
@@ -143,6 +144,46 @@ fn a_clock_that_returns_has_changed_nothing() {
         world.run_for(secs(60));
         assert_eq!(world.tasks()[0].state, TaskState::Completed);
     }
+}
+
+// Nobody else has to call first.
+#[test]
+fn who_was_held_while_the_clock_was_doubted_is_called_as_soon_as_it_has_returned() {
+    let mut world = World::new(1);
+    everybody_answers(&mut world);
+    world.promised("alice", ALICE);
+    world.set_clock(TimeDelta::hours(3));
+    world.run_for(secs(2));
+    registers(&mut world, ANNA);
+    world.run_for(secs(30));
+    assert_eq!((doubted(&world), rings(&world).len()), (1, 0), "nobody is dialled");
+
+    world.set_clock(TimeDelta::hours(-3));
+    world.run_for(secs(30));
+
+    assert_eq!(world.tasks()[0].state, TaskState::Completed);
+}
+
+// What a failing disk has refused is told again in pieces: all of it at once could be more than any commit may be.
+#[test]
+fn what_the_disk_refused_of_many_callbacks_is_told_again_bit_by_bit() {
+    let mut world = World::new(1);
+    let tomorrow = Some(world.clock().utc + secs(86_400));
+    for n in 0..450 {
+        wanted_at(&mut world, &format!("+1202555{n:04}"), tomorrow);
+    }
+    world.disk.most_at_once = 0;
+    world.disk.mood = Mood::Failing(NotStored::Failed);
+    world.set_clock(TimeDelta::minutes(5));
+    world.run_for(secs(2));
+    let (held, stored) = (world.tasks(), world.disk.tasks.clone());
+    assert!(held.iter().all(|task| stored[&task.id] != *task), "the disk knows none of it");
+
+    world.disk.mood = Mood::Working;
+    world.run_for(secs(6));
+
+    assert_eq!(world.disk.tasks, held.into_iter().map(|task| (task.id, task)).collect());
+    assert!((100..=200).contains(&world.disk.most_at_once), "{} at once", world.disk.most_at_once);
 }
 
 // A machine that stood still for two hours: the clock is steady for ten minutes, and is believed then. A clock that

@@ -167,6 +167,27 @@ fn callbacks_are_exported_and_removed() {
     assert_eq!(as_boss("POST", "?state=overflow").body.lines().count(), 1);
 }
 
+// The first page tells to whom a call is promised, whoever was called before; and whether there are more of them.
+#[test]
+fn the_first_page_shows_open_callbacks_behind_any_number_of_closed_ones() {
+    let numbers: Vec<String> = (100..201).map(|n| format!("+1202555{n:04}")).collect();
+    let called = "+12025559999";
+    let closed = (0..100).map(|_| (called, TaskState::Completed));
+    let open = numbers.iter().map(|number| (number.as_str(), TaskState::Overflow));
+    let world = world("first-page", &closed.chain(open).collect::<Vec<_>>());
+    let cookie = world.sign_in(LOOKER).expect("signed in");
+    let page = || world.page(&cookie, "/").body;
+
+    let shown = page();
+    assert!(shown.contains(&numbers[0]) && shown.contains(&numbers[99]) && !shown.contains(called), "{shown}");
+    assert!(!shown.contains(&numbers[100]) && shown.contains("These are the first 100"), "{shown}");
+    let id = ulid::Ulid::from_parts(101, 0);
+    assert_eq!(world.as_whom(BOSS, "POST", &format!("/callbacks/{id}/cancel"), &[], "").status, 200);
+    let shown = page();
+    assert!(!shown.contains(&numbers[0]) && shown.contains(&numbers[100]), "{shown}");
+    assert!(!shown.contains("These are the first"), "{shown}");
+}
+
 // S4.B2, S4.B3: what was left over at the end of the day is kept, removed, exported, or exported and removed on its
 // page.
 #[test]

@@ -8,13 +8,14 @@ use crate::store::Lock;
 use crate::store::archive::{self, KEY_FILE, Key, Made, Manifest};
 use crate::store::export;
 use crate::store::lock::LockError;
+use crate::store::state::Digest;
 use crate::store::verify::{Verified, ViewSeen};
 use hyper::Method;
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a server may take to make a backup before its first octet comes.
@@ -138,18 +139,11 @@ pub(super) fn store(global: &Global, command: &StoreCommand) -> Result<Exit, Tro
     match command {
         StoreCommand::Verify => verify(global),
         StoreCommand::Export { file } => {
-            let out: Box<dyn Write> = match is_standard(file) {
-                true => Box::new(io::stdout().lock()),
-                false => Box::new(create(file)?),
-            };
             has_journal(&global.data)?;
-            let done = export::export(&global.data, &mut BufWriter::new(out), progress("written"));
-            let digest = done.map_err(|error| {
-                if !is_standard(file) {
-                    drop(std::fs::remove_file(file)); // Half an export is none.
-                }
-                at(&global.data, &error)
-            })?;
+            let digest = match is_standard(file) {
+                true => write_export(&global.data, io::stdout().lock())?,
+                false => export_to(&global.data, file)?,
+            };
             eprintln!("{} records written", digest.count);
             Ok(Exit::Done)
         }
@@ -164,6 +158,21 @@ pub(super) fn store(global: &Global, command: &StoreCommand) -> Result<Exit, Tro
             Ok(Exit::Done)
         }
     }
+}
+
+fn write_export(data: &Path, out: impl Write) -> Result<Digest, Trouble> {
+    export::export(data, &mut BufWriter::new(out), progress("written")).map_err(|error| at(data, &error))
+}
+
+/// The whole export is in the file, and on the disk, or there is no file.
+fn export_to(data: &Path, path: &Path) -> Result<Digest, Trouble> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = made.map_err(|error| at(path, &error))?;
+    let kept = write_export(data, &mut file).and_then(|digest| {
+        let synced = file.sync_all().and_then(|()| archive::sync_folder_of(path));
+        synced.map(|()| digest).map_err(|error| at(path, &error))
+    });
+    kept.inspect_err(|_| drop(std::fs::remove_file(path))) // Half an export is none.
 }
 
 fn has_journal(data: &Path) -> Result<(), Trouble> {
@@ -239,11 +248,6 @@ fn view_text(view: &ViewSeen) -> String {
 
 fn is_standard(file: &Path) -> bool {
     file == Path::new("-")
-}
-
-fn create(path: &PathBuf) -> Result<File, Trouble> {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    made.map_err(|error| at(path, &error))
 }
 
 fn at(path: &Path, error: &dyn std::fmt::Display) -> Trouble {

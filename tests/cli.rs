@@ -353,6 +353,31 @@ fn a_trunk_that_does_not_answer_ends_with_1() {
     assert_eq!((code(&silent), out(&silent)), (1, "carrier: no answer after 32000 ms\n".to_owned()));
 }
 
+// Whoever has named the wrong data directory, or one whose store cannot be read, tries again with the same words.
+#[test]
+fn an_export_that_fails_leaves_no_file_in_the_way() {
+    let data = Data::new("export");
+    let file = data.0.join("store.jsonl");
+    let export = || ringback(&data.0, &["store", "export", file.to_str().unwrap()]);
+
+    let nowhere = export();
+    assert!(code(&nowhere) == 1 && err(&nowhere).contains("name another with --data"), "{}", err(&nowhere));
+    assert!(!file.exists());
+    std::fs::create_dir(data.0.join("store")).unwrap();
+    std::fs::write(data.0.join("store/journal"), "no folder").unwrap();
+    let unreadable = export();
+    assert!(code(&unreadable) == 1 && !file.exists(), "{}", err(&unreadable));
+    std::fs::remove_file(data.0.join("store/journal")).unwrap();
+    std::fs::create_dir(data.0.join("store/journal")).unwrap();
+
+    let done = export();
+
+    assert!(code(&done) == 0 && err(&done).contains("0 records written"), "{}", err(&done));
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 2);
+    assert_eq!(code(&export()), 1, "what was exported is not written over");
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 2);
+}
+
 #[test]
 fn an_agent_of_the_embedded_site_gets_a_new_secret() {
     use std::os::unix::fs::PermissionsExt;

@@ -3,23 +3,49 @@
 #![cfg(feature = "shell")]
 
 use chrono::{TimeZone, Utc};
-use ringback::callback::task::TaskState;
+use http_body_util::BodyExt;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use ringback::callback::task::{Source, Task, TaskState};
 use ringback::entropy::Entropy;
-use ringback::id::{CallRef, RecordingId};
+use ringback::id::{CallRef, CommitRef, RecordingId, TaskId};
 use ringback::limits::{HTTP_CONNECTIONS, HTTP_HEAD};
+use ringback::number::Party;
 use ringback::run::{Commands, recorder};
-use ringback::switch::RecordingRecord;
+use ringback::store::{Limits, Opened, Store};
 use ringback::switch::command::{Command, NewCallback, PageOf, Refused, Reply};
 use ringback::switch::view::{Gauges, Page, Status};
+use ringback::switch::{Change, RecordingRecord};
 use ringback::web::{self, Backups, Sessions, Site};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+fn folder(name: &str) -> PathBuf {
+    let data = std::env::temp_dir().join(format!("ringback-web-{name}-{}", std::process::id()));
+    drop(std::fs::remove_dir_all(&data));
+    std::fs::create_dir_all(&data).unwrap();
+    data
+}
+
+fn site(data: &Path, commands: Commands, backups: Backups) -> Site {
+    Site {
+        commands,
+        token: TOKEN.into(),
+        data: data.to_owned(),
+        standing: ringback::run::standing::Standing::default(),
+        editor: None,
+        sessions: Sessions::default(),
+        events: web::Events::default(),
+        backups,
+        prompts: ringback::run::prompts::Prompts::new(data, None, None),
+    }
+}
 
 /// A server, and everything its switch was asked.
 struct World {
@@ -31,26 +57,13 @@ struct World {
 
 impl World {
     fn new(name: &str) -> World {
-        let data = std::env::temp_dir().join(format!("ringback-web-{name}-{}", std::process::id()));
-        drop(std::fs::remove_dir_all(&data));
-        std::fs::create_dir_all(&data).unwrap();
+        let data = folder(name);
         let (commands, mut questions) = Commands::pair();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let site = Site {
-            commands,
-            token: TOKEN.into(),
-            data: data.clone(),
-            standing: ringback::run::standing::Standing::default(),
-            editor: None,
-            sessions: Sessions::default(),
-            events: web::Events::default(),
-            backups: Backups::default(),
-            prompts: ringback::run::prompts::Prompts::new(&data, None, None),
-        };
-        runtime.spawn(web::serve(listener, site));
+        runtime.spawn(web::serve(listener, site(&data, commands, Backups::default())));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let noted = asked.clone();
         runtime.spawn(async move {
@@ -372,4 +385,72 @@ fn a_recording_is_sent_whole_or_in_part_and_from_its_own_place_only() {
     std::fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink("/etc/hostname", &file).unwrap();
     world.get(&path).is_problem(410, None);
+}
+
+/// A store of which a backup is sent in several pieces.
+fn store(data: &Path) -> Store {
+    let (answer, answered) = std::sync::mpsc::channel();
+    let opened = Opened::open(data, Limits::default()).unwrap();
+    let store = opened.start(move |_, result| answer.send(result.is_ok()).unwrap());
+    let changes = (1..=200).map(|n| {
+        let (id, number) = (TaskId(ulid::Ulid::from_parts(n, 0)), Party::from("+12025550123".to_owned()));
+        let mut task = Task::new(id, Source::Api, "standard".into(), "support".into(), number, Utc::now());
+        task.data = Some(Box::new("x".repeat(1_000).into()));
+        Change::PutTask(Box::new(task))
+    });
+    store.commit(CommitRef(1), changes.collect()).unwrap();
+    assert!(answered.recv_timeout(Duration::from_secs(20)).unwrap());
+    store
+}
+
+// However long it takes: no other answer may begin so late. Whoever breaks off has no backup, and what was kept for
+// one stays.
+#[test]
+fn a_backup_takes_its_time_and_counts_when_its_last_octet_has_been_handed_out() {
+    let data = folder("backup");
+    let store = store(&data);
+    let (noted, kept) = (data.join("store/backed-up"), data.join(format!("store/kept/{:020}.seg", 1)));
+    std::fs::create_dir(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, "").unwrap();
+    let is_as_it_was = || kept.exists() && !noted.exists();
+    let (commands, mut questions) = Commands::pair();
+    let site = site(&data, commands, Backups::new(store.snapshots()));
+    let served = TowerToHyperService::new(web::router(site, Duration::ZERO));
+    let ask = |method: &str, path: &str| {
+        let request = hyper::Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {TOKEN}")).body(axum::body::Body::empty());
+        served.call(request.unwrap())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+
+    runtime.block_on(async {
+        tokio::spawn(async move {
+            let mut unanswered = Vec::new();
+            while let Some(question) = questions.recv().await {
+                match question.command {
+                    Command::Note(_) => drop(question.answer.send(Reply::Stored)),
+                    _ => unanswered.push(question),
+                }
+            }
+        });
+        assert_eq!(ask("GET", "/api/v1/callbacks").await.unwrap().status(), 408);
+        let mut broken_off = ask("POST", "/api/v1/store/backup").await.unwrap();
+        assert_eq!(broken_off.status(), 200);
+        let first = broken_off.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+        drop(broken_off);
+        let whole = ask("POST", "/api/v1/store/backup").await.unwrap();
+        assert!(is_as_it_was());
+
+        let octets = whole.into_body().collect().await.unwrap().to_bytes();
+
+        assert!(first.len() < octets.len() && octets.len() > 200 * 1_000);
+        let done = async {
+            while kept.exists() || !noted.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), done).await.expect("it counts");
+    });
+    drop(store);
+    drop(std::fs::remove_dir_all(&data));
 }

@@ -23,6 +23,7 @@ use crate::settings::Settings;
 use crate::time::{DateTime, Utc, shifted};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use ulid::Ulid;
 
 /// Tasks one `wake` looks at: when 100 000 come due at nine o'clock, calls go on in between.
@@ -153,6 +154,12 @@ impl Planner {
     /// All open tasks, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &Task> {
         self.tasks.values().map(|planned| &planned.task)
+    }
+
+    /// Those behind this one, or all.
+    pub fn iter_after(&self, after: Option<TaskId>) -> impl Iterator<Item = &Task> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.tasks.range((from, Bound::Unbounded)).map(|(_, planned)| &planned.task)
     }
 
     /// How many are open.

@@ -5,16 +5,17 @@ use super::client::Client;
 use super::{Exit, Trouble, print, print_json};
 use crate::run::standing::note_backup;
 use crate::store::Lock;
-use crate::store::archive::{self, KEY_FILE, Key, Manifest};
+use crate::store::archive::{self, KEY_FILE, Key, Made, Manifest};
 use crate::store::export;
 use crate::store::lock::LockError;
+use crate::store::state::Digest;
 use crate::store::verify::{Verified, ViewSeen};
 use hyper::Method;
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a server may take to make a backup before its first octet comes.
@@ -34,27 +35,19 @@ pub(super) fn back_up(global: &Global, args: &Backup) -> Result<Exit, Trouble> {
         .mode(0o600)
         .open(&unfinished)
         .map_err(|error| at(&unfinished, &error))?;
-    let done = match is_served(&global.data)? {
-        true if args.key.is_some() => Err(Trouble::new(
-            Exit::Usage,
-            format!("a running server uses the key in {}; leave --key out", global.data.join(KEY_FILE).display()),
-        )),
-        true => ask_for_backup(global, &mut file),
-        false => {
-            let key = args.key.clone().unwrap_or_else(|| global.data.join(KEY_FILE));
-            let key = Key::read_or_make(&key).map_err(|error| at(&key, &error))?;
-            let written = archive::back_up_at_rest(&global.data, &key, BufWriter::new(&mut file));
-            written.map(|_| note_backup(&global.data)).map_err(|error| at(&global.data, &error))
-        }
-    };
-    let kept = done.and_then(|()| {
+    let kept = write_backup(global, args, &mut file).and_then(|made| {
         file.sync_all().map_err(|error| at(&unfinished, &error))?;
         let renamed = std::fs::rename(&unfinished, &args.file).and_then(|()| archive::sync_folder_of(&args.file));
-        renamed.map_err(|error| at(&args.file, &error))
+        renamed.map(|()| made).map_err(|error| at(&args.file, &error))
     });
-    if let Err(trouble) = kept {
+    let made = kept.inspect_err(|_| {
         drop(std::fs::remove_file(&unfinished)); // It is of no use, and says so by its name.
-        return Err(trouble);
+    })?;
+    if let Some(made) = made {
+        note_backup(&global.data);
+        if let Err(error) = made.received() {
+            eprintln!("the backup is whole, but what was kept for it could not be removed: {error}");
+        }
     }
     let octets = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
     let key = args.key.clone().unwrap_or_else(|| global.data.join(KEY_FILE));
@@ -68,6 +61,22 @@ pub(super) fn back_up(global: &Global, args: &Backup) -> Result<Exit, Trouble> {
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// What was written by ourselves makes something needless as soon as it is on the disk; a server sees to that itself.
+fn write_backup(global: &Global, args: &Backup, file: &mut File) -> Result<Option<Made>, Trouble> {
+    if is_served(&global.data)? {
+        if args.key.is_some() {
+            let key = global.data.join(KEY_FILE);
+            let sentence = format!("a running server uses the key in {}; leave --key out", key.display());
+            return Err(Trouble::new(Exit::Usage, sentence));
+        }
+        return ask_for_backup(global, file).map(|()| None);
+    }
+    let key = args.key.clone().unwrap_or_else(|| global.data.join(KEY_FILE));
+    let key = Key::read_or_make(&key).map_err(|error| at(&key, &error))?;
+    let made = archive::back_up_at_rest(&global.data, &key, BufWriter::new(file));
+    made.map(Some).map_err(|error| at(&global.data, &error))
 }
 
 fn is_served(data: &Path) -> Result<bool, Trouble> {
@@ -130,18 +139,11 @@ pub(super) fn store(global: &Global, command: &StoreCommand) -> Result<Exit, Tro
     match command {
         StoreCommand::Verify => verify(global),
         StoreCommand::Export { file } => {
-            let out: Box<dyn Write> = match is_standard(file) {
-                true => Box::new(io::stdout().lock()),
-                false => Box::new(create(file)?),
-            };
             has_journal(&global.data)?;
-            let done = export::export(&global.data, &mut BufWriter::new(out), progress("written"));
-            let digest = done.map_err(|error| {
-                if !is_standard(file) {
-                    drop(std::fs::remove_file(file)); // Half an export is none.
-                }
-                at(&global.data, &error)
-            })?;
+            let digest = match is_standard(file) {
+                true => write_export(&global.data, io::stdout().lock())?,
+                false => export_to(&global.data, file)?,
+            };
             eprintln!("{} records written", digest.count);
             Ok(Exit::Done)
         }
@@ -156,6 +158,21 @@ pub(super) fn store(global: &Global, command: &StoreCommand) -> Result<Exit, Tro
             Ok(Exit::Done)
         }
     }
+}
+
+fn write_export(data: &Path, out: impl Write) -> Result<Digest, Trouble> {
+    export::export(data, &mut BufWriter::new(out), progress("written")).map_err(|error| at(data, &error))
+}
+
+/// The whole export is in the file, and on the disk, or there is no file.
+fn export_to(data: &Path, path: &Path) -> Result<Digest, Trouble> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = made.map_err(|error| at(path, &error))?;
+    let kept = write_export(data, &mut file).and_then(|digest| {
+        let synced = file.sync_all().and_then(|()| archive::sync_folder_of(path));
+        synced.map(|()| digest).map_err(|error| at(path, &error))
+    });
+    kept.inspect_err(|_| drop(std::fs::remove_file(path))) // Half an export is none.
 }
 
 fn has_journal(data: &Path) -> Result<(), Trouble> {
@@ -231,11 +248,6 @@ fn view_text(view: &ViewSeen) -> String {
 
 fn is_standard(file: &Path) -> bool {
     file == Path::new("-")
-}
-
-fn create(path: &PathBuf) -> Result<File, Trouble> {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    made.map_err(|error| at(path, &error))
 }
 
 fn at(path: &Path, error: &dyn std::fmt::Display) -> Trouble {

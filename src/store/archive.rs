@@ -127,18 +127,32 @@ impl From<io::Error> for RestoreError {
     }
 }
 
+/// A backup that has been written, and is nobody's yet: what it makes needless stays until it is received.
+#[derive(Debug)]
+#[must_use = "nothing that was kept for a backup goes before this one is received"]
+pub struct Made {
+    manifest: Manifest,
+    needless: Vec<PathBuf>,
+}
+
+impl Made {
+    /// It is where it is to lie: the segments that were kept for it go.
+    pub fn received(self) -> io::Result<Manifest> {
+        kept::remove(&self.needless)?;
+        Ok(self.manifest)
+    }
+}
+
 /// Writes a backup of a running store; all that has been acknowledged is in it.
-pub fn back_up(store: &Path, snapshots: &Snapshots, key: &Key, sink: impl Write) -> io::Result<Manifest> {
+pub fn back_up(store: &Path, snapshots: &Snapshots, key: &Key, sink: impl Write) -> io::Result<Made> {
     let folder = Passing::new(store.join(BACKUP))?;
-    let held = kept::list(&store.join(JOURNAL))?;
+    let needless = kept::list(&store.join(JOURNAL))?;
     snapshots.take(&folder.path)?;
-    let manifest = write(&folder.path, key, sink)?;
-    kept::remove(&held)?;
-    Ok(manifest)
+    Ok(Made { manifest: write(&folder.path, key, sink)?, needless })
 }
 
 /// Writes a backup of a store that nobody works in.
-pub fn back_up_at_rest(data: &Path, key: &Key, sink: impl Write) -> io::Result<Manifest> {
+pub fn back_up_at_rest(data: &Path, key: &Key, sink: impl Write) -> io::Result<Made> {
     let store = data.join("store");
     let _lock = Lock::take(data, LOCK_WAIT).map_err(|_| io::Error::other("it is in use"))?;
     let folder = Passing::new(store.join(BACKUP))?;
@@ -148,9 +162,8 @@ pub fn back_up_at_rest(data: &Path, key: &Key, sink: impl Write) -> io::Result<M
     }
     let _damage = journal.replay(journal.mark.sequence, |_| {})?;
     journal.snapshot(&folder.path)?;
-    let manifest = write(&folder.path, key, sink)?;
-    kept::remove(&kept::list(&store.join(JOURNAL))?)?;
-    Ok(manifest)
+    let needless = kept::list(&store.join(JOURNAL))?;
+    Ok(Made { manifest: write(&folder.path, key, sink)?, needless })
 }
 
 /// A folder that is gone afterwards.

@@ -95,6 +95,11 @@ impl FileBody {
     pub(super) fn new(file: File, left: u64) -> FileBody {
         FileBody { file, left, buffer: vec![0; CHUNK] }
     }
+
+    /// The last octet has been handed out.
+    pub(super) fn is_handed_out(&self) -> bool {
+        self.left == 0
+    }
 }
 
 impl HttpBody for FileBody {

@@ -5,19 +5,23 @@
 
 use super::callbacks::filter;
 use super::query::Pairs;
-use super::{Problem, Shared, Site};
+use super::{Problem, Shared};
 use crate::callback::task::{CloseReason, Outcome, TaskState};
 use crate::id::TaskId;
-use crate::run::NoAnswer;
+use crate::run::{Commands, NoAnswer};
 use crate::switch::command::{Command, PageOf, Refused, Reply};
 use crate::switch::view;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
+use std::time::{Duration, Instant};
 
 /// Callbacks asked for at once.
 const PAGE: usize = 500;
+/// After so long no further callback is cancelled: the last one may wait for its disk half of `limits::HTTP_REQUEST`,
+/// and the sheet of those before it must still be heard.
+pub(super) const REMOVING: Duration = Duration::from_secs(25);
 
 const HEAD: [&str; 15] = [
     "id",
@@ -40,7 +44,7 @@ const HEAD: [&str; 15] = [
 /// `GET /callbacks.csv`
 pub(super) async fn export(State(site): Shared, query: Pairs) -> Result<Response, Problem> {
     let (states, queue) = filter(query)?;
-    let all = all(&site, &states, queue.as_deref()).await?;
+    let all = all(&site.commands, &states, queue.as_deref()).await?;
     Ok(sheet(&all))
 }
 
@@ -51,31 +55,36 @@ pub(super) async fn export_and_remove(State(site): Shared, query: Pairs) -> Resu
     if states.is_empty() || states.iter().any(|state| state.is_final()) {
         return Err(Problem::bad("state", "say which open callbacks are removed: state=overflow, for example"));
     }
-    Ok(sheet(&remove(&site, &states, queue.as_deref()).await?))
+    Ok(sheet(&remove(&site.commands, &states, queue.as_deref(), REMOVING).await?))
 }
 
-/// Cancels all callbacks of these states; those that were.
+/// Cancels callbacks of these states, all or those for which there is time; those that were.
 pub(super) async fn remove(
-    site: &Site,
+    commands: &Commands,
     states: &[TaskState],
     queue: Option<&str>,
+    within: Duration,
 ) -> Result<Vec<view::Callback>, Problem> {
+    let by = Instant::now() + within;
     let mut removed = Vec::new();
-    for task in all(site, states, queue).await?.into_iter().map(|callback| callback.task.id) {
-        match cancel(site, task).await {
+    for task in all(commands, states, queue).await?.into_iter().map(|callback| callback.task.id) {
+        match cancel(commands, task).await {
             Ok(Some(callback)) => removed.push(callback),
             Ok(None) => {}
             // Those before it are gone, and the sheet is what tells which.
             Err(problem) if removed.is_empty() => return Err(problem),
             Err(_) => break,
         }
+        if Instant::now() >= by {
+            break; // The others stay for whoever asks again; an answer that comes too late tells of none.
+        }
     }
     Ok(removed)
 }
 
 /// `None`: somebody else has done something with it meanwhile, and it stays what it is.
-async fn cancel(site: &Site, task: TaskId) -> Result<Option<view::Callback>, Problem> {
-    match site.commands.ask(Command::CancelCallback(task)).await? {
+async fn cancel(commands: &Commands, task: TaskId) -> Result<Option<view::Callback>, Problem> {
+    match commands.ask(Command::CancelCallback(task)).await? {
         Reply::Callback(callback) => Ok(Some(*callback)),
         Reply::Refused(Refused::NotFound { .. } | Refused::Conflict { .. }) => Ok(None),
         Reply::Refused(refused) => Err(refused.into()),
@@ -85,7 +94,7 @@ async fn cancel(site: &Site, task: TaskId) -> Result<Option<view::Callback>, Pro
 
 /// All callbacks of these states, in order.
 pub(super) async fn all(
-    site: &Site,
+    commands: &Commands,
     states: &[TaskState],
     queue: Option<&str>,
 ) -> Result<Vec<view::Callback>, Problem> {
@@ -94,7 +103,7 @@ pub(super) async fn all(
     loop {
         let page = PageOf { after, limit: Some(PAGE) };
         let list = Command::ListCallbacks { states: states.to_vec(), queue: queue.map(str::to_owned), page };
-        let Reply::Callbacks(page) = site.commands.ask(list).await? else { return Err(NoAnswer.into()) };
+        let Reply::Callbacks(page) = commands.ask(list).await? else { return Err(NoAnswer.into()) };
         all.extend(page.items);
         after = page.next;
         if after.is_none() {
@@ -168,6 +177,8 @@ fn instant(at: Option<DateTime<Utc>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callback::task::{Source, Task};
+    use crate::number::Party;
 
     #[test]
     fn a_cell_is_text_to_every_reader() {
@@ -184,5 +195,35 @@ mod tests {
         ] {
             assert_eq!(quoted(cell), wanted);
         }
+    }
+
+    #[test]
+    fn a_sheet_for_which_there_is_no_more_time_tells_those_that_were_cancelled() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let left_over = |n| {
+            let (id, number) = (TaskId(ulid::Ulid::from_parts(n, 0)), Party::from("+12025550123".to_owned()));
+            let (profile, queue) = ("standard".into(), "support".into());
+            let mut task = Task::new(id, Source::Api, profile, queue, number, DateTime::UNIX_EPOCH);
+            task.state = TaskState::Overflow;
+            let (attempts, zones) = (Vec::new(), Vec::new());
+            view::Callback { task, attempts, held_by: None, next_at: None, position: None, zones }
+        };
+        let removed = |within| {
+            let (commands, mut questions) = Commands::pair();
+            runtime.spawn(async move {
+                while let Some(question) = questions.recv().await {
+                    let reply = match question.command {
+                        Command::CancelCallback(task) => Reply::Callback(Box::new(left_over(task.0.timestamp_ms()))),
+                        _ => Reply::Callbacks(view::Page { items: (1..=3).map(left_over).collect(), next: None }),
+                    };
+                    question.answer.send(reply).unwrap();
+                }
+            });
+            let removed = runtime.block_on(remove(&commands, &[TaskState::Overflow], None, within)).unwrap();
+            removed.iter().map(|callback| callback.task.id.0.timestamp_ms()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(removed(REMOVING), [1, 2, 3]);
+        assert_eq!(removed(Duration::ZERO), [1]);
     }
 }

@@ -93,7 +93,7 @@ pub async fn serve(listener: TcpListener, site: Site) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "HTTP is not served"),
     };
-    let service = TowerToHyperService::new(router(site));
+    let service = TowerToHyperService::new(router(site, HTTP_REQUEST));
     let room = Arc::new(Semaphore::new(connections()));
     loop {
         let Ok(place) = room.clone().acquire_owned().await else { return }; // Nobody closes it.
@@ -136,8 +136,8 @@ async fn converse(stream: TcpStream, peer: SocketAddr, service: TowerToHyperServ
     }
 }
 
-/// All routes.
-pub fn router(site: Site) -> Router {
+/// All routes. An answer begins `within` so long, but for those that take as long as their work does.
+pub fn router(site: Site, within: Duration) -> Router {
     let site = Arc::new(site);
     let pages = Router::new()
         .route("/", get(page::live))
@@ -154,13 +154,13 @@ pub fn router(site: Site) -> Router {
         .route("/sounds", post(upload::sound).layer(DefaultBodyLimit::max(PROMPT_BYTES + upload::BESIDE)))
         .route("/config/{kind}", get(forms::list_or_new).post(forms::create))
         .route("/config/{kind}/{name}", get(forms::edit).post(forms::save))
-        .route("/config/{kind}/{name}/delete", post(forms::delete));
-    routes::router()
+        .route("/config/{kind}/{name}/delete", post(forms::delete))
+        .layer(middleware::from_fn_with_state(within, in_time));
+    routes::router(within)
         .merge(pages)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES))
-        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(site.clone(), admit::admit))
         .layer(middleware::map_response(guard))
         .with_state(site)
@@ -175,10 +175,10 @@ async fn no_such_method(method: Method) -> Problem {
 }
 
 /// Whoever sends a body by drops, whatever it is for, is not waited for.
-async fn in_time(request: Request, next: Next) -> Response {
+async fn in_time(State(within): State<Duration>, request: Request, next: Next) -> Response {
     let late =
         Problem::new(StatusCode::REQUEST_TIMEOUT, "it took too long, and may still be done: look before you ask again");
-    tokio::time::timeout(HTTP_REQUEST, next.run(request)).await.unwrap_or_else(|_| late.into_response())
+    tokio::time::timeout(within, next.run(request)).await.unwrap_or_else(|_| late.into_response())
 }
 
 const GUARDS: [(HeaderName, &str); 5] = [

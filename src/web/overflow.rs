@@ -15,8 +15,8 @@ use axum::response::Response;
 const LEFT_OVER: [TaskState; 1] = [TaskState::Overflow];
 
 pub(super) async fn show(State(site): Shared, Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
-    let left_over = csv::all(&site, &LEFT_OVER, None).await?;
-    let mut all = csv::all(&site, &[TaskState::Blocked], None).await?;
+    let left_over = csv::all(&site.commands, &LEFT_OVER, None).await?;
+    let mut all = csv::all(&site.commands, &[TaskState::Blocked], None).await?;
     all.retain(|callback| callback.task.is_for_people());
     let may = caller.role >= Role::Supervisor;
     let mut body = String::from(
@@ -62,11 +62,11 @@ fn row(callback: &view::Callback, may: bool) -> Vec<String> {
 }
 
 pub(super) async fn export(State(site): Shared) -> Result<Response, Problem> {
-    Ok(csv::sheet(&csv::all(&site, &LEFT_OVER, None).await?))
+    Ok(csv::sheet(&csv::all(&site.commands, &LEFT_OVER, None).await?))
 }
 
 pub(super) async fn export_and_remove(State(site): Shared) -> Result<Response, Problem> {
-    Ok(csv::sheet(&csv::remove(&site, &LEFT_OVER, None).await?))
+    Ok(csv::sheet(&csv::remove(&site.commands, &LEFT_OVER, None, csv::REMOVING).await?))
 }
 
 pub(super) async fn keep(State(site): Shared, Path(task): Path<String>) -> Result<Response, Problem> {

@@ -5,9 +5,11 @@ use super::admit::{NOBODY, Stranger, wait_secs};
 use super::roles::{Caller, Presented};
 use super::session::Way;
 use super::{Problem, Shared};
+use crate::callback::task::TaskState;
 use crate::config::tables::TABLES;
 use crate::run::{Editor, NoAnswer};
 use crate::switch::command::{Command, PageOf, Reply};
+use crate::switch::view;
 use axum::Form;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -21,6 +23,9 @@ const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = include_str!("style.css");
+
+/// Callbacks of the first page.
+const SHOWN: usize = 100;
 
 /// Text that means nothing to a browser. Control and direction characters are shown as what they are (security.md T40).
 pub(super) fn text(text: &str) -> String {
@@ -203,7 +208,9 @@ pub(super) async fn sign_out(
 pub(super) async fn live(State(site): Shared, Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
     let Reply::Queues(queues) = site.commands.ask(Command::ListQueues).await? else { return Err(NoAnswer.into()) };
     let Reply::Agents(agents) = site.commands.ask(Command::ListAgents).await? else { return Err(NoAnswer.into()) };
-    let list = Command::ListCallbacks { states: Vec::new(), queue: None, page: PageOf::default() };
+    let open = TaskState::ALL.into_iter().filter(|state| !state.is_final()).collect();
+    let first = PageOf { after: None, limit: Some(SHOWN) };
+    let list = Command::ListCallbacks { states: open, queue: None, page: first };
     let Reply::Callbacks(callbacks) = site.commands.ask(list).await? else { return Err(NoAnswer.into()) };
     let queues: Vec<Vec<String>> = queues
         .items
@@ -227,8 +234,23 @@ pub(super) async fn live(State(site): Shared, Extension(caller): Extension<Calle
             vec![text(&agent.name), text(&agent.extension), state, text(agent.reason.as_deref().unwrap_or(""))]
         })
         .collect();
-    let open = callbacks.items.iter().filter(|callback| !callback.task.state.is_final());
-    let callbacks: Vec<Vec<String>> = open
+    let warnings = site.standing.told().warnings;
+    let warnings = warnings.iter().map(|told| format!("<p class=\"error\" role=\"alert\">{}</p>", text(told)));
+    let body = format!(
+        "{}<p><a class=\"button\" href=\"/\">Refresh</a></p><h2>Queues</h2>{}<h2>Agents</h2>{}<h2>Callbacks</h2>{}",
+        warnings.collect::<String>(),
+        table(&["name", "number", "waiting", "on the line", "longest wait"], &queues, "There is no queue yet."),
+        table(&["name", "extension", "state", "reason"], &agents, "There is no agent yet."),
+        promised(&callbacks),
+    );
+    Ok(page(Some(&caller), "Live", &body))
+}
+
+/// Open callbacks, and whether there are more.
+fn promised(callbacks: &view::Page<view::Callback>) -> String {
+    let rows: Vec<Vec<String>> = callbacks
+        .items
+        .iter()
         .map(|callback| {
             let task = &callback.task;
             let next = callback.next_at.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
@@ -242,16 +264,12 @@ pub(super) async fn live(State(site): Shared, Extension(caller): Extension<Calle
             ]
         })
         .collect();
-    let warnings = site.standing.told().warnings;
-    let warnings = warnings.iter().map(|told| format!("<p class=\"error\" role=\"alert\">{}</p>", text(told)));
-    let body = format!(
-        "{}<p><a class=\"button\" href=\"/\">Refresh</a></p><h2>Queues</h2>{}<h2>Agents</h2>{}<h2>Callbacks</h2>{}",
-        warnings.collect::<String>(),
-        table(&["name", "number", "waiting", "on the line", "longest wait"], &queues, "There is no queue yet."),
-        table(&["name", "extension", "state", "reason"], &agents, "There is no agent yet."),
-        table(&["number", "queue", "state", "tried", "next", "held by"], &callbacks, "Nobody is promised a call."),
-    );
-    Ok(page(Some(&caller), "Live", &body))
+    let heads = ["number", "queue", "state", "tried", "next", "held by"];
+    let mut out = table(&heads, &rows, "Nobody is promised a call.");
+    if callbacks.next.is_some() {
+        let _ = write!(out, "<p class=\"doc\">These are the first {SHOWN}; the API lists all.</p>");
+    }
+    out
 }
 
 /// What may be managed.

@@ -1,14 +1,16 @@
 //! Every route of the API: what serves it and what is said of it stand side by side, so that `/openapi.json` cannot
 //! describe another API than the one that answers.
 
-use super::{Site, audio, backup, callbacks, config, csv, events, live, never, openapi, people, prompts};
+use super::{Site, audio, backup, callbacks, config, csv, events, in_time, live, never, openapi, people, prompts};
 use crate::limits::{CONFIG_BYTES, PROMPT_BYTES};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
+use axum::middleware;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use std::sync::Arc;
+use std::time::Duration;
 
 type Served = MethodRouter<Arc<Site>>;
 
@@ -57,13 +59,15 @@ pub(super) struct Route {
     pub takes: Content,
     pub status: u16,
     pub gives: Content,
+    /// Its answer begins whenever the work is done.
+    patient: bool,
     served: Served,
 }
 
 impl Route {
     fn new(method: Method, path: &'static str, served: Served, summary: &'static str) -> Route {
         let (parameters, takes, gives) = (Vec::new(), Content::Nothing, Content::Nothing);
-        Route { method, path, summary, parameters, takes, status: 204, gives, served }
+        Route { method, path, summary, parameters, takes, status: 204, gives, patient: false, served }
     }
 
     fn with(mut self, parameters: &[Parameter]) -> Route {
@@ -87,6 +91,10 @@ impl Route {
 
     fn made(self, schema: &'static str) -> Route {
         Route { gives: Content::Json(schema), status: 201, ..self }
+    }
+
+    fn patient(self) -> Route {
+        Route { patient: true, ..self }
     }
 
     /// A body of so many octets at most, instead of the usual.
@@ -122,9 +130,12 @@ pub(super) fn all() -> Vec<Route> {
     [promises(), floor(), recordings(), site(), system()].into_iter().flatten().collect()
 }
 
-/// Serves them.
-pub(super) fn router() -> Router<Arc<Site>> {
-    all().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.served))
+/// Serves them, each `within` so long, unless it is a patient one.
+pub(super) fn router(within: Duration) -> Router<Arc<Site>> {
+    all().into_iter().fold(Router::new(), |router, Route { path, patient, served, .. }| {
+        let hasty = middleware::from_fn_with_state(within, in_time);
+        router.route(path, if patient { served } else { served.layer(hasty) })
+    })
 }
 
 fn promises() -> Vec<Route> {
@@ -268,6 +279,7 @@ fn system() -> Vec<Route> {
             )])
             .gives_media("text/event-stream"),
         act("/api/v1/store/backup", backup::make, "All that has been acknowledged, as one encrypted file")
+            .patient()
             .gives_media("application/octet-stream"),
         read("/healthz", live::healthy, "Whether the switch answers").gives("Healthy"),
         read("/readyz", live::ready, "Whether calls and promises are taken; 503 when not, with the reason")

@@ -167,6 +167,59 @@ fn callbacks_are_exported_and_removed() {
     assert_eq!(as_boss("POST", "?state=overflow").body.lines().count(), 1);
 }
 
+// The first page tells to whom a call is promised, whoever was called before; and whether there are more of them.
+#[test]
+fn the_first_page_shows_open_callbacks_behind_any_number_of_closed_ones() {
+    let numbers: Vec<String> = (100..201).map(|n| format!("+1202555{n:04}")).collect();
+    let called = "+12025559999";
+    let closed = (0..100).map(|_| (called, TaskState::Completed));
+    let open = numbers.iter().map(|number| (number.as_str(), TaskState::Overflow));
+    let world = world("first-page", &closed.chain(open).collect::<Vec<_>>());
+    let cookie = world.sign_in(LOOKER).expect("signed in");
+    let page = || world.page(&cookie, "/").body;
+
+    let shown = page();
+    assert!(shown.contains(&numbers[0]) && shown.contains(&numbers[99]) && !shown.contains(called), "{shown}");
+    assert!(!shown.contains(&numbers[100]) && shown.contains("These are the first 100"), "{shown}");
+    let id = ulid::Ulid::from_parts(101, 0);
+    assert_eq!(world.as_whom(BOSS, "POST", &format!("/callbacks/{id}/cancel"), &[], "").status, 200);
+    let shown = page();
+    assert!(!shown.contains(&numbers[0]) && shown.contains(&numbers[100]), "{shown}");
+    assert!(!shown.contains("These are the first"), "{shown}");
+}
+
+// Whoever walks the pages meets each callback once, in order, be it open or closed.
+#[test]
+fn pages_of_open_and_closed_callbacks_are_walked_to_their_end() {
+    let (open, closed) = (TaskState::Overflow, TaskState::Completed);
+    let mixed = [closed, open, open, closed, closed, closed, open, closed, open];
+    let numbers: Vec<String> = (101..=109).map(|n| format!("+12025550{n}")).collect();
+    let world = world("pages", &numbers.iter().map(String::as_str).zip(mixed).collect::<Vec<_>>());
+    let walk = |query: &str| {
+        let (mut met, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = world.api("GET", &format!("/callbacks?limit=2{query}{after}"), Value::Null).json();
+            let items = page["items"].as_array().unwrap();
+            met.extend(items.iter().map(|item| item["number"].as_str().unwrap()[9..].parse::<usize>().unwrap()));
+            let Some(next) = page["next"].as_str() else { return met };
+            assert_eq!((items.len(), &items[1]["id"]), (2, &json!(next)));
+            after = format!("&after={next}");
+        }
+    };
+
+    assert_eq!(walk(""), [101, 102, 103, 104, 105, 106, 107, 108, 109]);
+    assert_eq!(walk("&state=overflow"), [102, 103, 107, 109]);
+    assert_eq!(walk("&state=completed"), [101, 104, 105, 106, 108]);
+    assert_eq!(walk("&state=due"), [0; 0]);
+    // A cursor may be any text, and is compared as such.
+    let ids = |after: &str| {
+        let page = world.api("GET", &format!("/callbacks?after={after}"), Value::Null).json();
+        page["items"].as_array().unwrap().len()
+    };
+    let fifth = ulid::Ulid::from_parts(5, 0).to_string();
+    assert_eq!([ids("0"), ids(&fifth), ids(&fifth[..25]), ids(&format!("{fifth}0")), ids("z")], [9, 4, 5, 4, 0]);
+}
+
 // S4.B2, S4.B3: what was left over at the end of the day is kept, removed, exported, or exported and removed on its
 // page.
 #[test]

@@ -39,7 +39,7 @@ fn a_backup_of_a_running_store_comes_back_as_what_was_acknowledged() {
     put(75);
     let mut backup = Vec::new();
     let key = key(&place, "backup.key");
-    let manifest = archive::back_up(&place.store(), &store.snapshots(), &key, &mut backup).unwrap();
+    let manifest = archive::back_up(&place.store(), &store.snapshots(), &key, &mut backup).unwrap().received().unwrap();
     put(76);
     drop(store);
     let other = Place::new("backup-restored");
@@ -65,7 +65,7 @@ fn a_backup_that_was_changed_cut_or_has_another_key_leaves_everything_as_it_was(
     let place = filled_with("backup-bad", 60);
     let key = key(&place, "backup.key");
     let mut backup = Vec::new();
-    archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap();
+    archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap().received().unwrap();
     let before: Vec<_> = files(&place.store()).iter().map(|file| std::fs::read(file).unwrap()).collect();
     let mut changed = backup.clone();
     let middle = changed.len() / 2;
@@ -151,7 +151,7 @@ fn old_segments_wait_for_a_backup_and_the_one_before_leads_to_today_with_them() 
     let journal = place.store().join("journal");
     life(0);
     let mut first = Vec::new();
-    archive::back_up_at_rest(&place.0, &key, &mut first).unwrap();
+    archive::back_up_at_rest(&place.0, &key, &mut first).unwrap().received().unwrap();
     (1..12).for_each(|n| drop(life(n)));
 
     assert!(kept::list(&journal).unwrap().len() > 2, "checkpoints alone make no segment needless");
@@ -166,7 +166,9 @@ fn old_segments_wait_for_a_backup_and_the_one_before_leads_to_today_with_them() 
     let opened = open(&other);
     assert_eq!((opened.restored.tasks.len(), opened.report.is_well()), (300, true), "{:?}", opened.report);
 
-    archive::back_up_at_rest(&place.0, &key, Vec::new()).unwrap();
+    let made = archive::back_up_at_rest(&place.0, &key, Vec::new()).unwrap();
+    assert!(kept::list(&journal).unwrap().len() > 2, "nobody has received it yet");
+    made.received().unwrap();
     assert!(kept::list(&journal).unwrap().is_empty(), "a backup holds them");
 }
 

@@ -191,7 +191,7 @@ fn a_backup_from_before_brings_nobody_back_who_was_erased_since() {
     let place = filled("erase-backup");
     let key = Key::read_or_make(&place.0.join("backup.key")).unwrap();
     let mut backup = Vec::new();
-    archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap();
+    archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap().received().unwrap();
     let (store, _answered) = run(&place);
     let (trace, snapshots) = (his_trace(), store.snapshots());
     let dossier = Dossier::of(&place.store(), &snapshots, &trace, false).unwrap();
@@ -300,7 +300,7 @@ fn calls_of_a_backup_bring_nobody_back_who_was_erased_since() {
     drop(journal);
     let key = Key::read_or_make(&place.0.join("backup.key")).unwrap();
     let mut backup = Vec::new();
-    let held = archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap();
+    let held = archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap().received().unwrap();
     assert_eq!(held.records, 5);
     // Then he is promised a callback, and erased with it.
     let (store, answered) = run(&place);
@@ -345,7 +345,7 @@ fn a_restore_does_not_forget_that_an_erasure_is_unfinished() {
     let place = filled("erase-restore");
     let key = Key::read_or_make(&place.0.join("backup.key")).unwrap();
     let mut backup = Vec::new();
-    archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap();
+    archive::back_up_at_rest(&place.0, &key, &mut backup).unwrap().received().unwrap();
     std::fs::write(place.store().join(erase::MARK), b"").unwrap();
 
     let (_, aside) = archive::restore(backup.as_slice(), &key, &place.0, true).unwrap();

@@ -280,12 +280,12 @@ impl Run {
         match self.entropy.below(4) {
             0 => {
                 self.store = None;
-                archive::back_up_at_rest(&self.place.0, &self.key, &mut octets).unwrap();
+                archive::back_up_at_rest(&self.place.0, &self.key, &mut octets).unwrap().received().unwrap();
                 self.start();
             }
             _ => {
                 let snapshots = self.store.as_ref().unwrap().snapshots();
-                archive::back_up(&store, &snapshots, &self.key, &mut octets).unwrap();
+                archive::back_up(&store, &snapshots, &self.key, &mut octets).unwrap().received().unwrap();
             }
         }
         assert!(ringback::store::journal::kept::list(&store.join("journal")).unwrap().is_empty());

@@ -15,6 +15,8 @@ use crate::switch::command::{PageOf, Refused, Reply};
 use crate::switch::{AuditRecord, RecordingRecord, Switch, legs, view};
 use crate::time::Now;
 use std::collections::BTreeMap;
+use std::iter;
+use std::ops::Bound;
 
 /// Objects of a page, unless asked otherwise.
 const PAGE: usize = 100;
@@ -29,9 +31,10 @@ impl Switch {
         queue: Option<&str>,
         page: &PageOf,
     ) -> view::Page<view::Callback> {
-        let mut all: BTreeMap<TaskId, &Task> = self.closed.iter().map(|(id, task)| (*id, task)).collect();
-        all.extend(self.planner.iter().map(|task| (task.id, task)));
-        let wanted = all.into_values().filter(|task| {
+        // A cursor of ours is an id as it is written. Whatever else may stand there is compared with all of them.
+        let text = page.after.as_deref().unwrap_or_default();
+        let after = text.parse::<TaskId>().ok().filter(|id| id.to_string() == text);
+        let wanted = self.tasks_after(after).filter(|task| {
             (states.is_empty() || states.contains(&task.state)) && queue.is_none_or(|queue| *task.queue == *queue)
         });
         let page = paged(wanted, page, |task| task.id.to_string());
@@ -39,6 +42,23 @@ impl Switch {
             items: page.items.into_iter().map(|task| self.callback_view(now, task)).collect(),
             next: page.next,
         }
+    }
+
+    /// Open and closed callbacks behind this one, or all, in the order of their ids. Only as far as somebody walks:
+    /// there may be a million of them, and calls wait meanwhile.
+    fn tasks_after(&self, after: Option<TaskId>) -> impl Iterator<Item = &Task> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut open = self.planner.iter_after(after).peekable();
+        let mut closed = self.closed.range((from, Bound::Unbounded)).map(|(_, task)| task).peekable();
+        iter::from_fn(move || match (open.peek(), closed.peek()) {
+            (Some(first), Some(other)) if other.id < first.id => closed.next(),
+            (None, Some(_)) => closed.next(),
+            (Some(first), Some(other)) if other.id == first.id => {
+                closed.next(); // It counts as what it is, and not as what it was.
+                open.next()
+            }
+            (Some(_), Some(_)) | (_, None) => open.next(),
+        })
     }
 
     pub(super) fn show_callback(&self, now: Now, id: TaskId) -> Result<Reply, Refused> {

@@ -57,3 +57,74 @@ fn a_number_is_masked_in_every_shape_of_a_header() {
         assert_eq!(without(shown), without(&others));
     }
 }
+
+#[test]
+fn a_number_is_masked_whatever_is_around_it_and_what_is_none_stays() {
+    let known = digits_of(&masked_text("+12025550123"));
+    assert!(known.starts_with("1202555") && known != "12025550123", "{known}");
+    for text in [
+        "+1-202-555-0123;ext=5",
+        "12025550123;ext=5",
+        "+1 (202) 555-0123 ext. 5",
+        "x12025550123",
+        "+12025550123 or 12025550123",
+        "1/202/555.0123#",
+    ] {
+        let masked = masked_text(text);
+        assert_eq!(digits_of(&masked), digits_of(text).replace("12025550123", &known), "{text} became {masked}");
+        assert_eq!(masked.len(), text.len());
+    }
+    for text in [
+        "2026-11-02",
+        "2026-11-02T17:00:00Z",
+        "2026-11-02T17:00:00.123456789Z",
+        "2026-11-02 17:00:00 UTC",
+        "203.0.113.50",
+        "203.0.113.50:5060",
+        "203.0.113.0/24",
+        "2001:db8:1234:5678::1",
+        "01JDX4K2M8Q3W5E7R901234567",
+        "00000000000000000000001234",
+        "555012",
+    ] {
+        assert_eq!(masked_text(text), text);
+    }
+}
+
+// A request that comes again after a restart finds its task by that key.
+#[test]
+fn the_key_of_a_request_becomes_the_same_wherever_it_is() {
+    for key in ["+1 202 555 0123", "2025550123-7", "a0b1c2d3-1234567"] {
+        let task = masked_json(&json!(["tasks", { "idempotency_key": key }]));
+        let new = json!([{ "number": "+12025550123" }, key, 7]).to_string();
+        let new: Value = serde_json::from_str(&masked_record(Kind::AddCallback, &new)).expect("JSON");
+        assert_eq!(new[1], task[1]["idempotency_key"]);
+        assert_ne!(new[1], key);
+    }
+}
+
+#[test]
+fn what_people_call_a_number_that_is_treated_apart_is_blotted_out_everywhere() {
+    let entry = json!({
+        "kind": "number_list",
+        "name": "mrs-smith",
+        "fields": { "name": "mrs-smith", "label": "Mrs Smith", "kind": "vip", "pattern": "+12025550123" },
+    });
+    let value = json!({
+        "settings": { "number_lists": [{ "kind": "Vip", "label": "Mrs Smith" }], "caller_ids": [{ "label": "main" }] },
+        "objects": [entry, { "kind": "caller_id", "name": "main", "fields": { "label": "main" } }],
+        "put": [entry],
+        "removed": [["number_list", "mrs-smith"], ["queue", "support"]],
+        "audit": [{ "object": "number_list/mrs-smith" }, { "object": "queue/support" }],
+    });
+
+    let masked = masked_json(&value);
+
+    let text = masked.to_string();
+    assert!(!text.to_lowercase().contains("smith") && !text.contains("0123"), "{text}");
+    assert_eq!(text.len(), value.to_string().len());
+    assert_eq!(masked["objects"][1], value["objects"][1], "the site's own names stay");
+    assert_eq!(masked["removed"][1], value["removed"][1]);
+    assert_eq!(masked["audit"][1], value["audit"][1]);
+    assert_eq!(masked["put"][0]["fields"]["kind"], "vip");
+}

@@ -90,7 +90,11 @@ impl Mask {
     }
 
     /// Looks at a record before any is masked: only what follows a key tells which digits were the last of a number.
+    /// Nobody types in a beginning: its records are not looked at.
     pub fn look(&mut self, record: &Record) -> Result<(), Unreadable> {
+        if is_of_beginning(record) {
+            return Ok(());
+        }
         let at = self.looked;
         self.looked += 1;
         if !matches!(record.kind, Kind::MediaKey | Kind::SipKey) {
@@ -191,6 +195,9 @@ impl Mask {
 
     /// A record without anything that is nobody's business.
     pub fn record(&mut self, record: Record) -> Result<Record, Unreadable> {
+        if is_of_beginning(&record) {
+            return Ok(Record { payload: self.lines(&record.payload)?, ..record });
+        }
         let at = self.masked;
         self.masked += 1;
         if at == 0 {
@@ -200,8 +207,7 @@ impl Mask {
         let digit = self.typed.get(self.copies.get(&at).unwrap_or(&at)).copied();
         let payload = match record.kind {
             Kind::Timeout | Kind::FlowLost | Kind::Located | Kind::Media | Kind::Space => record.payload,
-            Kind::Committed | Kind::Erased => record.payload,
-            Kind::Beginning => self.lines(&record.payload)?,
+            Kind::Committed | Kind::Erased | Kind::Beginning | Kind::Kept => record.payload,
             Kind::Recorded | Kind::Command | Kind::AddCallback | Kind::Fault => self.json(&record.payload)?,
             Kind::Sip => self.sip(&record.payload, None)?,
             Kind::SipKey => {
@@ -231,7 +237,9 @@ impl Mask {
             if n > 0 {
                 masked.push(b'\n');
             }
-            masked.extend(self.json(line)?);
+            if !line.is_empty() {
+                masked.extend(self.json(line)?);
+            }
         }
         Ok(masked)
     }
@@ -375,6 +383,11 @@ fn is_date_or_address(run: &[u8]) -> bool {
     let text = std::str::from_utf8(run).unwrap_or_default();
     let address = text.split('/').next().unwrap_or_default();
     text.get(..DAY).is_some_and(|day| day.parse::<NaiveDate>().is_ok()) || address.parse::<IpAddr>().is_ok()
+}
+
+/// Whether a record was there before the first input.
+fn is_of_beginning(record: &Record) -> bool {
+    matches!(record.kind, Kind::Beginning | Kind::Kept)
 }
 
 /// Every letter and digit of every text in it.

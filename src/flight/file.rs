@@ -31,6 +31,14 @@ pub struct Contents {
     pub has_gap: bool,
 }
 
+/// Contents, for whoever looks into a file.
+#[derive(Serialize)]
+struct Described<'a> {
+    #[serde(flatten)]
+    contents: &'a Contents,
+    masked: &'a str,
+}
+
 /// Why a file is none that can be replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrong {
@@ -90,7 +98,8 @@ pub fn pieces(
         each(&unpacked(section)?, |record| mask.look(&record))?;
     }
     let mut head = format!("{MAGIC}{FORMAT}\n").into_bytes();
-    let contents = serde_json::to_vec(contents).expect("contents are text, numbers and an instant");
+    let described = Described { contents, masked: super::MASKED };
+    let contents = serde_json::to_vec(&described).expect("contents are text, numbers and an instant");
     head.extend(mask.json(&contents)?); // A panic may have told a number.
     head.push(b'\n');
     let sections = reel.sections().map(move |section| masked(&mut mask, section));

@@ -5,6 +5,7 @@
 //! The switch never waits for that thread. While it saves a file chunks wait for it, `FLIGHT_AHEAD` of them; beyond
 //! that they are dropped, and the recording begins anew with the next.
 
+use crate::flight::MASKED;
 use crate::flight::file::{self, Contents};
 use crate::flight::record::{Beginning, Noted, Recorder};
 use crate::flight::reel::Reel;
@@ -192,8 +193,9 @@ fn save(data: &Path, reel: &Reel, zones: String, noted: Noted) {
             file = %path.display(),
             call,
             message,
-            "a fault of ringback's: please send this file; numbers, names and secrets in it are masked, and \
-             `ringback replay` shows what is in it"
+            masked = MASKED,
+            "a fault of ringback's: please send this file; `ringback replay` shows what is in it, and `masked` says \
+             what is not"
         ),
         Err(error) => tracing::error!(%error, call, message, "a fault of ringback's could not be saved"),
     }

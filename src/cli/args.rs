@@ -186,8 +186,9 @@ pub enum Command {
     Drain,
     /// Repeat the recording of a fault, and tell what the switch did around it
     ///
-    /// The server writes such files into the folder `faults` of its data directory. Numbers, names and secrets in them
-    /// are masked. Nothing is sent and nothing is stored by a replay.
+    /// The server writes such files into the folder `faults` of its data directory. The last digits of numbers, names
+    /// of callers and passwords in them are masked; their second line says what is not. Nothing is sent and nothing is
+    /// stored by a replay.
     #[command(after_help = "Examples:\n  ringback replay ringback-data/faults/20260302T150000000Z.flight\n  \
                             ringback replay fault.flight --until 1200 --last 400")]
     Replay(Replay),

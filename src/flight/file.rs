@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 const MAGIC: &str = "ringback flight recording ";
-/// What this version writes.
-const FORMAT: u32 = 1;
+/// What this version writes, and reads.
+const FORMAT: u32 = 2;
 /// No section of ours is larger when it is unpacked.
 const SECTION_MAX: usize = 1 << 30;
 const LINE_MAX: usize = 64 * 1024;
@@ -31,6 +31,14 @@ pub struct Contents {
     pub has_gap: bool,
 }
 
+/// Contents, for whoever looks into a file.
+#[derive(Serialize)]
+struct Described<'a> {
+    #[serde(flatten)]
+    contents: &'a Contents,
+    masked: &'a str,
+}
+
 /// Why a file is none that can be replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrong {
@@ -38,6 +46,8 @@ pub enum Wrong {
     Foreign,
     /// Of a later version.
     Newer(u32),
+    /// Of an earlier one.
+    Older(u32),
     /// Its end is missing.
     Cut,
     /// It has been damaged since.
@@ -50,6 +60,12 @@ impl fmt::Display for Wrong {
             Wrong::Foreign => f.write_str("this is not a flight recording of ringback"),
             Wrong::Newer(format) => {
                 write!(f, "it has format {format}, which a newer ringback has written; this one reads format {FORMAT}")
+            }
+            Wrong::Older(format) => {
+                write!(
+                    f,
+                    "it has format {format}; this ringback reads format {FORMAT}: replay it with the one that wrote it"
+                )
             }
             Wrong::Cut => f.write_str("its end is missing: it was cut short on the way; copy it again"),
             Wrong::Damaged => f.write_str("it is damaged: its checksum does not match; copy it again"),
@@ -70,29 +86,35 @@ fn unpacked(section: &Section) -> Result<Vec<u8>, Wrong> {
     records.ok().filter(|records| records.len() == section.whole).ok_or(Wrong::Damaged)
 }
 
-/// The file of a recording, masked with this key. Nothing of the key is in it.
-pub fn write(reel: &Reel, contents: &Contents, key: [u8; 32]) -> Result<Vec<u8>, Wrong> {
+/// The file of a recording, masked with this key, in pieces: a long one need not be in memory as a whole. Nothing of
+/// the key is in it.
+pub fn pieces(
+    reel: &Reel,
+    contents: &Contents,
+    key: [u8; 32],
+) -> Result<impl Iterator<Item = Result<Vec<u8>, Wrong>>, Wrong> {
     let mut mask = Mask::new(key);
-    for section in reel.sections() {
+    for section in reel.inputs() {
         each(&unpacked(section)?, |record| mask.look(&record))?;
     }
-    let mut file = format!("{MAGIC}{FORMAT}\n").into_bytes();
-    let contents = serde_json::to_vec(contents).expect("contents are text, numbers and an instant");
-    file.extend(mask.json(&contents)?); // A panic may have told a number.
-    file.push(b'\n');
-    for section in reel.sections() {
-        let mut masked = Vec::with_capacity(section.whole);
-        each(&unpacked(section)?, |record| {
-            mask.record(record)?.write(&mut masked);
-            Ok(())
-        })?;
-        let section = Section::of(&masked);
-        file.extend(u32::try_from(section.packed.len()).unwrap_or(u32::MAX).to_le_bytes());
-        file.extend(u32::try_from(section.whole).unwrap_or(u32::MAX).to_le_bytes());
-        file.extend(section.packed);
-    }
-    file.extend([0; 8]);
-    Ok(file)
+    let mut head = format!("{MAGIC}{FORMAT}\n").into_bytes();
+    let described = Described { contents, masked: super::MASKED };
+    let contents = serde_json::to_vec(&described).expect("contents are text, numbers and an instant");
+    head.extend(mask.json(&contents)?); // A panic may have told a number.
+    head.push(b'\n');
+    let sections = reel.sections().map(move |section| masked(&mut mask, section));
+    Ok(std::iter::once(Ok(head)).chain(sections).chain(std::iter::once(Ok(vec![0; 8]))))
+}
+
+fn masked(mask: &mut Mask, section: &Section) -> Result<Vec<u8>, Wrong> {
+    let mut masked = Vec::with_capacity(section.whole);
+    each(&unpacked(section)?, |record| {
+        mask.record(record)?.write(&mut masked);
+        Ok(())
+    })?;
+    let section = Section::of(&masked);
+    let number = |octets: usize| u32::try_from(octets).map(u32::to_le_bytes).map_err(|_| Wrong::Damaged);
+    Ok([number(section.packed.len())?.as_slice(), &number(section.whole)?, &section.packed].concat())
 }
 
 fn each(records: &[u8], mut take: impl FnMut(Record) -> Result<(), Unreadable>) -> Result<(), Unreadable> {
@@ -121,6 +143,9 @@ impl<'a> Reading<'a> {
         let format: u32 = format.parse().map_err(|_| Wrong::Foreign)?;
         if format > FORMAT {
             return Err(Wrong::Newer(format));
+        }
+        if format < FORMAT {
+            return Err(Wrong::Older(format));
         }
         let (second, rest) = line(rest).ok_or(Wrong::Cut)?;
         let contents = serde_json::from_str(second).map_err(|_| Wrong::Damaged)?;

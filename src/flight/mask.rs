@@ -10,26 +10,35 @@ use super::mask_sip;
 use super::record::{Kind, Pressed, Record, Unreadable, split_sip};
 use crate::id::LegRef;
 use crate::switch::Key;
+use crate::time::{DateTime, Utc};
+use chrono::NaiveDate;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 /// Fewer digits are an extension or a service.
 pub const NUMBER_DIGITS: usize = 7;
 /// So many are replaced.
 const MASKED: usize = 4;
+/// More are no telephone number (E.164 §6), but two, or an id.
+const NUMBER_DIGITS_MAX: usize = 15;
+/// So many letters and digits without anything between them are an id of ours (ULID), or more of something random.
+const ID_LENGTH: usize = 26;
+const RANDOM_LENGTH: usize = 20;
+/// What people put between the digits of a number.
+const SEPARATORS: &[u8] = b" -.()/";
 /// A prefix of so many digits names somebody.
 const PREFIX_DIGITS: usize = 11;
 
 /// Texts under these names are no numbers, whatever they look like.
-const NO_NUMBERS: [&str; 14] = [
+const NO_NUMBERS: [&str; 13] = [
     "call_id",
     "local_tag",
     "remote_tag",
     "branch",
     "instance",
-    "idempotency_key",
     "id",
     "flow",
     "path",
@@ -41,6 +50,8 @@ const NO_NUMBERS: [&str; 14] = [
 ];
 /// Texts under these names are secrets.
 const SECRETS: [&str; 3] = ["secret", "password", "token"];
+/// The table of numbers that are treated apart: its rows name people.
+const NUMBER_LIST: &str = "number_list";
 /// What people have written, or programs have given us to keep.
 const FREE_TEXT: [&str; 3] = ["data", "note", "detail"];
 
@@ -79,7 +90,11 @@ impl Mask {
     }
 
     /// Looks at a record before any is masked: only what follows a key tells which digits were the last of a number.
+    /// Nobody types in a beginning: its records are not looked at.
     pub fn look(&mut self, record: &Record) -> Result<(), Unreadable> {
+        if is_of_beginning(record) {
+            return Ok(());
+        }
         let at = self.looked;
         self.looked += 1;
         if !matches!(record.kind, Kind::MediaKey | Kind::SipKey) {
@@ -180,6 +195,9 @@ impl Mask {
 
     /// A record without anything that is nobody's business.
     pub fn record(&mut self, record: Record) -> Result<Record, Unreadable> {
+        if is_of_beginning(&record) {
+            return Ok(Record { payload: self.lines(&record.payload)?, ..record });
+        }
         let at = self.masked;
         self.masked += 1;
         if at == 0 {
@@ -189,8 +207,7 @@ impl Mask {
         let digit = self.typed.get(self.copies.get(&at).unwrap_or(&at)).copied();
         let payload = match record.kind {
             Kind::Timeout | Kind::FlowLost | Kind::Located | Kind::Media | Kind::Space => record.payload,
-            Kind::Committed | Kind::Erased => record.payload,
-            Kind::Beginning => self.lines(&record.payload)?,
+            Kind::Committed | Kind::Erased | Kind::Beginning | Kind::Kept => record.payload,
             Kind::Recorded | Kind::Command | Kind::AddCallback | Kind::Fault => self.json(&record.payload)?,
             Kind::Sip => self.sip(&record.payload, None)?,
             Kind::SipKey => {
@@ -220,7 +237,9 @@ impl Mask {
             if n > 0 {
                 masked.push(b'\n');
             }
-            masked.extend(self.json(line)?);
+            if !line.is_empty() {
+                masked.extend(self.json(line)?);
+            }
         }
         Ok(masked)
     }
@@ -253,14 +272,18 @@ impl Mask {
         match value {
             _ if FREE_TEXT.contains(&name) => blot(value),
             Value::Object(fields) => {
+                let is_list_entry = fields.get("kind").and_then(Value::as_str) == Some(NUMBER_LIST);
                 for (name, value) in fields {
                     match (name.as_str(), value) {
-                        // Who is treated apart, in somebody's words.
+                        // Who is treated apart, in somebody's words: in the site, and as page or API have made it.
                         ("number_lists", Value::Array(rows)) => rows.iter_mut().for_each(|row| self.list_row(row)),
+                        ("name", name) if is_list_entry => blot(name),
+                        ("fields", row) if is_list_entry => self.list_row(row),
                         (name, value) => self.value(name, value),
                     }
                 }
             }
+            Value::Array(pair) if pair.len() == 2 && pair[0] == NUMBER_LIST => blot(&mut pair[1]),
             Value::Array(rows) => rows.iter_mut().for_each(|row| self.value(name, row)),
             Value::String(text) => *text = self.text(name, text),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -268,8 +291,10 @@ impl Mask {
     }
 
     fn list_row(&mut self, row: &mut Value) {
-        if let Some(label) = row.get_mut("label") {
-            blot(label);
+        for name in ["label", "name"] {
+            if let Some(words) = row.get_mut(name) {
+                blot(words);
+            }
         }
         self.value("", row);
     }
@@ -281,41 +306,103 @@ impl Mask {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         let is_short = name.eq_ignore_ascii_case("prefix") && digits < PREFIX_DIGITS;
         let mut octets = text.as_bytes().to_vec();
-        let has_address = ["sip:", "sips:", "tel:"].iter().any(|scheme| text.contains(scheme));
+        let lower = text.to_ascii_lowercase();
+        let has_address = ["sip:", "sips:", "tel:"].iter().any(|scheme| lower.contains(scheme));
         if NO_NUMBERS.contains(&name) || is_short || digits < NUMBER_DIGITS && !has_address {
-            return text.to_owned();
+            return self.object(name, text);
         }
-        if name == "object" || name == "message" {
-            self.runs(&mut octets, b"");
-        } else if ["sip:", "sips:", "tel:"].iter().any(|scheme| text.starts_with(scheme)) {
+        if ["sip:", "sips:", "tel:"].iter().any(|scheme| lower.starts_with(scheme)) {
             mask_sip::uri(self, &mut octets);
         } else if has_address {
             mask_sip::address(self, &mut octets);
-        } else if is_number(text) {
-            self.digits(&mut octets);
-        } else if text.starts_with('+') {
-            self.runs(&mut octets, b""); // With parameters.
+        } else if text.parse::<DateTime<Utc>>().is_err() && text.parse::<IpAddr>().is_err() {
+            self.numbers(&mut octets);
         }
-        String::from_utf8(octets).unwrap_or_default()
+        let text = String::from_utf8(octets).unwrap_or_default();
+        self.object(name, &text)
+    }
+
+    /// What something was done with: an entry of the number lists may be called as somebody is.
+    fn object(&self, name: &str, text: &str) -> String {
+        match text.split_once('/').filter(|(table, _)| name == "object" && *table == NUMBER_LIST) {
+            Some((table, entry)) => format!("{table}/{}", blotted(entry)),
+            None => text.to_owned(),
+        }
+    }
+
+    /// Every number in a text, whatever is around it.
+    fn numbers(&mut self, text: &mut [u8]) {
+        let is_part = |octet: &u8| octet.is_ascii_digit() || SEPARATORS.contains(octet);
+        let mut begin = 0;
+        while begin < text.len() {
+            let length = text[begin..].iter().take_while(|octet| is_part(octet)).count();
+            let end = begin + length;
+            if count(&text[begin..end]) > NUMBER_DIGITS_MAX {
+                // Several of them.
+                let mut word = begin;
+                while word < end {
+                    let space = text[word..end].iter().position(|octet| *octet == b' ').map_or(end, |at| word + at);
+                    self.number(text, word, space);
+                    word = space + 1;
+                }
+            } else {
+                self.number(text, begin, end);
+            }
+            begin = end + 1;
+        }
+    }
+
+    /// Digits and separators from `begin` to `end`, unless they are something else than a number.
+    fn number(&mut self, text: &mut [u8], begin: usize, end: usize) {
+        let run = &text[begin..end];
+        let first = run.iter().position(u8::is_ascii_digit);
+        let last = run.iter().rposition(u8::is_ascii_digit);
+        let Some((first, last)) = first.zip(last).filter(|_| count(run) >= NUMBER_DIGITS) else { return };
+        let (first, last) = (begin + first, begin + last);
+        if !is_date_or_address(&text[first..=last]) && !is_in_id(text, first) && !is_in_id(text, last) {
+            self.digits(&mut text[begin..end]);
+        }
     }
 }
 
-/// Whether a text is a telephone number and nothing else: no address, no date.
-fn is_number(text: &str) -> bool {
-    text.bytes().all(|octet| octet.is_ascii_digit() || b"+-.()/ ".contains(&octet))
-        && text.parse::<std::net::IpAddr>().is_err()
-        && text.parse::<chrono::NaiveDate>().is_err()
+fn count(text: &[u8]) -> usize {
+    text.iter().filter(|octet| octet.is_ascii_digit()).count()
+}
+
+/// Whether the digit there is part of something that is only told apart by it.
+fn is_in_id(text: &[u8], at: usize) -> bool {
+    let before = text[..at].iter().rev().take_while(|octet| octet.is_ascii_alphanumeric()).count();
+    let after = text[at..].iter().take_while(|octet| octet.is_ascii_alphanumeric()).count();
+    let word = &text[at - before..at + after];
+    word.len() == ID_LENGTH || word.len() >= RANDOM_LENGTH && word.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Whether digits with separators begin with a day, or are an address or a network.
+fn is_date_or_address(run: &[u8]) -> bool {
+    const DAY: usize = "2026-11-02".len();
+    let text = std::str::from_utf8(run).unwrap_or_default();
+    let address = text.split('/').next().unwrap_or_default();
+    text.get(..DAY).is_some_and(|day| day.parse::<NaiveDate>().is_ok()) || address.parse::<IpAddr>().is_ok()
+}
+
+/// Whether a record was there before the first input.
+fn is_of_beginning(record: &Record) -> bool {
+    matches!(record.kind, Kind::Beginning | Kind::Kept)
 }
 
 /// Every letter and digit of every text in it.
 fn blot(value: &mut Value) {
     match value {
-        Value::String(text) => *text = text.chars().map(|c| if c.is_alphanumeric() { 'x' } else { c }).collect(),
+        Value::String(text) => *text = blotted(text),
         Value::Array(rows) => rows.iter_mut().for_each(blot),
         Value::Object(fields) => fields.values_mut().for_each(blot),
         Value::Number(number) => *number = 0.into(),
         Value::Null | Value::Bool(_) => {}
     }
+}
+
+fn blotted(text: &str) -> String {
+    text.chars().map(|c| if c.is_alphanumeric() { 'x' } else { c }).collect()
 }
 
 /// The digit in the JSON of a media event.

@@ -143,8 +143,10 @@ fn start_line(mask: &mut Mask, line: &mut [u8]) {
     }
 }
 
-/// A URI without anything around it: its user part loses digits, and a password.
+/// A URI without anything around it but space, folded or not: its user part loses digits, and a password.
 pub(super) fn uri(mask: &mut Mask, text: &mut [u8]) {
+    let begin = text.iter().position(|octet| !octet.is_ascii_whitespace()).unwrap_or(text.len());
+    let text = &mut text[begin..];
     let Some(colon) = text.iter().position(|octet| *octet == b':') else { return };
     let is_tel = text[..colon].eq_ignore_ascii_case(b"tel");
     let rest = &mut text[colon + 1..];

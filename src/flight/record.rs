@@ -15,19 +15,23 @@ use crate::time::{DateTime, Now, Tick, Utc};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// Octets before a payload.
 pub const HEAD: usize = 1 + 4 + 8 + 8 + 4;
-/// No payload is longer; one that says so is none of ours.
-pub const PAYLOAD_MAX: usize = 1 << 30;
+/// Octets of a beginning that are in memory at once before they are compressed.
+const PIECE: usize = 1 << 20;
 
 /// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // Named as the inputs are.
 #[repr(u8)]
 pub enum Kind {
+    /// The switch begins, with all that was kept before.
     Beginning = b'B',
+    /// Things that the store had kept, a line each.
+    Kept = b'P',
     Timeout = b'T',
     Sip = b'S',
     /// A SIP INFO with a key of a number that is being typed, or of a talk.
@@ -49,8 +53,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 15] = [
+    const ALL: [Kind; 16] = [
         Kind::Beginning,
+        Kind::Kept,
         Kind::Timeout,
         Kind::Sip,
         Kind::SipKey,
@@ -102,11 +107,11 @@ pub struct Beginning {
     pub restored: Restored,
 }
 
-/// The first line of a beginning.
+/// What a beginning is beside the things that were kept.
 #[derive(Serialize, Deserialize)]
-struct Opening {
+struct Opening<'a> {
     seed: [u8; 32],
-    settings: Settings,
+    settings: Cow<'a, Settings>,
 }
 
 /// A fault, as the file says it.
@@ -195,11 +200,11 @@ impl Record {
         Some(Record { kind, now: Now { tick, utc }, outputs, payload })
     }
 
-    /// The input that it says; `None` for a beginning or a fault.
+    /// The input that it says; `None` for a beginning, a part of one, or a fault.
     pub fn input(&self) -> Result<Option<Input>, Unreadable> {
         let payload = self.payload.as_slice();
         Ok(Some(match self.kind {
-            Kind::Beginning | Kind::Fault => return Ok(None),
+            Kind::Beginning | Kind::Kept | Kind::Fault => return Ok(None),
             Kind::Timeout => Input::Timeout,
             Kind::Sip => sip(payload)?,
             Kind::SipKey => sip(Pressed::read(payload)?.1)?,
@@ -249,41 +254,115 @@ impl Beginning {
         Switch::new(self.now, self.settings, self.restored, Entropy::from_secret(self.seed))
     }
 
-    /// One line for the site, and one for each thing that the store had kept: they are masked one by one.
-    pub fn record(&self) -> Record {
-        let mut payload = json(&Opening { seed: self.seed, settings: self.settings.clone() });
-        let Value::Object(tables) = serde_json::to_value(&self.restored).unwrap_or_default() else {
-            unreachable!("what the store hands back is a struct");
-        };
-        let empty = serde_json::to_value(Restored::default()).unwrap_or_default();
-        for (table, kept) in tables {
-            let is_list = empty.get(&table).and_then(Value::as_array).is_some_and(Vec::is_empty);
-            let rows = match kept {
-                Value::Array(rows) if is_list => rows,
-                whole => vec![whole],
-            };
-            for row in rows {
-                payload.push(b'\n');
-                payload.extend(json(&(&table, row)));
-            }
-        }
-        Record::new(Kind::Beginning, self.now, 0, payload)
+    /// Writes it down, a line for each thing that the store had kept: they are masked one by one. The record of the
+    /// site comes last, and with it the switch begins. `give` takes pieces of whole records; nothing else of it is ever
+    /// in memory, however much was kept.
+    pub fn write(&self, give: impl FnMut(Vec<u8>)) {
+        // Named one by one, so that nothing is forgotten.
+        let Restored {
+            tasks,
+            attempts,
+            bindings,
+            agents,
+            recordings,
+            system,
+            do_not_call,
+            entries,
+            objects,
+            audit,
+            secret,
+            talks,
+            pulse,
+            doubt,
+            shown,
+        } = &self.restored;
+        let mut pieces = Pieces { now: self.now, lines: Vec::with_capacity(PIECE + PIECE / 8), give };
+        pieces.rows("tasks", tasks);
+        pieces.rows("attempts", attempts);
+        pieces.rows("bindings", bindings);
+        pieces.rows("agents", agents);
+        pieces.rows("recordings", recordings);
+        pieces.rows("do_not_call", do_not_call);
+        pieces.rows("entries", entries);
+        pieces.rows("objects", objects);
+        pieces.rows("audit", audit);
+        pieces.rows("talks", talks);
+        pieces.row("system", system);
+        pieces.row("secret", secret);
+        pieces.row("pulse", pulse);
+        pieces.row("doubt", doubt);
+        pieces.row("shown", shown);
+        pieces.flush();
+        pieces.put(Kind::Beginning, json(&Opening { seed: self.seed, settings: Cow::Borrowed(&self.settings) }));
     }
 
-    /// Reads what `record` has written.
-    pub fn read(record: &Record) -> Result<Beginning, Unreadable> {
-        let mut lines = record.payload.split(|octet| *octet == b'\n');
-        let Opening { seed, settings } = read(lines.next().ok_or(Unreadable)?)?;
-        let Ok(Value::Object(mut tables)) = serde_json::to_value(Restored::default()) else { return Err(Unreadable) };
-        for line in lines {
-            let (table, row): (String, Value) = read(line)?;
-            match tables.get_mut(&table).ok_or(Unreadable)? {
-                Value::Array(rows) if rows.is_empty() || rows.iter().all(Value::is_object) => rows.push(row),
-                whole => *whole = row,
-            }
+    /// Reads what `write` has written, after what was kept.
+    pub fn read(record: &Record, restored: Restored) -> Result<Beginning, Unreadable> {
+        let Opening { seed, settings } = read(&record.payload)?;
+        Ok(Beginning { now: record.now, seed, settings: settings.into_owned(), restored })
+    }
+}
+
+/// Adds what a record of `Kind::Kept` says.
+pub fn keep(restored: &mut Restored, record: &Record) -> Result<(), Unreadable> {
+    fn one<T: DeserializeOwned>(row: &RawValue) -> Result<T, Unreadable> {
+        read(row.get().as_bytes())
+    }
+    let lines = record.payload.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
+    for line in lines {
+        let (table, row): (String, Box<RawValue>) = read(line)?;
+        match table.as_str() {
+            "tasks" => restored.tasks.push(one(&row)?),
+            "attempts" => restored.attempts.push(one(&row)?),
+            "bindings" => restored.bindings.push(one(&row)?),
+            "agents" => restored.agents.push(one(&row)?),
+            "recordings" => restored.recordings.push(one(&row)?),
+            "do_not_call" => restored.do_not_call.push(one(&row)?),
+            "entries" => restored.entries.push(one(&row)?),
+            "objects" => restored.objects.push(one(&row)?),
+            "audit" => restored.audit.push(one(&row)?),
+            "talks" => restored.talks.push(one(&row)?),
+            "system" => restored.system = one(&row)?,
+            "secret" => restored.secret = one(&row)?,
+            "pulse" => restored.pulse = one(&row)?,
+            "doubt" => restored.doubt = one(&row)?,
+            "shown" => restored.shown = one(&row)?,
+            _ => return Err(Unreadable), // Of a later version, which says so at the front of its file.
         }
-        let restored = serde_json::from_value(Value::Object(tables)).map_err(|_| Unreadable)?;
-        Ok(Beginning { now: record.now, seed, settings, restored })
+    }
+    Ok(())
+}
+
+/// What was kept, on its way to whoever compresses it.
+struct Pieces<G> {
+    now: Now,
+    lines: Vec<u8>,
+    give: G,
+}
+
+impl<G: FnMut(Vec<u8>)> Pieces<G> {
+    fn rows(&mut self, table: &str, rows: &[impl Serialize]) {
+        rows.iter().for_each(|row| self.row(table, row));
+    }
+
+    fn row(&mut self, table: &str, row: &impl Serialize) {
+        serde_json::to_writer(&mut self.lines, &(table, row)).expect("what the store keeps is JSON there, too");
+        self.lines.push(b'\n');
+        if self.lines.len() >= PIECE {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        self.lines.reserve(PIECE + PIECE / 8);
+        self.put(Kind::Kept, lines);
+    }
+
+    fn put(&mut self, kind: Kind, payload: Vec<u8>) {
+        let mut piece = Vec::with_capacity(HEAD + payload.len());
+        Record::new(kind, self.now, 0, payload).write(&mut piece);
+        (self.give)(piece);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Repeating a recording: a switch of its own is given what the other one was given, and does what the other one did.
 
 use super::file::{Contents, Reading, Wrong};
-use super::record::{Beginning, Kind, Noted, weigh};
+use super::record::{Beginning, Kind, Noted, Record, Unreadable, keep, weigh};
 use crate::switch::command::Command;
-use crate::switch::{Fault, Input, Output, Switch};
+use crate::switch::{Fault, Input, Output, Restored, Switch};
 use crate::time::Now;
 use crate::zone::Zones;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct Replay<'a> {
     reading: Reading<'a>,
     zones: Zones,
+    /// What the store had kept, as far as it has been read.
+    restored: Restored,
     switch: Option<Switch>,
     outputs: u32,
     done: u64,
@@ -39,7 +41,8 @@ impl<'a> Replay<'a> {
     /// Opens a file.
     pub fn of(file: &'a [u8]) -> Result<Replay<'a>, Wrong> {
         let reading = Reading::of(file)?;
-        Ok(Replay { reading, zones: Zones::bundled(), switch: None, outputs: 0, done: 0, departed: None })
+        let (zones, restored) = (Zones::bundled(), Restored::default());
+        Ok(Replay { reading, zones, restored, switch: None, outputs: 0, done: 0, departed: None })
     }
 
     /// Gives it the time-zone tables of this machine: those that are compiled in may be older than the recording's.
@@ -75,6 +78,12 @@ impl<'a> Replay<'a> {
                 Ok(record) => record,
                 Err(wrong) => return Some(Err(wrong)),
             };
+            if record.kind == Kind::Kept {
+                match keep(&mut self.restored, &record) {
+                    Ok(()) => continue,
+                    Err(unreadable) => return Some(Err(unreadable.into())),
+                }
+            }
             // A fault is noted before what the switch asked for is carried out.
             if record.kind != Kind::Fault {
                 let is_first = self.switch.is_none() || record.kind == Kind::Beginning;
@@ -85,7 +94,7 @@ impl<'a> Replay<'a> {
             }
             let now = record.now;
             let step = match record.kind {
-                Kind::Beginning => Beginning::read(&record).map(|beginning| self.begin(beginning)),
+                Kind::Beginning => self.begin(&record),
                 Kind::Fault => record.fault().map(|noted| self.quiet(now, "the fault of then", Some(noted))),
                 _ => match record.input() {
                     Ok(Some(input)) if self.switch.is_some() => Ok(self.handle(now, input)),
@@ -101,12 +110,13 @@ impl<'a> Replay<'a> {
         Step { n: self.done, now, given: given.to_owned(), outputs: Vec::new(), fault: None, noted }
     }
 
-    fn begin(&mut self, mut beginning: Beginning) -> Step {
+    fn begin(&mut self, record: &Record) -> Result<Step, Unreadable> {
+        let mut beginning = Beginning::read(record, std::mem::take(&mut self.restored))?;
         let now = beginning.now;
         beginning.settings.zones = self.zones.clone();
         self.switch = Some(beginning.switch());
         let outputs = self.drain();
-        Step { outputs, ..self.quiet(now, "the switch begins", None) }
+        Ok(Step { outputs, ..self.quiet(now, "the switch begins", None) })
     }
 
     fn handle(&mut self, now: Now, mut input: Input) -> Step {

@@ -5,6 +5,7 @@
 //! The switch never waits for that thread. While it saves a file chunks wait for it, `FLIGHT_AHEAD` of them; beyond
 //! that they are dropped, and the recording begins anew with the next.
 
+use crate::flight::MASKED;
 use crate::flight::file::{self, Contents};
 use crate::flight::record::{Beginning, Noted, Recorder};
 use crate::flight::reel::Reel;
@@ -27,6 +28,8 @@ pub const FOLDER: &str = "faults";
 const FILES: usize = 10;
 /// What their names end with.
 const ENDING: &str = "flight";
+/// Pieces of the beginning that wait to be compressed: it may be a hundred times as long as that.
+const PIECES_AHEAD: usize = 2;
 
 thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -43,7 +46,6 @@ pub fn take_place() -> Option<String> {
 }
 
 enum Told {
-    Begin(Box<Beginning>),
     Chunk(Vec<u8>),
     /// Chunks were dropped.
     Gap,
@@ -62,14 +64,21 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Starts the thread that keeps what is recorded.
-    pub(super) fn start(data: &Path, beginning: Box<Beginning>) -> io::Result<Flight> {
+    /// Starts the thread that keeps what is recorded, and gives it the beginning, piece by piece: it waits here until
+    /// that is compressed, since a store of a million promises must not be in memory once more.
+    pub(super) fn start(data: &Path, beginning: &Beginning) -> io::Result<Flight> {
         let (keeper, told) = sync_channel(FLIGHT_AHEAD);
-        let data = data.to_owned();
-        let thread = std::thread::Builder::new().name("flight".into()).spawn(move || keep(&data, &told))?;
+        let (give, begun) = sync_channel(PIECES_AHEAD);
+        let (data, zones) = (data.to_owned(), zones_of(beginning));
+        let kept = move || keep(&data, &zones, &begun, &told);
+        let thread = std::thread::Builder::new().name("flight".into()).spawn(kept)?;
         let mut flight = Flight::told(keeper);
         flight.thread = Some(thread);
-        flight.tell(Told::Begin(beginning));
+        // It only watches: a beginning that could not be written down ends nothing but the recording.
+        let written = catch_unwind(AssertUnwindSafe(|| beginning.write(|piece| drop(give.send(piece)))));
+        if let Err(panic) = written {
+            tracing::error!(message = said(&*panic), "a fault of the flight recorder's own");
+        }
         Ok(flight)
     }
 
@@ -147,18 +156,14 @@ impl Drop for Flight {
     }
 }
 
-fn keep(data: &Path, told: &Receiver<Told>) {
+fn keep(data: &Path, zones: &str, begun: &Receiver<Vec<u8>>, told: &Receiver<Told>) {
     let mut reel = Reel::new(FLIGHT_BYTES);
-    let mut zones = String::new();
+    begun.iter().for_each(|piece| reel.begin(&piece));
     while let Ok(told) = told.recv() {
         match told {
-            Told::Begin(beginning) => {
-                zones = zones_of(&beginning);
-                reel.begin(&beginning);
-            }
             Told::Chunk(chunk) => reel.push(&chunk),
             Told::Gap => reel.gap(),
-            Told::Save(noted) => save(data, &reel, zones.clone(), *noted),
+            Told::Save(noted) => save(data, &reel, zones.to_owned(), *noted),
         }
     }
 }
@@ -188,8 +193,9 @@ fn save(data: &Path, reel: &Reel, zones: String, noted: Noted) {
             file = %path.display(),
             call,
             message,
-            "a fault of ringback's: please send this file; numbers, names and secrets in it are masked, and \
-             `ringback replay` shows what is in it"
+            masked = MASKED,
+            "a fault of ringback's: please send this file; `ringback replay` shows what is in it, and `masked` says \
+             what is not"
         ),
         Err(error) => tracing::error!(%error, call, message, "a fault of ringback's could not be saved"),
     }
@@ -198,14 +204,16 @@ fn save(data: &Path, reel: &Reel, zones: String, noted: Noted) {
 fn write(folder: &Path, reel: &Reel, contents: &Contents) -> io::Result<PathBuf> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|_| io::Error::other("no randomness for the mask"))?;
-    let file = file::write(reel, contents, key).map_err(io::Error::other)?;
+    let pieces = file::pieces(reel, contents, key).map_err(io::Error::other)?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     make_room(folder)?;
     let stem = contents.saved_at.format("%Y%m%dT%H%M%S%3fZ");
     let path = folder.join(format!("{stem}.{ENDING}"));
     let unfinished = folder.join(format!("{stem}.unfinished"));
     let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    out.write_all(&file)?;
+    for piece in pieces {
+        out.write_all(&piece.map_err(io::Error::other)?)?;
+    }
     out.sync_all()?;
     fs::rename(&unfinished, &path)?;
     Ok(path)
@@ -229,7 +237,6 @@ mod tests {
 
     fn told(flight: &Receiver<Told>) -> String {
         let word = |told: Told| match told {
-            Told::Begin(_) => 'B',
             Told::Chunk(chunk) => char::from(chunk[0]),
             Told::Gap => '-',
             Told::Save(_) => 'S',

@@ -209,8 +209,7 @@ async fn until(deadline: Option<Instant>) {
 fn begin(world: &World, settings: Settings, restored: Restored, entropy: &mut Entropy) -> io::Result<(Flight, Switch)> {
     let seed = entropy.bytes();
     let beginning = flight::record::Beginning { now: world.clock.now(), seed, settings, restored };
-    // The recorder writes its copy down on a thread of its own.
-    let mut flight = Flight::start(&world.data, Box::new(beginning.clone()))?;
+    let mut flight = Flight::start(&world.data, &beginning)?;
     match catch_unwind(AssertUnwindSafe(|| beginning.switch())) {
         Ok(switch) => Ok((flight, switch)),
         Err(panic) => {

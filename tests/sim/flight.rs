@@ -5,10 +5,10 @@ use super::day::{Day, Size, days, world_after};
 use super::stumble::CAN_STUMBLE;
 use ringback::entropy::Entropy;
 use ringback::flight::file::{self, Contents};
-use ringback::flight::record::{Beginning, Recorder};
+use ringback::flight::record::{Beginning, Recorder, keep};
 use ringback::flight::reel::Reel;
 use ringback::flight::replay::Replay;
-use ringback::switch::{Fault, Input, Output, Switch};
+use ringback::switch::{Fault, Input, Output, Restored, Switch};
 use ringback::time::Now;
 
 /// A recorder, and what the switch asked for meanwhile.
@@ -33,7 +33,7 @@ impl Tape {
         self.end();
         self.recorder = Recorder::default();
         let mut reel = Reel::new(64 << 20);
-        reel.begin(beginning);
+        beginning.write(|piece| reel.begin(&piece));
         self.lives.push(Life { reel, asked: Vec::new(), faults: Vec::new() });
     }
 
@@ -114,7 +114,8 @@ fn saved(life: &Life, key: u8) -> Vec<u8> {
         fault: None,
         has_gap: false,
     };
-    file::write(&life.reel, &contents, [key; 32]).expect("a recording of ours")
+    let pieces = file::pieces(&life.reel, &contents, [key; 32]).expect("a recording of ours");
+    pieces.collect::<Result<Vec<_>, _>>().expect("a recording of ours").concat()
 }
 
 fn assert_repeats(life: &Life, file: &[u8], what: &str) -> u64 {
@@ -214,6 +215,7 @@ fn a_damaged_cut_or_foreign_file_is_known_for_what_it_is() {
     assert_eq!(outcome(b"RIFF....WAVEfmt \n"), Err(Wrong::Foreign));
     assert_eq!(outcome(b""), Err(Wrong::Foreign));
     assert_eq!(outcome(b"ringback flight recording 9\n{}\n"), Err(Wrong::Newer(9)));
+    assert_eq!(outcome(b"ringback flight recording 1\n{}\n"), Err(Wrong::Older(1)));
     for cut in [40, file.len() / 2, file.len() - 1] {
         assert_eq!(outcome(&file[..cut]), Err(Wrong::Cut), "cut at {cut}");
     }
@@ -240,7 +242,12 @@ fn any_octets_are_read_without_a_panic() {
         octets.truncate(usize::try_from(entropy.below(octets.len() as u64)).expect("an index").max(head));
         if let Ok(mut reading) = file::Reading::of(&octets) {
             while let Some(Ok(record)) = reading.take() {
-                drop((record.input(), record.fault(), Beginning::read(&record).is_ok()));
+                drop((
+                    record.input(),
+                    record.fault(),
+                    keep(&mut Restored::default(), &record),
+                    Beginning::read(&record, Restored::default()).is_ok(),
+                ));
             }
         }
     }

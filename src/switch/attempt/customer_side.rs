@@ -167,8 +167,14 @@ impl Switch {
             Stage::Reserving | Stage::AgentRinging(_) | Stage::Dialling { .. } | Stage::Telling { .. } => return,
         }
         let task = attempt.task;
-        self.on_customer_leg(task, |leg| leg.sip_status = Some(refusal.status));
-        if !self.try_next_way(now, id, refusal.outcome()) {
+        let mut has_rung = false;
+        self.on_customer_leg(task, |leg| {
+            leg.sip_status = Some(refusal.status);
+            has_rung = leg.ringing_at.is_some();
+        });
+        // Whoever has heard his phone once is not rung again in the same attempt, whatever the trunk says now
+        // (durability.md §2.9).
+        if has_rung || !self.try_next_way(now, id, refusal.outcome()) {
             self.finish_attempt(now, id, refusal.outcome(), Duration::ZERO);
         }
     }

@@ -296,6 +296,7 @@ impl Switch {
 
     /// One way has failed for a reason of its own: the next is tried in the same attempt. A refused identity is
     /// followed by the next one, a trunk that fails by the next trunk (interop trap; S1.B16). False when none is left.
+    /// Only for a phone that has not rung.
     pub(super) fn try_next_way(&mut self, now: Now, id: CallRef, outcome: Outcome) -> bool {
         let Some(attempt) = self.attempting(id) else { return false };
         let Stage::CustomerRinging { agent, customers, .. } = &mut attempt.stage else { return false };

@@ -335,7 +335,6 @@ impl Switch {
             Timer::Call(call, CallTimer::Kept) => self.attempt_kept(now, call),
             Timer::Call(call, CallTimer::Revive) => self.revive_timeout(now, call),
             Timer::Probe(leg) => self.end_leg(now, leg, EndCause::MediaLost),
-            Timer::Look => self.serve_wanted = true,
             Timer::TellAgain => self.tell_again(),
             Timer::Pulse => self.pulse(now),
             Timer::AskTalks => self.ask_talks(now),

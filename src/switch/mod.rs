@@ -130,8 +130,6 @@ enum Timer {
     Call(CallRef, CallTimer),
     /// A silent leg was asked whether it is there, and has not said so.
     Probe(LegRef),
-    /// Somebody may be served who could not be before: an exclusion has ended.
-    Look,
     /// The disk has refused something and is told again.
     TellAgain,
     /// Somebody talks: that this life goes on is written.

@@ -3,7 +3,7 @@
 
 use super::attempt::Said;
 use super::durable::Pending;
-use super::{Change, Switch, Timer, event};
+use super::{Change, Switch, event};
 use crate::callback::retry::{self, ClientAnswer, History, Next, Verdict};
 use crate::callback::task::{AttemptKind, CloseReason, Outcome, Task};
 use crate::id::{CallRef, Name, TaskId};
@@ -172,13 +172,7 @@ impl Switch {
             && let Some(ticket) = line.ticket_of(task)
         {
             line.exclude(ticket, agent, Some(until));
-            self.look_at(until);
         }
-    }
-
-    /// Somebody may be served then who cannot be before.
-    pub(super) fn look_at(&mut self, at: Tick) {
-        self.timers.set_earliest(Timer::Look, at);
     }
 
     /// An attempt is given up because its task is not wanted any more. What came of it is kept, but is not what closes

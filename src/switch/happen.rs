@@ -325,6 +325,7 @@ impl Switch {
             Timer::Call(call, CallTimer::Ring) => self.rung_long_enough(now, call),
             Timer::Call(call, CallTimer::Dialogue) => match self.calls.get(&call).map(|call| &call.story) {
                 Some(Story::Menu(_)) => self.menu_timeout(now, call),
+                Some(Story::Attempt(_)) => self.attempt_not_stored_yet(now, call),
                 Some(_) | None => self.waiting_pause(now, call),
             },
             Timer::Call(call, CallTimer::Announce) => self.plan_announcement(now, call),

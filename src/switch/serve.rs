@@ -286,7 +286,9 @@ impl Switch {
         if ready.is_empty() && !line.has_owned() && !self.serves_elsewhere() {
             return None;
         }
-        let is_shut = self.draining || self.planner.shut_for_all(now.utc, &self.settings, &queue.name).is_err();
+        let is_shut = self.draining
+            || self.service.disk_hangs
+            || self.planner.shut_for_all(now.utc, &self.settings, &queue.name).is_err();
         Some(Served { line, ready, turn, weight: queue.weight, promises: !is_shut })
     }
 

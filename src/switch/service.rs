@@ -25,6 +25,8 @@ pub(super) struct Service {
     /// A gate opens by itself then: an owner's time is over, one has yielded long enough, or an agent who is ready is
     /// not excluded any more.
     pub(super) look: Option<Tick>,
+    /// The disk has let an attempt wait for too long, and has answered nothing since.
+    pub(super) disk_hangs: bool,
 }
 
 impl Service {

@@ -135,7 +135,7 @@ impl Switch {
 
     /// A phone of the customer has come to another place since it was stored: that goes to the disk, too, before it
     /// rings. False when all are where they were.
-    fn store_moved_phones(&mut self, id: CallRef, task: TaskId) -> bool {
+    fn store_moved_phones(&mut self, now: Now, id: CallRef, task: TaskId) -> bool {
         let Some(mut attempt) = self.open_attempt(task).cloned() else { return false };
         let phones = self.phones_of_customer(&attempt);
         if phones.iter().all(|phone| attempt.customer_phones.contains(phone)) {
@@ -149,6 +149,7 @@ impl Switch {
             *stored = false;
         }
         self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Dial { call: id });
+        self.await_disk(now, id);
         true
     }
 
@@ -180,6 +181,7 @@ impl Switch {
         }
         let Some(stored) = self.open_attempt(task_id).cloned() else { return false };
         self.commit(vec![Change::PutAttempt(Box::new(stored))], Pending::Dial { call: id });
+        self.await_disk(now, id);
         true
     }
 
@@ -188,12 +190,13 @@ impl Switch {
         let Some(Stage::Dialling { stored, .. }) = self.attempting(id).map(|attempt| &mut attempt.stage) else {
             return;
         };
+        *stored = is_stored;
+        self.timers.cancel(&Timer::Call(id, CallTimer::Dialogue));
         if !is_stored {
             // Nothing is dialled that is not on the disk first.
             self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
             return;
         }
-        *stored = true;
         self.dial_when_ready(now, id);
     }
 
@@ -232,7 +235,7 @@ impl Switch {
             self.timers.set(Timer::Call(id, CallTimer::Dial), at);
             return;
         }
-        if self.store_moved_phones(id, task_id) {
+        if self.store_moved_phones(now, id, task_id) {
             return;
         }
         let customers = self.invite_customer(now, id, &task, dial, dialog);

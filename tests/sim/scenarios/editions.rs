@@ -11,6 +11,7 @@ use ringback::demo::endpoint::CallId;
 use ringback::demo::person::Person;
 use ringback::settings::*;
 use ringback::switch::command::{Command, Reply};
+use std::time::Duration;
 
 fn missed(site: &mut Settings) {
     let rule = CallbackRule { source: RuleSource::MissedQueue, ..CallbackRule::named("missed", "standard") };
@@ -109,8 +110,10 @@ fn an_agent_who_leaves_the_queue_while_she_is_reserved_is_not_rung_for_it() {
     for (away, back) in [("*395000", "*385000"), ("*375000", "*365000")] {
         let mut world = reserved();
         world.dial(ANNA, away);
-        world.run_until("she has heard it", secs(10), |world| !world.is_busy(ANNA, 0));
+        world.run_for(Duration::from_millis(500));
+        assert!(world.is_up_with_switch(ANNA));
         world.release_disk();
+        world.run_until("she has heard it", secs(10), |world| !world.is_busy(ANNA, 0));
         world.run_for(secs(30));
 
         assert!(world.invites(ANNA).is_empty(), "{away}");
@@ -145,7 +148,7 @@ fn an_agent_who_begins_to_rest_while_she_is_reserved_is_rung_after_her_rest() {
 
     let ended = world.now;
     world.hang_up(TRUNK, call);
-    world.run_for(secs(2));
+    world.run_for(Duration::from_millis(400));
     world.release_disk();
     world.rings(ANNA, secs(30));
 

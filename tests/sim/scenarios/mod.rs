@@ -43,6 +43,7 @@ mod restart;
 mod retries;
 mod revive;
 mod revive_line;
+mod slow_disk;
 mod sounds;
 mod space;
 mod stolen;

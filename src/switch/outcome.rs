@@ -7,7 +7,6 @@ use super::{Change, Switch, event};
 use crate::callback::retry::{self, ClientAnswer, History, Next, Verdict};
 use crate::callback::task::{AttemptKind, CloseReason, Outcome, Task};
 use crate::id::{CallRef, Name, TaskId};
-use crate::settings::FirstParty;
 use crate::time::{DateTime, Now, Tick, Utc};
 use std::time::Duration;
 
@@ -132,10 +131,8 @@ impl Switch {
                 let was_there = attempt.customer_leg.as_ref().is_some_and(|leg| leg.answered_at.is_some());
                 let verdict = judged(said == Said::AgentAsks);
                 match verdict.next {
-                    // Called first, he has answered in vain: he is not rung again at once.
-                    Next::Again(again) if was_there && profile.first_party == FirstParty::Customer => {
-                        Verdict { next: Next::Again(again.max(at + VAIN)), ..verdict }
-                    }
+                    // He has answered in vain: he is not rung again at once.
+                    Next::Again(again) if was_there => Verdict { next: Next::Again(again.max(at + VAIN)), ..verdict },
                     _ => verdict,
                 }
             }

@@ -396,6 +396,15 @@ impl Switch {
         }
     }
 
+    /// Whoever hangs up on a callback does not want it now. Rung again at once, the agent would hang up again, and the
+    /// customer's phone would ring and ring, with nothing to count it.
+    pub(super) fn wants_it_not_now(&mut self, now: Now, id: CallRef, agent: &Name) {
+        if let Some(desk) = self.agents.get_mut(agent) {
+            desk.declined(now);
+        }
+        self.pass_over(id, agent, now.tick + DECLINED);
+    }
+
     /// The agent hangs up before the customer has answered: the customer's phone stops at once.
     pub(in crate::switch) fn attempt_agent_left(&mut self, now: Now, id: CallRef, leg: LegRef) {
         let Some(attempt) = self.attempting(id) else { return };
@@ -412,13 +421,8 @@ impl Switch {
             self.finish_attempt(now, id, Outcome::VoicemailAgent, Duration::ZERO);
             return;
         }
-        // Whoever hangs up on a callback does not want it now. Rung again at once, the agent would hang up again, and
-        // the customer's phone would ring and ring, with nothing to count it.
         if let Some(agent) = agent {
-            if let Some(desk) = self.agents.get_mut(&agent) {
-                desk.declined(now);
-            }
-            self.pass_over(id, &agent, now.tick + DECLINED);
+            self.wants_it_not_now(now, id, &agent);
         }
         self.finish_attempt(now, id, Outcome::AgentLeftEarly, Duration::ZERO);
     }

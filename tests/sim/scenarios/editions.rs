@@ -296,3 +296,42 @@ fn the_end_of_a_drain_waits_for_no_last_words() {
     world.run_for(secs(1));
     assert!(!world.is_up(TRUNK, call));
 }
+
+// An agent who is renamed is somebody else, but his phone is registered: it logs him in as it would after a restart.
+#[test]
+fn an_agent_who_is_renamed_is_logged_in_by_his_phone() {
+    let mut world = World::new(1);
+    world.register(&[ANNA]);
+    world.configure(|site| {
+        site.agents[0].name = "annabel".into();
+        site.queues[0].members = ["annabel", "ben", "carl"].map(Member::of).to_vec();
+    });
+    assert_eq!(world.agent("annabel").state, "ready");
+    let stored = world.disk.agents.get("annabel").expect("the next life knows");
+    assert!(stored.logged_in);
+
+    let alice = world.customer(Person::new("alice", ALICE));
+    world.call_in(alice);
+    world.rings(ANNA, secs(3));
+}
+
+// Who talks while he is renamed is not free: his calls are those of the agent who has his extension now.
+#[test]
+fn an_agent_who_is_renamed_while_he_talks_is_not_rung() {
+    let mut world = World::new(1);
+    world.register(&[ANNA]);
+    let alice = world.customer(Person::new("alice", ALICE));
+    let call = world.call_in(alice);
+    let agent = world.rings(ANNA, secs(3));
+    world.answer(ANNA, agent);
+    world.run_for(secs(3));
+    world.configure(|site| {
+        site.agents[0].name = "annabel".into();
+        site.queues[0].members = ["annabel", "ben", "carl"].map(Member::of).to_vec();
+    });
+    assert_eq!(world.agent("annabel").state, "queue_call");
+    world.hang_up(TRUNK, call);
+    assert_eq!(world.agent("annabel").state, "wrap_up");
+    world.run_for(secs(11));
+    assert_eq!(world.agent("annabel").state, "ready");
+}

@@ -8,11 +8,12 @@ use super::super::ring::Shown;
 use super::super::{CallTimer, Change, Switch, Timer};
 use super::{Accept, Stage};
 use crate::callback::task::{Attempt, LegRecord, Outcome, Side, Task, TaskState};
+use crate::callback::window::{Whom, Window};
 use crate::id::{CallRef, DialogRecord, LegRef, Name, TaskId};
 use crate::limits;
 use crate::number::{self, Party};
 use crate::route;
-use crate::settings::{CallbackProfile, CallerId, CallerIdMode, DidPattern};
+use crate::settings::{CallbackProfile, CallerId, CallerIdMode, DidPattern, Settings};
 use crate::sip::user_agent::UserAgent;
 use crate::time::{Now, Tick};
 use std::collections::VecDeque;
@@ -213,6 +214,7 @@ impl Switch {
             return;
         }
         let (agent, play, dialog, task_id) = (*agent, *play, dialog.clone(), attempt.task);
+        let is_first = attempt.invites == 0;
         let dial = attempt.ways.front().cloned();
         let Some(task) = self.planner.get(task_id).cloned() else { return };
         // Law 2, at the last moment: a customer who is on the line is not rung, and no agent waits for it. What rings
@@ -224,7 +226,9 @@ impl Switch {
             return;
         }
         // So are lists and policies judged, which may have changed since the agent was rung.
-        if self.why_forbidden(now, &task).is_some() {
+        // And the hours, which may have ended while the agent took his time; another way is part of the same dial.
+        let is_open = !is_first || is_within_hours(&self.settings, &profile, &task, now);
+        if !is_open || self.why_forbidden(now, &task).is_some() {
             self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
             return;
         }
@@ -345,4 +349,9 @@ impl Switch {
         }
         starts.push_back(now);
     }
+}
+
+/// Whether the customer may be dialled at this hour (model.md I7).
+fn is_within_hours(settings: &Settings, profile: &CallbackProfile, task: &Task, now: Now) -> bool {
+    Window::of(settings, &Whom::of(profile, task), now.utc).is_open(now.utc)
 }

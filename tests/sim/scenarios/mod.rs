@@ -9,6 +9,7 @@ mod candidates;
 mod caps;
 mod client_offer;
 mod clock;
+mod closing;
 mod crashes;
 mod desk;
 mod dialling;

@@ -41,6 +41,9 @@ pub trait Gates {
 
     /// Who is asked first: the agent of last time.
     fn preferred(&self, queue: &Name, entry: &Entry) -> Option<Name>;
+
+    /// An agent who is ready may be offered an entry then that he is not offered now: worth another look.
+    fn look_again(&self, at: Tick);
 }
 
 /// One match.
@@ -80,7 +83,12 @@ pub fn next(lines: &[Served<'_>], now: Tick, gates: &impl Gates) -> Option<Pick>
             owners
         });
         let ready = owners.as_deref().unwrap_or(members);
-        let suits = |idle: &&Idle| entry.admits(&idle.agent, now) && gates.suits(entry, &idle.agent);
+        let suits = |idle: &&Idle| {
+            if let Some(at) = entry.next_admission(&idle.agent, now) {
+                gates.look_again(at);
+            }
+            entry.admits(&idle.agent, now) && gates.suits(entry, &idle.agent)
+        };
         let ready: Vec<&Idle> = ready.iter().filter(suits).collect();
         let agents = served.turn.choose(entry, &ready, gates.preferred(queue, entry).as_ref());
         if !agents.is_empty() {

@@ -105,9 +105,9 @@ impl Entry {
         self.tries.get(agent).copied().unwrap_or(0)
     }
 
-    /// When the first exclusion that ends by itself ends: distribution is worth another look then.
-    pub fn next_admission(&self, now: Tick) -> Option<Tick> {
-        self.excluded.values().flatten().copied().filter(|until| *until > now).min()
+    /// When the exclusion of this agent ends by itself: distribution is worth another look then.
+    pub fn next_admission(&self, agent: &Name, now: Tick) -> Option<Tick> {
+        (*self.excluded.get(agent)?).filter(|until| *until > now)
     }
 }
 
@@ -327,11 +327,6 @@ impl Line {
     /// Callers on the phone.
     pub fn live(&self) -> usize {
         self.callers.len()
-    }
-
-    /// When the first of the exclusions that end by themselves ends.
-    pub fn next_admission(&self, now: Tick) -> Option<Tick> {
-        self.entries.values().filter_map(|entry| entry.next_admission(now)).min()
     }
 
     /// The wall clock was set: everybody has waited as long as he has, and nobody overtakes.

@@ -175,7 +175,7 @@ impl Switch {
         match timer {
             Timer::Call(call, _) => self.suspect = Suspect { call: Some(call), ..Suspect::default() },
             Timer::Probe(leg) => self.suspect_leg(leg),
-            Timer::Look | Timer::TellAgain | Timer::Pulse | Timer::AskTalks => self.suspect_nobody(),
+            Timer::TellAgain | Timer::Pulse | Timer::AskTalks => self.suspect_nobody(),
         }
     }
 
@@ -488,7 +488,7 @@ impl Switch {
         self.timers.retain(|timer| match timer {
             Timer::Call(call, _) => calls.contains_key(call),
             Timer::Probe(leg) => legs.contains_key(leg),
-            Timer::Look | Timer::TellAgain | Timer::AskTalks => true,
+            Timer::TellAgain | Timer::AskTalks => true,
             Timer::Pulse => false, // Set again when somebody talks.
         });
         self.mend_talks(now);

@@ -325,6 +325,7 @@ impl Switch {
             Timer::Call(call, CallTimer::Ring) => self.rung_long_enough(now, call),
             Timer::Call(call, CallTimer::Dialogue) => match self.calls.get(&call).map(|call| &call.story) {
                 Some(Story::Menu(_)) => self.menu_timeout(now, call),
+                Some(Story::Attempt(_)) => self.attempt_not_stored_yet(now, call),
                 Some(_) | None => self.waiting_pause(now, call),
             },
             Timer::Call(call, CallTimer::Announce) => self.plan_announcement(now, call),
@@ -335,7 +336,6 @@ impl Switch {
             Timer::Call(call, CallTimer::Kept) => self.attempt_kept(now, call),
             Timer::Call(call, CallTimer::Revive) => self.revive_timeout(now, call),
             Timer::Probe(leg) => self.end_leg(now, leg, EndCause::MediaLost),
-            Timer::Look => self.serve_wanted = true,
             Timer::TellAgain => self.tell_again(now),
             Timer::Pulse => self.pulse(now),
             Timer::AskTalks => self.ask_talks(now),

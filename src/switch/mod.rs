@@ -106,7 +106,7 @@ use timers::Timers;
 enum CallTimer {
     /// A phone has rung long enough.
     Ring,
-    /// A pause in the number dialogue, or the disk takes too long.
+    /// A pause in the number dialogue, or the disk takes too long, for a promise or for an attempt.
     Dialogue,
     /// The offer is announced.
     Announce,
@@ -130,8 +130,6 @@ enum Timer {
     Call(CallRef, CallTimer),
     /// A silent leg was asked whether it is there, and has not said so.
     Probe(LegRef),
-    /// Somebody may be served who could not be before: an exclusion has ended.
-    Look,
     /// The disk has refused something and is told again.
     TellAgain,
     /// Somebody talks: that this life goes on is written.
@@ -267,7 +265,10 @@ impl Switch {
                 }
             }
             Input::Media(_, event) => self.on_media(now, event),
-            Input::Committed(commit, result) => self.on_committed(now, commit, result.map(|_| ())),
+            Input::Committed(commit, result) => {
+                self.serve_wanted |= std::mem::take(&mut self.service.disk_hangs);
+                self.on_committed(now, commit, result.map(|_| ()));
+            }
             Input::Recorded(recorded) => self.on_recorded(now, recorded),
             Input::Erased(recording, erased) => self.on_erased(now, recording, erased),
             Input::Space(space) => self.on_space(now, space),

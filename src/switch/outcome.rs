@@ -3,11 +3,10 @@
 
 use super::attempt::Said;
 use super::durable::Pending;
-use super::{Change, Switch, Timer, event};
+use super::{Change, Switch, event};
 use crate::callback::retry::{self, ClientAnswer, History, Next, Verdict};
 use crate::callback::task::{AttemptKind, CloseReason, Outcome, Task};
 use crate::id::{CallRef, Name, TaskId};
-use crate::settings::FirstParty;
 use crate::time::{DateTime, Now, Tick, Utc};
 use std::time::Duration;
 
@@ -132,10 +131,8 @@ impl Switch {
                 let was_there = attempt.customer_leg.as_ref().is_some_and(|leg| leg.answered_at.is_some());
                 let verdict = judged(said == Said::AgentAsks);
                 match verdict.next {
-                    // Called first, he has answered in vain: he is not rung again at once.
-                    Next::Again(again) if was_there && profile.first_party == FirstParty::Customer => {
-                        Verdict { next: Next::Again(again.max(at + VAIN)), ..verdict }
-                    }
+                    // He has answered in vain: he is not rung again at once.
+                    Next::Again(again) if was_there => Verdict { next: Next::Again(again.max(at + VAIN)), ..verdict },
                     _ => verdict,
                 }
             }
@@ -172,13 +169,7 @@ impl Switch {
             && let Some(ticket) = line.ticket_of(task)
         {
             line.exclude(ticket, agent, Some(until));
-            self.look_at(until);
         }
-    }
-
-    /// Somebody may be served then who cannot be before.
-    pub(super) fn look_at(&mut self, at: Tick) {
-        self.timers.set_earliest(Timer::Look, at);
     }
 
     /// An attempt is given up because its task is not wanted any more. What came of it is kept, but is not what closes

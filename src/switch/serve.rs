@@ -28,7 +28,7 @@ struct SwitchGates<'a> {
     now: Now,
     /// Agents for whom somebody waits on the phone, in a queue of theirs.
     wanted: BTreeSet<&'a Name>,
-    /// When the first of the gates that were shut opens by itself.
+    /// When the first of the gates that were shut opens by itself, or the first exclusion ends.
     look: Cell<Option<Tick>>,
 }
 
@@ -54,8 +54,7 @@ impl<'a> SwitchGates<'a> {
     fn is_before(&self, until: DateTime<Utc>) -> bool {
         let is_before = self.now.utc < until;
         if is_before {
-            let at = self.switch.tick_of(until);
-            self.look.set(Some(self.look.get().map_or(at, |before| before.min(at))));
+            self.look_again(self.switch.tick_of(until));
         }
         is_before
     }
@@ -100,6 +99,10 @@ impl Gates for SwitchGates<'_> {
     fn preferred(&self, queue: &Name, entry: &Entry) -> Option<Name> {
         let days = self.switch.settings.queue(queue)?.sticky_days;
         self.switch.service.knows(self.party(entry)?, self.now.utc, days).cloned()
+    }
+
+    fn look_again(&self, at: Tick) {
+        self.look.set(Some(self.look.get().map_or(at, |before| before.min(at))));
     }
 
     fn suits(&self, entry: &Entry, agent: &Name) -> bool {
@@ -283,7 +286,9 @@ impl Switch {
         if ready.is_empty() && !line.has_owned() && !self.serves_elsewhere() {
             return None;
         }
-        let is_shut = self.draining || self.planner.shut_for_all(now.utc, &self.settings, &queue.name).is_err();
+        let is_shut = self.draining
+            || self.service.disk_hangs
+            || self.planner.shut_for_all(now.utc, &self.settings, &queue.name).is_err();
         Some(Served { line, ready, turn, weight: queue.weight, promises: !is_shut })
     }
 

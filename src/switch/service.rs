@@ -22,8 +22,11 @@ pub(super) struct Service {
     served: BTreeMap<Party, (DateTime<Utc>, Name)>,
     oldest: BTreeSet<(DateTime<Utc>, Party)>,
     levels: BTreeMap<Name, ServiceLevel>,
-    /// A gate opens by itself then: an owner's time is over, or one has yielded long enough.
+    /// A gate opens by itself then: an owner's time is over, one has yielded long enough, or an agent who is ready is
+    /// not excluded any more.
     pub(super) look: Option<Tick>,
+    /// The disk has let an attempt wait for too long, and has answered nothing since.
+    pub(super) disk_hangs: bool,
 }
 
 impl Service {

@@ -20,8 +20,10 @@ use crate::limits;
 use crate::media::Play;
 use crate::policy::Policy;
 use crate::queue::line::{Kind as EntryKind, Line};
-use crate::settings::{Destination, Settings};
+use crate::settings::{self, Destination, Settings};
 use crate::time::Now;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What holds, and from what it follows.
@@ -143,14 +145,57 @@ impl Switch {
             }
             match self.agents.get_mut(&agent.name) {
                 Some(desk) => desk.resettle(agent, settings, now),
-                None => drop(self.agents.insert(agent.name.clone(), Agent::new(agent, settings, now))),
+                None => self.hire(now, agent, settings),
             }
         }
+        self.hand_over_calls(settings, old);
         let of_nobody = |who: &Who| matches!(who, Who::Agent(name) if settings.agent(name).is_none());
         let rings = self.legs.iter().filter(|(_, leg)| leg.phase == Phase::Inviting && of_nobody(&leg.who));
         let rings: Vec<LegRef> = rings.map(|(id, _)| *id).collect();
         for leg in rings {
             self.end_leg(now, leg, EndCause::Failed);
+        }
+    }
+
+    /// Somebody new, whose phone may be here already: of one who has another name now. It logs him in, as it would
+    /// after a restart.
+    fn hire(&mut self, now: Now, agent: &settings::Agent, settings: &Settings) {
+        self.agents.insert(agent.name.clone(), Agent::new(agent, settings, now));
+        let bindings = self.registrar.bindings(&agent.extension);
+        let addresses: Vec<IpAddr> = bindings.map(|binding| binding.flow.remote.ip()).collect();
+        if !addresses.is_empty() {
+            self.phone_appeared(now, &agent.name);
+        }
+        for address in addresses {
+            self.seen_at(&agent.name, address);
+        }
+    }
+
+    /// Who talks at an extension that is somebody else's now, with the secret that it had, is that one: he has only
+    /// another name.
+    fn hand_over_calls(&mut self, settings: &Settings, old: &Settings) {
+        let gone = old.agents.iter().filter(|before| settings.agent(&before.name).is_none());
+        let renamed: BTreeMap<&Name, &Name> = gone
+            .filter_map(|before| {
+                let is_it = |now: &&settings::Agent| now.extension == before.extension && now.secret == before.secret;
+                Some((&before.name, &settings.agents.iter().find(is_it)?.name))
+            })
+            .collect();
+        let mut calls = BTreeSet::new();
+        for leg in self.legs.values_mut().filter(|leg| leg.phase != Phase::Inviting) {
+            if let Who::Agent(name) = &leg.who
+                && let Some(new) = renamed.get(name)
+            {
+                leg.who = Who::Agent(Name::clone(new));
+                calls.insert(leg.call);
+            }
+        }
+        for call in calls {
+            if let Some(call) = self.calls.get_mut(&call)
+                && let Some(new) = call.agent.as_ref().and_then(|name| renamed.get(name))
+            {
+                call.agent = Some(Name::clone(new));
+            }
         }
     }
 

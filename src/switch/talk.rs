@@ -215,6 +215,10 @@ impl Switch {
         if agent_lost && purpose == Purpose::Queue && self.wait_again(now, id, b) {
             return;
         }
+        if purpose == Purpose::Callback && !was_joined && leg == a && cause != Some(EndCause::Fault) {
+            self.attempt_agent_left_notice(now, id, b);
+            return;
+        }
         self.hang_up(now, other, None);
         self.end_tape(id);
         let cause = cause.unwrap_or(if leg == a { EndCause::AgentHungUp } else { EndCause::CallerHungUp });

@@ -288,9 +288,6 @@ impl Switch {
         if let Some(line) = self.lines.get_mut(&queue) {
             line.exclude(ticket, agent, until);
         }
-        if let Some(until) = until {
-            self.look_at(until);
-        }
         self.serve_wanted = true;
     }
 

@@ -14,6 +14,9 @@ use ringback::time::{DateTime, Tick, Utc};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+/// An attempt waits for it a little longer than so long.
+const HANGS: Duration = Duration::from_millis(2_900);
+
 /// How the disk behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
@@ -38,6 +41,8 @@ pub struct Disk {
     pub fired: Fired,
     /// It has refused something today.
     pub has_refused: bool,
+    /// It has let something wait for three seconds today.
+    has_hung: bool,
     pub revision: u64,
     /// What has become of all callbacks that are on it.
     pub books: Books,
@@ -70,6 +75,7 @@ impl Disk {
             now: Tick::ZERO,
             fired: Fired::default(),
             has_refused: false,
+            has_hung: false,
             revision: 0,
             books: Books::default(),
             tasks: BTreeMap::new(),
@@ -97,6 +103,11 @@ impl Disk {
         self.waits.push_back(now);
     }
 
+    /// Whether it hangs, or has today: no attempt begins then, and callers are served meanwhile.
+    pub fn hangs(&self) -> bool {
+        self.has_hung || self.waits.front().is_some_and(|since| self.now.since(*since) >= HANGS)
+    }
+
     /// The oldest pending commit is refused.
     pub fn refuse_next(&mut self, why: NotStored) -> Option<CommitRef> {
         self.waits.pop_front();
@@ -122,6 +133,7 @@ impl Disk {
     /// Makes the oldest pending commit durable.
     pub fn write_next(&mut self) -> Option<(CommitRef, Vec<Change>)> {
         let waited = self.waits.pop_front().map_or(Duration::ZERO, |since| self.now.since(since));
+        self.has_hung |= waited >= HANGS;
         match waited.as_secs() {
             0 => {}
             1..3 => self.fired.add("a write took more than 1 s"),

@@ -81,6 +81,7 @@ fn is_free(task: &Task, utc: DateTime<Utc>, disk: &Disk) -> bool {
         && task.expires_at.is_none_or(|at| utc + second < at)
         && !rests
         && !disk.has_refused
+        && !disk.hangs()
         && disk.pending.iter().flat_map(|(_, changes)| changes).all(is_told)
 }
 

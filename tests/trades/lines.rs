@@ -9,6 +9,7 @@ use ringback::queue::estimate::Pace;
 use ringback::queue::{Claim, Entry, Full, Idle, Joining, Kind, Line, Standing, Turn};
 use ringback::settings;
 use ringback::time::Tick;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ const NOW: Tick = Tick::from_millis(1_000_000);
 struct Shut {
     tickets: BTreeSet<Ticket>,
     pairs: BTreeSet<(Ticket, Name)>,
+    /// When another look is wanted.
+    looks: RefCell<BTreeSet<Tick>>,
 }
 
 impl Gates for Shut {
@@ -36,6 +39,10 @@ impl Gates for Shut {
 
     fn preferred(&self, _: &Name, _: &Entry) -> Option<Name> {
         None
+    }
+
+    fn look_again(&self, at: Tick) {
+        self.looks.borrow_mut().insert(at);
     }
 }
 
@@ -172,6 +179,7 @@ fn promises_that_cannot_be_served_are_not_walked() {
         fn preferred(&self, _: &Name, _: &Entry) -> Option<Name> {
             None
         }
+        fn look_again(&self, _: Tick) {}
     }
     let Abc { mut line, tickets: [a, b, _] } = abc();
     line.turn_into(a, Kind::Promise(task_id(9)));
@@ -230,13 +238,17 @@ fn a_decline_of_a_promise_may_end() {
     let Abc { mut line, tickets: [a, b, _] } = abc();
     line.turn_into(a, Kind::Promise(task_id(9)));
     line.set_claim(a, Claim::Now);
-    line.exclude(a, &name("anna"), Some(NOW + Duration::from_secs(1)));
-    assert_eq!(pick(&line, &[("anna", 0)], &Shut::default()), Some((b, "anna".into())));
-    assert_eq!(line.next_admission(NOW), Some(NOW + Duration::from_secs(1)));
+    let ends = NOW + Duration::from_secs(1);
+    line.exclude(a, &name("anna"), Some(ends));
+    let shut = Shut::default();
+    assert_eq!(pick(&line, &[("anna", 0)], &shut), Some((b, "anna".into())));
+    assert_eq!(shut.looks.into_inner(), [ends].into(), "worth another look then");
 
+    let shut = Shut::default();
     line.exclude(a, &name("anna"), Some(NOW));
-    assert_eq!(pick(&line, &[("anna", 0)], &Shut::default()), Some((a, "anna".into())));
-    assert_eq!(line.next_admission(NOW), None);
+    line.exclude(a, &name("ben"), Some(ends));
+    assert_eq!(pick(&line, &[("anna", 0)], &shut), Some((a, "anna".into())));
+    assert!(shut.looks.into_inner().is_empty(), "it is over, and ben is not there");
 }
 
 // S3.6: an entry with an owner waits for him alone.

@@ -28,6 +28,8 @@ impl Gates for Everybody {
     fn preferred(&self, _: &ringback::id::Name, _: &Entry) -> Option<ringback::id::Name> {
         None
     }
+
+    fn look_again(&self, _: Tick) {}
 }
 
 /// anna has been idle longest, ben's last call is the oldest, carl has had the fewest, dora is the most skilled.

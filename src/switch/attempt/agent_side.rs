@@ -3,6 +3,7 @@
 use super::super::call::{Kind, NewCall, Story};
 use super::super::durable::Pending;
 use super::super::end::EndCause;
+use super::super::offer::PROMISE_WAIT;
 use super::super::outcome::Refusal;
 use super::super::ring::{ELSEWHERE, NOT_THERE, NoAnswer, Ring, Shown, only};
 use super::super::{CallTimer, Change, Switch, Timer, event, say};
@@ -92,6 +93,24 @@ impl Switch {
         let mut changes = self.owed_ends(&attempt.number, id);
         changes.extend([Change::PutTask(Box::new(task)), Change::PutAttempt(Box::new(attempt))]);
         self.commit(changes, Pending::Attempt { call, task: id });
+        self.await_disk(now, call);
+    }
+
+    /// The disk has so long to take what the attempt waits for.
+    pub(super) fn await_disk(&mut self, now: Now, id: CallRef) {
+        self.timers.set(Timer::Call(id, CallTimer::Dialogue), now.tick + PROMISE_WAIT);
+    }
+
+    /// The disk hangs. An agent is free for whoever is on the phone (P13), and one who has answered is not left in
+    /// silence. What comes to the disk late is closed there by what follows it; no other attempt begins until it
+    /// answers.
+    pub(in crate::switch) fn attempt_not_stored_yet(&mut self, now: Now, id: CallRef) {
+        let Some(attempt) = self.attempting(id) else { return };
+        let has_agent = !attempt.agents.is_empty(); // An offer keeps nobody from anything.
+        if has_agent && matches!(attempt.stage, Stage::Reserving | Stage::Dialling { stored: false, .. }) {
+            self.service.disk_hangs = true;
+            self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
+        }
     }
 
     /// The attempt is on the disk: now the first phone may ring.
@@ -100,6 +119,7 @@ impl Switch {
             return;
         };
         let form = attempt.form;
+        self.timers.cancel(&Timer::Call(id, CallTimer::Dialogue));
         if !stored {
             self.forget_attempt(now, id, task);
             return;
@@ -376,6 +396,15 @@ impl Switch {
         }
     }
 
+    /// Whoever hangs up on a callback does not want it now. Rung again at once, the agent would hang up again, and the
+    /// customer's phone would ring and ring, with nothing to count it.
+    pub(super) fn wants_it_not_now(&mut self, now: Now, id: CallRef, agent: &Name) {
+        if let Some(desk) = self.agents.get_mut(agent) {
+            desk.declined(now);
+        }
+        self.pass_over(id, agent, now.tick + DECLINED);
+    }
+
     /// The agent hangs up before the customer has answered: the customer's phone stops at once.
     pub(in crate::switch) fn attempt_agent_left(&mut self, now: Now, id: CallRef, leg: LegRef) {
         let Some(attempt) = self.attempting(id) else { return };
@@ -392,13 +421,8 @@ impl Switch {
             self.finish_attempt(now, id, Outcome::VoicemailAgent, Duration::ZERO);
             return;
         }
-        // Whoever hangs up on a callback does not want it now. Rung again at once, the agent would hang up again, and
-        // the customer's phone would ring and ring, with nothing to count it.
         if let Some(agent) = agent {
-            if let Some(desk) = self.agents.get_mut(&agent) {
-                desk.declined(now);
-            }
-            self.pass_over(id, &agent, now.tick + DECLINED);
+            self.wants_it_not_now(now, id, &agent);
         }
         self.finish_attempt(now, id, Outcome::AgentLeftEarly, Duration::ZERO);
     }

@@ -9,7 +9,7 @@ use super::super::{CallTimer, Change, Switch, Timer, event, say};
 use super::{Coming, Form, Stage};
 use crate::callback::ledger;
 use crate::callback::task::{LegRecord, Outcome, Task, TaskState};
-use crate::id::{CallRef, LegRef, Name};
+use crate::id::{CallRef, LegRef, Name, TaskId};
 use crate::media::Play;
 use crate::time::{Now, Tick};
 use bytes::Bytes;
@@ -167,8 +167,14 @@ impl Switch {
             Stage::Reserving | Stage::AgentRinging(_) | Stage::Dialling { .. } | Stage::Telling { .. } => return,
         }
         let task = attempt.task;
-        self.on_customer_leg(task, |leg| leg.sip_status = Some(refusal.status));
-        if !self.try_next_way(now, id, refusal.outcome()) {
+        let mut has_rung = false;
+        self.on_customer_leg(task, |leg| {
+            leg.sip_status = Some(refusal.status);
+            has_rung = leg.ringing_at.is_some();
+        });
+        // Whoever has heard his phone once is not rung again in the same attempt, whatever the trunk says now
+        // (durability.md §2.9).
+        if has_rung || !self.try_next_way(now, id, refusal.outcome()) {
             self.finish_attempt(now, id, refusal.outcome(), Duration::ZERO);
         }
     }
@@ -239,7 +245,33 @@ impl Switch {
         joined: bool,
         by_agent: bool,
     ) {
-        let Some(task) = self.calls.get(&id).and_then(|call| call.task) else { return };
+        if let Some((task, outcome)) = self.outcome_of_talk(id, talked, joined, by_agent) {
+            self.conclude(now, id, task, outcome, talked);
+        }
+    }
+
+    /// The agent hangs up while the customer hears the notice: he does not want this call now, and the customer is not
+    /// let go in silence (security.md T36).
+    pub(in crate::switch) fn attempt_agent_left_notice(&mut self, now: Now, id: CallRef, customer: LegRef) {
+        let (talked, agent) = (Duration::ZERO, self.calls.get(&id).and_then(|call| call.agent.clone()));
+        let Some((task, outcome)) = self.outcome_of_talk(id, talked, false, true) else { return };
+        if let Some(agent) = agent.filter(|_| outcome == Outcome::AgentLeftEarly) {
+            self.wants_it_not_now(now, id, &agent);
+        }
+        self.conclude(now, id, task, outcome, talked);
+        self.rest_after(now, id, Purpose::Callback);
+        let customer = self.tell_customer(now, id, Some(customer), outcome);
+        self.end_after(now, id, customer);
+    }
+
+    fn outcome_of_talk(
+        &self,
+        id: CallRef,
+        talked: Duration,
+        joined: bool,
+        by_agent: bool,
+    ) -> Option<(TaskId, Outcome)> {
+        let task = self.calls.get(&id)?.task?;
         let least = self.loaded(id).map_or(Duration::ZERO, |profile| profile.success_min_talk);
         let outcome = match (joined, by_agent) {
             _ if self.has_asked(id) => Outcome::VoicemailAgent,
@@ -250,6 +282,6 @@ impl Switch {
             (false, true) => Outcome::AgentLeftEarly,
             (false, false) => Outcome::CustomerLeftBeforeBridge,
         };
-        self.conclude(now, id, task, outcome, talked);
+        Some((task, outcome))
     }
 }

@@ -8,11 +8,12 @@ use super::super::ring::Shown;
 use super::super::{CallTimer, Change, Switch, Timer};
 use super::{Accept, Stage};
 use crate::callback::task::{Attempt, LegRecord, Outcome, Side, Task, TaskState};
+use crate::callback::window::{Whom, Window};
 use crate::id::{CallRef, DialogRecord, LegRef, Name, TaskId};
 use crate::limits;
 use crate::number::{self, Party};
 use crate::route;
-use crate::settings::{CallbackProfile, CallerId, CallerIdMode, DidPattern};
+use crate::settings::{CallbackProfile, CallerId, CallerIdMode, DidPattern, Settings};
 use crate::sip::user_agent::UserAgent;
 use crate::time::{Now, Tick};
 use std::collections::VecDeque;
@@ -135,7 +136,7 @@ impl Switch {
 
     /// A phone of the customer has come to another place since it was stored: that goes to the disk, too, before it
     /// rings. False when all are where they were.
-    fn store_moved_phones(&mut self, id: CallRef, task: TaskId) -> bool {
+    fn store_moved_phones(&mut self, now: Now, id: CallRef, task: TaskId) -> bool {
         let Some(mut attempt) = self.open_attempt(task).cloned() else { return false };
         let phones = self.phones_of_customer(&attempt);
         if phones.iter().all(|phone| attempt.customer_phones.contains(phone)) {
@@ -149,6 +150,7 @@ impl Switch {
             *stored = false;
         }
         self.commit(vec![Change::PutAttempt(Box::new(attempt))], Pending::Dial { call: id });
+        self.await_disk(now, id);
         true
     }
 
@@ -180,6 +182,7 @@ impl Switch {
         }
         let Some(stored) = self.open_attempt(task_id).cloned() else { return false };
         self.commit(vec![Change::PutAttempt(Box::new(stored))], Pending::Dial { call: id });
+        self.await_disk(now, id);
         true
     }
 
@@ -188,12 +191,13 @@ impl Switch {
         let Some(Stage::Dialling { stored, .. }) = self.attempting(id).map(|attempt| &mut attempt.stage) else {
             return;
         };
+        *stored = is_stored;
+        self.timers.cancel(&Timer::Call(id, CallTimer::Dialogue));
         if !is_stored {
             // Nothing is dialled that is not on the disk first.
             self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
             return;
         }
-        *stored = true;
         self.dial_when_ready(now, id);
     }
 
@@ -210,6 +214,7 @@ impl Switch {
             return;
         }
         let (agent, play, dialog, task_id) = (*agent, *play, dialog.clone(), attempt.task);
+        let is_first = attempt.invites == 0;
         let dial = attempt.ways.front().cloned();
         let Some(task) = self.planner.get(task_id).cloned() else { return };
         // Law 2, at the last moment: a customer who is on the line is not rung, and no agent waits for it. What rings
@@ -221,7 +226,9 @@ impl Switch {
             return;
         }
         // So are lists and policies judged, which may have changed since the agent was rung.
-        if self.why_forbidden(now, &task).is_some() {
+        // And the hours, which may have ended while the agent took his time; another way is part of the same dial.
+        let is_open = !is_first || is_within_hours(&self.settings, &profile, &task, now);
+        if !is_open || self.why_forbidden(now, &task).is_some() {
             self.finish_attempt(now, id, Outcome::Blocked, Duration::ZERO);
             return;
         }
@@ -232,7 +239,7 @@ impl Switch {
             self.timers.set(Timer::Call(id, CallTimer::Dial), at);
             return;
         }
-        if self.store_moved_phones(id, task_id) {
+        if self.store_moved_phones(now, id, task_id) {
             return;
         }
         let customers = self.invite_customer(now, id, &task, dial, dialog);
@@ -296,6 +303,7 @@ impl Switch {
 
     /// One way has failed for a reason of its own: the next is tried in the same attempt. A refused identity is
     /// followed by the next one, a trunk that fails by the next trunk (interop trap; S1.B16). False when none is left.
+    /// Only for a phone that has not rung.
     pub(super) fn try_next_way(&mut self, now: Now, id: CallRef, outcome: Outcome) -> bool {
         let Some(attempt) = self.attempting(id) else { return false };
         let Stage::CustomerRinging { agent, customers, .. } = &mut attempt.stage else { return false };
@@ -341,4 +349,9 @@ impl Switch {
         }
         starts.push_back(now);
     }
+}
+
+/// Whether the customer may be dialled at this hour (model.md I7).
+fn is_within_hours(settings: &Settings, profile: &CallbackProfile, task: &Task, now: Now) -> bool {
+    Window::of(settings, &Whom::of(profile, task), now.utc).is_open(now.utc)
 }

@@ -38,7 +38,7 @@ impl Switch {
 
     /// Tells a customer who has answered why nobody talks to him: nobody is let go in silence (security.md T36).
     /// `None`: there is nothing to say, or nobody to hear it.
-    fn tell_customer(
+    pub(super) fn tell_customer(
         &mut self,
         now: Now,
         id: CallRef,
@@ -55,7 +55,7 @@ impl Switch {
     }
 
     /// The call is over as soon as the customer has heard his last words.
-    fn end_after(&mut self, now: Now, id: CallRef, customer: Option<(LegRef, PlayRef)>) {
+    pub(super) fn end_after(&mut self, now: Now, id: CallRef, customer: Option<(LegRef, PlayRef)>) {
         match (customer.filter(|(leg, _)| self.legs.contains_key(leg)), self.calls.get_mut(&id)) {
             (Some((leg, play)), Some(call)) => {
                 call.story = Story::Announcing { leg, play: Some(play), cause: EndCause::AttemptOver };

@@ -16,7 +16,7 @@ const NEVER: char = '9';
 impl Switch {
     /// Calls every customer who is to be asked now.
     pub(in crate::switch) fn offer_tries(&mut self, now: Now) {
-        if self.draining {
+        if self.draining || self.service.disk_hangs {
             return;
         }
         let settings = self.settings.clone();

@@ -143,6 +143,32 @@ fn when_every_caller_id_is_refused_the_attempt_says_so() {
     assert_eq!(world.invites(TRUNK).len(), 1);
 }
 
+// durability.md §2.9: once the customer's phone has rung, neither another trunk nor another identity rings it again in
+// the same attempt, whatever the trunk says then.
+#[test]
+fn a_phone_that_has_rung_is_not_rung_again_by_another_way() {
+    for (status, outcome) in
+        [(503, Outcome::NetworkError), (500, Outcome::NetworkError), (403, Outcome::CallerIdRefused)]
+    {
+        let mut world = World::with(1, |site| {
+            two_trunks(site);
+            site.caller_ids.push(CallerId::named("Second Line", SECOND_LINE));
+        });
+        let alice = world.promised("alice", super::ALICE);
+        let spare = world.spare_carrier(Person::new("alice by spare", super::ALICE).reacting([ANSWERS]));
+        world.stations[TRUNK].people[alice].reactions = [Reaction::Refuse { after: secs(10), status }].into();
+        world.register(&[ANNA]);
+
+        taken(&mut world);
+        world.run_until("it is over", secs(30), |world| !outcomes(world).is_empty());
+        world.run_for(secs(5));
+
+        assert_eq!((world.invites(TRUNK).len(), world.invites(spare).len()), (1, 0), "{status}");
+        assert_eq!(outcomes(&world), [outcome], "{status}");
+        world.assert_rest();
+    }
+}
+
 /// What the customer's phone shows, when he has called our number (or asked elsewhere).
 fn shown(by_call: bool, change: impl FnOnce(&mut Settings)) -> codec::Message {
     let mut world = World::with(1, |site| {

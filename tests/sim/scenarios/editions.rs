@@ -11,6 +11,7 @@ use ringback::demo::endpoint::CallId;
 use ringback::demo::person::Person;
 use ringback::settings::*;
 use ringback::switch::command::{Command, Reply};
+use std::time::Duration;
 
 fn missed(site: &mut Settings) {
     let rule = CallbackRule { source: RuleSource::MissedQueue, ..CallbackRule::named("missed", "standard") };
@@ -109,8 +110,10 @@ fn an_agent_who_leaves_the_queue_while_she_is_reserved_is_not_rung_for_it() {
     for (away, back) in [("*395000", "*385000"), ("*375000", "*365000")] {
         let mut world = reserved();
         world.dial(ANNA, away);
-        world.run_until("she has heard it", secs(10), |world| !world.is_busy(ANNA, 0));
+        world.run_for(Duration::from_millis(500));
+        assert!(world.is_up_with_switch(ANNA));
         world.release_disk();
+        world.run_until("she has heard it", secs(10), |world| !world.is_busy(ANNA, 0));
         world.run_for(secs(30));
 
         assert!(world.invites(ANNA).is_empty(), "{away}");
@@ -145,7 +148,7 @@ fn an_agent_who_begins_to_rest_while_she_is_reserved_is_rung_after_her_rest() {
 
     let ended = world.now;
     world.hang_up(TRUNK, call);
-    world.run_for(secs(2));
+    world.run_for(Duration::from_millis(400));
     world.release_disk();
     world.rings(ANNA, secs(30));
 
@@ -292,4 +295,43 @@ fn the_end_of_a_drain_waits_for_no_last_words() {
     assert_eq!(status.calls, 0);
     world.run_for(secs(1));
     assert!(!world.is_up(TRUNK, call));
+}
+
+// An agent who is renamed is somebody else, but his phone is registered: it logs him in as it would after a restart.
+#[test]
+fn an_agent_who_is_renamed_is_logged_in_by_his_phone() {
+    let mut world = World::new(1);
+    world.register(&[ANNA]);
+    world.configure(|site| {
+        site.agents[0].name = "annabel".into();
+        site.queues[0].members = ["annabel", "ben", "carl"].map(Member::of).to_vec();
+    });
+    assert_eq!(world.agent("annabel").state, "ready");
+    let stored = world.disk.agents.get("annabel").expect("the next life knows");
+    assert!(stored.logged_in);
+
+    let alice = world.customer(Person::new("alice", ALICE));
+    world.call_in(alice);
+    world.rings(ANNA, secs(3));
+}
+
+// Who talks while he is renamed is not free: his calls are those of the agent who has his extension now.
+#[test]
+fn an_agent_who_is_renamed_while_he_talks_is_not_rung() {
+    let mut world = World::new(1);
+    world.register(&[ANNA]);
+    let alice = world.customer(Person::new("alice", ALICE));
+    let call = world.call_in(alice);
+    let agent = world.rings(ANNA, secs(3));
+    world.answer(ANNA, agent);
+    world.run_for(secs(3));
+    world.configure(|site| {
+        site.agents[0].name = "annabel".into();
+        site.queues[0].members = ["annabel", "ben", "carl"].map(Member::of).to_vec();
+    });
+    assert_eq!(world.agent("annabel").state, "queue_call");
+    world.hang_up(TRUNK, call);
+    assert_eq!(world.agent("annabel").state, "wrap_up");
+    world.run_for(secs(11));
+    assert_eq!(world.agent("annabel").state, "ready");
 }

@@ -443,3 +443,36 @@ fn no_more_callbacks_than_fifteen_lines() {
     world.run_until("the next begins", secs(2), |world| world.disk.attempts.len() == 16);
     assert_eq!(open(&world), 15);
 }
+
+// T36: an agent who hangs up while the customer hears the notice does not want this call now, and the customer, who has
+// answered, is told; he has been called in vain, and is left alone for five minutes.
+#[test]
+fn a_customer_whose_agent_leaves_during_the_notice_is_told_and_left_alone() {
+    let mut world = World::with(1, |site| {
+        site.profiles[0].record = true;
+        site.profiles[0].intervals = vec![Duration::ZERO];
+    });
+    let alice = world.promised("alice", super::ALICE);
+    world.register(&[ANNA, BEN]);
+    world.run_until("somebody's phone rings", secs(5), |world| world.is_busy(ANNA, 0) || world.is_busy(BEN, 0));
+    let phone = if world.is_busy(ANNA, 0) { ANNA } else { BEN };
+    let agent = world.at(phone);
+    world.answer(phone, agent);
+    let call = world.rings_at(alice, secs(20));
+    world.answer(TRUNK, call);
+    let leg = world.leg_of(TRUNK, call).expect("hers");
+    assert_eq!(world.spoken(leg), ["recorded_notice"]);
+    world.hang_up(phone, agent);
+    let left = world.now;
+
+    assert_eq!(outcomes(&world), [Outcome::AgentLeftEarly]);
+    assert_eq!(world.spoken(leg).last().map(String::as_str), Some("customer_sorry"));
+    world.run_for(secs(1));
+    assert!(world.is_up(TRUNK, call), "she hears it to its end");
+    world.run_until("she is let go", secs(6), |world| !world.is_up(TRUNK, call));
+    assert!(world.shard.tapes.is_empty(), "nothing is recorded");
+    assert_eq!(only(&world).attempts_used, 0);
+    world.run_until("somebody is rung for her", secs(400), |world| world.attempts().len() == 2);
+    assert!(world.now.since(left) >= secs(299), "{:?}", world.now.since(left));
+    world.assert_ladder("agent_leaves_during_the_notice");
+}

@@ -5,7 +5,7 @@ use crate::site::secs;
 use crate::world::{TRUNK, World};
 use ringback::callback::task::{Outcome, TaskState};
 use ringback::demo::endpoint::{EndedBy, Event};
-use ringback::demo::person::Person;
+use ringback::demo::person::{Person, Reaction};
 use ringback::settings::{Member, Pick, Settings, Strategy};
 use std::time::Duration;
 
@@ -259,4 +259,33 @@ fn of_two_who_answer_in_one_moment_one_has_the_caller_and_the_other_is_let_go() 
     assert_eq!((world.agent(winner).state, world.agent(other).state), ("wrap_up", "ready"));
     world.assert_ladder("ring_all_both_answer");
     world.assert_rest();
+}
+
+/// anna's phone and then ben's answer 500 to the call of a customer who waits; anna goes before hers is over.
+fn waits_for_ben(world: &mut World) -> Duration {
+    for phone in [ANNA, BEN] {
+        let fails = Reaction::Refuse { after: Duration::from_millis(50), status: 500 };
+        world.stations[phone].people[0].reactions = [fails, Reaction::Ring { early: false }].into();
+    }
+    world.register(&[ANNA, BEN]);
+    world.run_until("ben's phone has failed", secs(5), |world| !world.invites(BEN).is_empty());
+    world.run_for(secs(5));
+    world.stations[ANNA].endpoint.register(world.now, 0);
+    world.run_until("ben is asked again", secs(30), |world| world.invites(BEN).len() == 2);
+    world.invites(BEN)[1].0.since(world.invites(BEN)[0].0)
+}
+
+// An exclusion that ends is looked for, whoever else was excluded before: nobody waits beside a free agent.
+#[test]
+fn a_phone_that_has_failed_is_tried_again_when_its_own_pause_is_over() {
+    let mut world = World::new(1);
+    let alice = world.customer(Person::new("alice", "+12025550123"));
+    world.joins(alice);
+    let after = waits_for_ben(&mut world);
+    assert!(after >= secs(10) && after < Duration::from_millis(10_200), "{after:?}");
+
+    let mut world = World::new(1);
+    world.promised("alice", "+12025550123");
+    let after = waits_for_ben(&mut world);
+    assert!(after >= secs(10) && after < Duration::from_millis(10_200), "{after:?}");
 }

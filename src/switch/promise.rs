@@ -1,7 +1,7 @@
 //! Promises: made when the disk says so, and taken back when the customer is served otherwise (laws 1 and 2).
 
 use super::call::Story;
-use super::durable::Pending;
+use super::durable::{Owed, Pending};
 use super::offer::{Offer, Step, Wish};
 use super::{Change, NotStored, Switch, event};
 use crate::callback::hold::Undialable;
@@ -262,8 +262,8 @@ impl Switch {
     }
 
     /// A promise that may hold as it was stored. One that changes a callback of which something else was stored
-    /// meanwhile goes to the disk once more, as a change of what it is by now: that was told last, and says the old
-    /// number. `None`: it does not hold, or not yet.
+    /// meanwhile, or follows it there, goes to the disk once more, as a change of what it is by now: that is told last,
+    /// and says the old number. `None`: it does not hold, or not yet.
     fn up_to_date(&mut self, now: Now, promise: Promise, has_left: bool) -> Option<Promise> {
         let Some(before) = &promise.change_of else { return Some(promise) };
         if self.planner.get(promise.task.id).is_some_and(|held| self.is_being_kept(held)) {
@@ -277,7 +277,7 @@ impl Switch {
             self.change_is_void(now, &promise, has_left);
             return None;
         };
-        if held == &**before {
+        if held == &**before && !self.is_told_behind(promise.task.id) {
             return Some(promise);
         }
         let change_of = Some(Box::new(held.clone()));
@@ -296,6 +296,13 @@ impl Switch {
         let change = Change::PutTask(task.clone());
         self.commit(vec![change], Pending::Promise(Box::new(Promise { task, change_of, ..promise })));
         None
+    }
+
+    /// Whether the disk is about to be told anew what a callback is in memory: it would have the last word. Wishes on
+    /// their way are looked at themselves when they are stored.
+    fn is_told_behind(&self, task: TaskId) -> bool {
+        let mut told = self.commits.values().filter(|(pending, _)| !matches!(pending, Pending::Promise(_)));
+        told.any(|(_, owed)| owed.contains(&Owed::Task(task)))
     }
 
     /// It came to the disk although it is not promised: taken back there.

@@ -1,0 +1,87 @@
+//! Wishes on their way to the disk while something else is: what the customer is told is what the disk says last.
+
+use super::pending::{menu, rings_in};
+use crate::disk::Mood;
+use crate::site::secs;
+use crate::world::{TRUNK, World};
+use ringback::callback::task::Task;
+use ringback::demo::endpoint::CallId;
+use ringback::id::LegRef;
+use ringback::switch::NotStored;
+use std::time::Duration;
+
+const THIRD: &str = "+12025550177";
+
+/// Presses keys as fast as a telephone sends them.
+fn press_fast(world: &mut World, call: CallId, keys: &str) {
+    for key in keys.chars() {
+        world.press_one(TRUNK, call, key);
+        world.run_for(Duration::from_millis(120));
+    }
+}
+
+fn last_words(world: &World, leg: LegRef) -> String {
+    world.spoken(leg).pop().unwrap_or_default()
+}
+
+fn open(world: &World) -> Vec<Task> {
+    world.tasks().into_iter().filter(|task| !task.state.is_final()).collect()
+}
+
+fn open_numbers(world: &World) -> Vec<String> {
+    open(world).iter().map(|task| task.number.to_string()).collect()
+}
+
+/// The process is killed, and what was acknowledged is all there is.
+fn in_the_next_life(world: &mut World) -> Vec<String> {
+    world.crash_keeping(0);
+    world.start();
+    let open = world.callbacks().into_iter().filter(|it| !it.task.state.is_final());
+    open.map(|it| it.task.number.to_string()).collect()
+}
+
+// Laws 1 and 10: a number that the customer was told is changed is the number that the next life calls; the first wish,
+// which came to nothing, is taken back on the disk behind the second one.
+#[test]
+fn a_second_change_holds_over_the_first_that_came_late() {
+    let mut world = World::with(1, menu);
+    let (_, call, leg) = rings_in(&mut world);
+    press_fast(&mut world, call, "32025550199#");
+    world.disk.mood = Mood::Holding;
+    press_fast(&mut world, call, "1");
+    world.run_for(secs(4));
+    assert_eq!(last_words(&world, leg), "sorry");
+    press_fast(&mut world, call, "12025550177#1");
+
+    world.release_disk();
+    world.run_until("she is told", secs(2), |world| last_words(world, leg) == "pending_changed goodbye");
+    assert_eq!(open_numbers(&world), [THIRD], "by the time she is told");
+    world.run_for(secs(1));
+
+    assert_eq!(open_numbers(&world), [THIRD]);
+    assert_eq!(world.callbacks()[0].task.number.to_string(), THIRD);
+    assert_eq!(in_the_next_life(&mut world), [THIRD]);
+}
+
+// The same when the first wish was refused, and what holds is told again just before the second one is stored.
+#[test]
+fn a_second_change_holds_over_what_is_told_again() {
+    let mut world = World::with(1, menu);
+    let (_, call, leg) = rings_in(&mut world);
+    press_fast(&mut world, call, "32025550199#");
+    world.disk.mood = Mood::Failing(NotStored::Failed);
+    press_fast(&mut world, call, "1");
+    assert_eq!(last_words(&world, leg), "sorry");
+    world.disk.mood = Mood::Holding;
+    world.run_for(secs(2));
+    press_fast(&mut world, call, "12025550177#1");
+    world.run_for(Duration::from_millis(1_500));
+    assert_eq!(world.disk.pending.len(), 2, "the second wish, and what holds behind it");
+
+    world.release_disk();
+    world.run_until("she is told", secs(2), |world| last_words(world, leg) == "pending_changed goodbye");
+
+    assert_eq!(open_numbers(&world), [THIRD], "by the time she is told");
+    world.run_for(secs(1));
+    assert_eq!(in_the_next_life(&mut world), [THIRD]);
+}

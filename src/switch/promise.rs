@@ -84,12 +84,14 @@ impl Switch {
         let older = self.merge(&mut task);
         self.keep_standing(id);
         let full = self.planner.len() >= limits::OPEN_TASKS || !self.may_promise_more();
-        let change = Change::PutTask(Box::new(task.clone()));
-        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, change_of: None };
         if full {
-            self.promise_committed(now, promise, Err(NotStored::Reserve));
+            // An earlier wish may be on its way still: it is not what is told, and does not hold instead of this one.
+            self.step_stored(now, id, false);
+            self.keep_standing(id);
             return;
         }
+        let change = Change::PutTask(Box::new(task.clone()));
+        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, change_of: None };
         self.commit(vec![change], Pending::Promise(Box::new(promise)));
     }
 

@@ -4,12 +4,14 @@ use super::pending::{menu, rings_in};
 use crate::disk::Mood;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
-use ringback::callback::task::Task;
+use ringback::callback::task::{CloseReason, Task, TaskState};
 use ringback::demo::endpoint::CallId;
+use ringback::demo::person::Person;
 use ringback::id::LegRef;
-use ringback::switch::NotStored;
+use ringback::switch::{Input, NotStored, Space};
 use std::time::Duration;
 
+const SECOND: &str = "+12025550199";
 const THIRD: &str = "+12025550177";
 
 /// Presses keys as fast as a telephone sends them.
@@ -84,4 +86,33 @@ fn a_second_change_holds_over_what_is_told_again() {
     assert_eq!(open_numbers(&world), [THIRD], "by the time she is told");
     world.run_for(secs(1));
     assert_eq!(in_the_next_life(&mut world), [THIRD]);
+}
+
+// Law 1: a wish for which there is no room does not let the one before it be promised in its stead.
+#[test]
+fn a_wish_without_room_is_not_answered_by_the_one_before_it() {
+    let mut world = World::new(1);
+    let alice = world.customer(Person::new("alice", super::ALICE));
+    let call = world.joins(alice);
+    let leg = world.leg_of(TRUNK, call).expect("a leg");
+    world.run_for(secs(2));
+    press_fast(&mut world, call, "12025550199#");
+    world.disk.mood = Mood::Holding;
+    press_fast(&mut world, call, "1");
+    world.run_for(secs(4));
+    assert_eq!(last_words(&world, leg), "sorry");
+    world.handle(Input::Space(Space::Spent));
+    press_fast(&mut world, call, "12025550177#1");
+    assert_eq!(last_words(&world, leg), "sorry", "at once");
+
+    world.release_disk();
+    world.run_for(secs(2));
+
+    assert_eq!(last_words(&world, leg), "sorry");
+    let tasks = world.tasks();
+    let ends: Vec<_> = tasks.iter().map(|task| (task.number.as_str(), task.state, task.close_reason)).collect();
+    assert_eq!(ends, [(SECOND, TaskState::Cancelled, Some(CloseReason::NotPromised))]);
+    world.hang_up(TRUNK, call);
+    world.run_for(secs(1));
+    world.assert_rest();
 }

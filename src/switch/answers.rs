@@ -246,6 +246,7 @@ impl Switch {
                 | Pending::Never(_)
                 | Pending::Promise(_)
                 | Pending::Missed(_)
+                | Pending::Withdrawal { .. }
                 | Pending::Attempt { .. }
                 | Pending::Dial { .. }
                 | Pending::Bindings { .. } => false,

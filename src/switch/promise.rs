@@ -219,7 +219,7 @@ impl Switch {
     /// The disk has answered a promise. It holds when its caller is still being told, or has hung up on it; not when he
     /// has heard the apology meanwhile, talks to an agent, or has rung in anew.
     pub(super) fn promise_committed(&mut self, now: Now, promise: Promise, stored: Result<(), NotStored>) {
-        if self.is_overtaken(&promise) {
+        if self.is_overtaken(promise.call) {
             if stored.is_ok() {
                 self.take_back(now, promise.task);
             }
@@ -318,14 +318,15 @@ impl Switch {
     }
 
     /// After the apology the caller has asked again: what counts is the wish that went to the disk last.
-    fn is_overtaken(&self, promise: &Promise) -> bool {
+    pub(super) fn is_overtaken(&self, call: CallRef) -> bool {
         self.commits.values().any(|(pending, _)| match pending {
-            Pending::Promise(later) => later.call == promise.call,
+            Pending::Promise(later) => later.call == call,
             Pending::Told
             | Pending::Site { .. }
             | Pending::System(_)
             | Pending::Never(_)
             | Pending::Missed(_)
+            | Pending::Withdrawal { .. }
             | Pending::Attempt { .. }
             | Pending::Dial { .. }
             | Pending::Bindings { .. }
@@ -358,7 +359,7 @@ impl Switch {
         self.remember(*task);
     }
 
-    fn step_stored(&mut self, now: Now, call: CallRef, ok: bool) {
+    pub(super) fn step_stored(&mut self, now: Now, call: CallRef, ok: bool) {
         let Some(waiting) = self.waiting_mut(call) else { return };
         let step = waiting.offer.stored(ok);
         if step != Step::Nothing {

@@ -30,6 +30,10 @@ fn open(world: &World) -> Vec<Task> {
     world.tasks().into_iter().filter(|task| !task.state.is_final()).collect()
 }
 
+fn ends(world: &World) -> Vec<(TaskState, Option<CloseReason>)> {
+    world.tasks().iter().map(|task| (task.state, task.close_reason)).collect()
+}
+
 fn open_numbers(world: &World) -> Vec<String> {
     open(world).iter().map(|task| task.number.to_string()).collect()
 }
@@ -86,6 +90,67 @@ fn a_second_change_holds_over_what_is_told_again() {
     assert_eq!(open_numbers(&world), [THIRD], "by the time she is told");
     world.run_for(secs(1));
     assert_eq!(in_the_next_life(&mut world), [THIRD]);
+}
+
+// Law 1, S5.7: "cancelled" is said when the disk has it, and not before.
+#[test]
+fn cancelled_is_said_when_it_is_stored() {
+    let mut world = World::with(1, menu);
+    let (_, call, leg) = rings_in(&mut world);
+    world.disk.mood = Mood::Holding;
+    world.press(TRUNK, call, "9");
+    assert_eq!(world.spoken(leg), ["pending_menu"], "nothing is said yet");
+
+    world.release_disk();
+    world.run_until("she is sent home", secs(30), |world| !world.is_up(TRUNK, call));
+
+    assert_eq!(world.spoken(leg), ["pending_menu", "pending_cancelled goodbye"]);
+    assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::ByCaller))]);
+    assert!(in_the_next_life(&mut world).is_empty());
+}
+
+// The disk refuses, or takes too long: she hears the apology, waits on in person, and is not called all the same.
+#[test]
+fn a_cancellation_that_is_not_stored_is_not_confirmed() {
+    for mood in [Mood::Holding, Mood::Failing(NotStored::Failed)] {
+        let mut world = World::with(1, menu);
+        let (_, call, leg) = rings_in(&mut world);
+        world.disk.mood = mood;
+        world.press(TRUNK, call, "9");
+        world.run_for(secs(4));
+        assert_eq!(world.spoken(leg), ["pending_menu", "sorry"], "{mood:?}");
+
+        world.release_disk();
+        world.run_for(secs(6));
+
+        assert_eq!(world.spoken(leg), ["pending_menu", "sorry"], "{mood:?}");
+        assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::ByCaller))], "{mood:?}");
+        let line: Vec<_> = world.line().into_iter().map(|it| (it.number, it.kind)).collect();
+        assert_eq!(line, [(super::ALICE.to_owned(), "live"), (super::BOB.to_owned(), "live")], "{mood:?}");
+    }
+}
+
+// Who cancels and hangs up before the disk has answered leaves no place in line behind.
+#[test]
+fn who_cancels_and_hangs_up_leaves_nothing_behind() {
+    for mood in [Mood::Holding, Mood::Failing(NotStored::Failed)] {
+        let mut world = World::with(1, menu);
+        let (_, call, _) = rings_in(&mut world);
+        world.disk.mood = mood;
+        world.press_one(TRUNK, call, '9');
+        world.run_for(Duration::from_millis(61));
+        world.hang_up(TRUNK, call);
+        world.release_disk();
+        world.run_for(secs(6));
+
+        assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::ByCaller))], "{mood:?}");
+        let line: Vec<_> = world.line().into_iter().map(|it| it.number).collect();
+        assert_eq!(line, [super::BOB], "{mood:?}");
+        let bob = world.of(1);
+        world.hang_up(TRUNK, bob);
+        world.run_for(secs(1));
+        world.assert_rest();
+    }
 }
 
 // Law 1: a wish for which there is no room does not let the one before it be promised in its stead.

@@ -238,8 +238,7 @@ impl Switch {
         match stored {
             Ok(()) if (is_waiting || has_left) && !is_here_otherwise && self.lost(&promise.task).is_none() => {
                 if let Some(promise) = self.up_to_date(now, promise, has_left) {
-                    self.hold_promise(now, &promise);
-                    self.step_stored(now, promise.call, true);
+                    self.hold_or_decline(now, promise, has_left);
                 }
             }
             Ok(()) => {
@@ -253,6 +252,37 @@ impl Switch {
                 self.keep_standing(promise.call);
             }
         }
+    }
+
+    /// The disk has it, and nothing speaks against the promise, unless another one of the same number came before it.
+    fn hold_or_decline(&mut self, now: Now, mut promise: Promise, has_left: bool) {
+        match self.find_room(&mut promise.task) {
+            Ok(older) => {
+                promise.older.extend(older);
+                self.hold_promise(now, &promise);
+                self.step_stored(now, promise.call, true);
+            }
+            Err(_) => {
+                if has_left {
+                    self.give_up_place(&promise);
+                }
+                self.take_back(now, promise.task);
+                self.promised_already(now, promise.call);
+            }
+        }
+    }
+
+    /// Looks once more at what else its number is promised, now that the disk has it: two requests of one number may
+    /// have been on their way at once, and neither could see the other. What it takes the place of, with the earliest
+    /// place; or what stands in its way.
+    pub(super) fn find_room(&mut self, task: &mut Task) -> Result<Vec<TaskId>, TaskId> {
+        self.may_promise(task)?;
+        let stored = (task.virtual_start, task.priority);
+        let older = self.merge(task);
+        if stored != (task.virtual_start, task.priority) {
+            self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
+        }
+        Ok(older)
     }
 
     /// What was to change was closed meanwhile, and that is what the disk was told last.
@@ -345,7 +375,7 @@ impl Switch {
     }
 
     /// What is on the disk and does not hold is cancelled there; one that was to change is what it was.
-    fn take_back(&mut self, now: Now, mut task: Box<Task>) {
+    pub(super) fn take_back(&mut self, now: Now, mut task: Box<Task>) {
         if let Some(before) = self.planner.get(task.id) {
             let before = Box::new(before.clone());
             self.commit(vec![Change::PutTask(before)], Pending::Told);

@@ -1,13 +1,17 @@
 //! Wishes on their way to the disk while something else is: what the customer is told is what the disk says last.
 
 use super::pending::{menu, rings_in};
+use super::verdicts::asked;
 use crate::disk::Mood;
+use crate::products::voximplant;
 use crate::site::secs;
 use crate::world::{TRUNK, World};
-use ringback::callback::task::{CloseReason, Task, TaskState};
+use ringback::callback::task::{CloseReason, Source, Task, TaskState};
 use ringback::demo::endpoint::CallId;
 use ringback::demo::person::Person;
 use ringback::id::LegRef;
+use ringback::settings::Dedupe;
+use ringback::switch::command::Reply;
 use ringback::switch::{Input, NotStored, Space};
 use std::time::Duration;
 
@@ -180,4 +184,82 @@ fn a_wish_without_room_is_not_answered_by_the_one_before_it() {
     world.hang_up(TRUNK, call);
     world.run_for(secs(1));
     world.assert_rest();
+}
+
+// C8, model.md (dedupe): two requests of one number that come within one write are one callback, and both answers true.
+#[test]
+fn two_requests_in_one_write_are_one_callback() {
+    let mut world = World::new(1);
+    world.disk.mood = Mood::Holding;
+    let first = world.tell(asked(super::ALICE));
+    world.run_for(Duration::from_millis(20));
+    let second = world.tell(asked(super::ALICE));
+    world.release_disk();
+    world.run_for(secs(1));
+
+    let mut shown = |to| match world.replies.remove(&to) {
+        Some(Reply::Callback(shown)) => shown.task.clone(),
+        other => panic!("{other:?}"),
+    };
+    let (first, second) = (shown(first), shown(second));
+    assert_eq!(world.disk.tasks[&first.id].close_reason, Some(CloseReason::Merged));
+    let open = open(&world);
+    assert_eq!(open.iter().map(|task| task.id).collect::<Vec<_>>(), [second.id]);
+    assert_eq!(open[0].virtual_start, first.virtual_start, "at the earlier place");
+    assert_eq!(in_the_next_life(&mut world), [super::ALICE]);
+}
+
+// Two callers type one number within one write: one callback, or the second hears that there is one.
+#[test]
+fn two_callers_who_name_one_number_in_one_write_have_one_callback() {
+    for (dedupe, heard) in [(Dedupe::Merge, "accepted goodbye"), (Dedupe::Reject, "pending_kept back_to_hold")] {
+        let mut world = World::with(1, |site| site.rules[0].dedupe = dedupe);
+        let mut calls = Vec::new();
+        for (name, number) in [("alice", super::ALICE), ("bob", super::BOB)] {
+            let customer = world.customer(Person::new(name, number));
+            let call = world.joins(customer);
+            calls.push((call, world.leg_of(TRUNK, call).expect("a leg")));
+        }
+        world.run_for(secs(2));
+        for (call, _) in &calls {
+            press_fast(&mut world, *call, "12025550199#");
+        }
+        world.disk.mood = Mood::Holding;
+        for (call, _) in &calls {
+            press_fast(&mut world, *call, "1");
+        }
+        world.release_disk();
+        world.run_for(secs(1));
+
+        assert_eq!(last_words(&world, calls[0].1), "accepted goodbye", "{dedupe:?}");
+        assert_eq!(last_words(&world, calls[1].1), heard, "{dedupe:?}");
+        assert_eq!(world.tasks().len(), 2, "{dedupe:?}");
+        assert_eq!(open_numbers(&world), [SECOND], "{dedupe:?}");
+    }
+}
+
+// The same with a missed call: what was asked for stands, whichever of them was stored first.
+#[test]
+fn a_missed_call_and_a_request_in_one_write_are_one_callback() {
+    for missed_first in [false, true] {
+        let mut world = World::with(1, voximplant);
+        let alice = world.customer(Person::new("alice", super::ALICE));
+        let call = world.joins(alice);
+        world.run_for(secs(8));
+        world.disk.mood = Mood::Holding;
+        if missed_first {
+            world.hang_up(TRUNK, call);
+            world.tell(asked(super::ALICE));
+        } else {
+            world.tell(asked(super::ALICE));
+            world.hang_up(TRUNK, call);
+        }
+        world.release_disk();
+        world.run_for(secs(1));
+
+        assert_eq!(world.tasks().len(), 2, "missed first: {missed_first}");
+        let open: Vec<Source> = open(&world).iter().map(|task| task.source).collect();
+        assert_eq!(open, [Source::Api], "missed first: {missed_first}");
+        assert_eq!(in_the_next_life(&mut world), [super::ALICE]);
+    }
 }

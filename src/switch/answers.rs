@@ -140,12 +140,20 @@ impl Switch {
         &mut self,
         now: Now,
         to: ReplyTo,
-        task: Task,
+        mut task: Task,
         new: Option<Vec<TaskId>>,
         stored: Result<(), NotStored>,
     ) {
         let settings = self.settings.clone();
-        if let (Ok(()), Some(older)) = (stored, new) {
+        if let (Ok(()), Some(mut older)) = (stored, new) {
+            match self.find_room(&mut task) {
+                Ok(found) => older.extend(found),
+                Err(other) => {
+                    task.idempotency_key = None; // Whoever asks again is answered anew.
+                    self.take_back(now, Box::new(task));
+                    return self.reply(to, Reply::Refused(has_one(other)));
+                }
+            }
             self.planner.put(now.utc, &settings, task.clone());
             self.books.made += 1;
             self.close_merged(now, &older);
@@ -227,7 +235,7 @@ impl Switch {
         task.number_origin = NumberOrigin::Given;
         task.idempotency_key = new.idempotency_key;
         if let Err(other) = self.may_promise(&task) {
-            return Err(Refused::Conflict { detail: format!("this number has a callback already: {other}") });
+            return Err(has_one(other));
         }
         let older = self.merge(&mut task);
         let change = Change::PutTask(Box::new(task.clone()));
@@ -246,6 +254,7 @@ impl Switch {
                 | Pending::Never(_)
                 | Pending::Promise(_)
                 | Pending::Missed(_)
+                | Pending::Withdrawal { .. }
                 | Pending::Attempt { .. }
                 | Pending::Dial { .. }
                 | Pending::Bindings { .. } => false,
@@ -380,6 +389,10 @@ fn not_kept(why: NotKept) -> Refused {
         NotKept::UsedUp => "every attempt is used up; `now` grants one more",
     };
     Refused::Conflict { detail: detail.to_owned() }
+}
+
+fn has_one(other: TaskId) -> Refused {
+    Refused::Conflict { detail: format!("this number has a callback already: {other}") }
 }
 
 fn not_found(kind: &'static str, name: impl ToString) -> Refused {

@@ -5,7 +5,7 @@ use super::missed::Missed;
 use super::never::Edit;
 use super::promise::Promise;
 use super::{AuditRecord, Change, CommitRef, NotStored, Output, Switch, SystemRecord, Timer};
-use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, TransactionRef};
+use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, Ticket, TransactionRef};
 use crate::number::Party;
 use crate::registrar::BindingChange;
 use crate::settings::Settings;
@@ -25,6 +25,8 @@ pub(super) enum Pending {
     Promise(Box<Promise>),
     /// The callback of a missed call: nobody was promised anything.
     Missed(Box<Missed>),
+    /// A caller who has cancelled his callback, and hears that it is so; his place in line.
+    Withdrawal { call: CallRef, queue: Name, ticket: Ticket },
     /// An agent's phone may ring once the attempt is stored.
     Attempt { call: CallRef, task: TaskId },
     /// The customer may be dialled once the dialog is stored.
@@ -117,6 +119,7 @@ impl Pending {
             Pending::Told
             | Pending::Promise(_)
             | Pending::Missed(_)
+            | Pending::Withdrawal { .. }
             | Pending::Attempt { .. }
             | Pending::Dial { .. }
             | Pending::Bindings { .. } => None,
@@ -152,6 +155,9 @@ impl Switch {
             Pending::Never(edit) => self.never_committed(now, *edit, stored),
             Pending::Promise(promise) => self.promise_committed(now, *promise, stored),
             Pending::Missed(missed) => self.missed_committed(now, *missed, stored),
+            Pending::Withdrawal { call, queue, ticket } => {
+                self.withdrawal_committed(now, call, &queue, ticket, stored.is_ok());
+            }
             Pending::Attempt { call, task } => self.attempt_committed(now, call, task, stored.is_ok()),
             Pending::Dial { call } => self.dial_committed(now, call, stored.is_ok()),
             Pending::Bindings { transaction, status, fields, changes } => match stored {

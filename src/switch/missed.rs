@@ -323,7 +323,7 @@ impl Switch {
 
     /// The disk has answered.
     pub(super) fn missed_committed(&mut self, now: Now, missed: Missed, stored: Result<(), NotStored>) {
-        let Missed { mut task, older } = missed;
+        let Missed { mut task, mut older } = missed;
         let call = task.origin_call.expect("every missed call has one");
         if stored.is_err() {
             self.publish(event::Event::MissedNotStored { call });
@@ -332,18 +332,25 @@ impl Switch {
         let rings_in = |call: &Call| call.kind == Kind::Inbound && call.customer.as_ref() == Some(&task.number);
         if self.on_line.has(&task.number) && self.calls.values().any(rings_in) {
             // He has rung in meanwhile (S5.7).
-            task.state = TaskState::Cancelled;
-            task.close_reason = Some(CloseReason::CustomerCalled);
-            task.closed_at = Some(now.utc);
-            self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
-            self.books.made += 1;
-            self.remember(task);
+            self.drop_missed(now, task, CloseReason::CustomerCalled);
             return;
+        }
+        let settings = self.settings.clone();
+        if let Some(rule) = task.rule.as_deref().and_then(|rule| settings.rule(rule)) {
+            // Something else may have been on its way to the disk for this number, too.
+            let stored = task.virtual_start;
+            let Some(found) = self.make_room(rule, &mut task) else {
+                self.drop_missed(now, task, CloseReason::Merged);
+                return;
+            };
+            older.extend(found);
+            if task.virtual_start != stored {
+                self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
+            }
         }
         if let Some(past) = self.past.iter_mut().rev().find(|past| past.id == call) {
             past.task = Some(task.id);
         }
-        let settings = self.settings.clone();
         self.planner.put(now.utc, &settings, task.clone());
         self.books.made += 1;
         self.close_merged(now, &older);
@@ -352,6 +359,16 @@ impl Switch {
         self.publish(event::Event::MissedCallStored { call, task: task.id, queue, number });
         self.close_if_lost(now, task.id);
         self.serve_wanted = true;
+    }
+
+    /// It is on the disk and is not needed: closed there, too.
+    fn drop_missed(&mut self, now: Now, mut task: Task, why: CloseReason) {
+        task.state = TaskState::Cancelled;
+        task.close_reason = Some(why);
+        task.closed_at = Some(now.utc);
+        self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
+        self.books.made += 1;
+        self.remember(task);
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) enum Step {
     BackToHold,
     /// What was promised stays promised: say so, then hang up.
     Keep,
-    /// The customer does not want to be called any more.
+    /// The customer does not want to be called any more: store that. Nothing is said before it is stored.
     Withdraw,
     /// Store it. Nothing is said before it is stored.
     Store(Wish),
@@ -230,7 +230,10 @@ impl Offer {
                     *self = Offer::Entering(Entry::begin(now, rule, 0));
                     Step::AskNumber { known: caller.ani.is_some() }
                 }
-                '9' => Step::Withdraw,
+                '9' => {
+                    *self = Offer::Promising { until: now + PROMISE_WAIT };
+                    Step::Withdraw
+                }
                 _ => {
                     *self = Offer::Pending { give_up, idle };
                     Step::Nothing

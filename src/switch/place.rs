@@ -13,7 +13,7 @@ use super::promise::Promise;
 use super::{Change, Switch, say};
 use crate::callback::retry;
 use crate::callback::task::{CloseReason, Task, TaskState};
-use crate::id::{CallRef, Name, TaskId};
+use crate::id::{CallRef, Name, TaskId, Ticket};
 use crate::limits;
 use crate::media::Play;
 use crate::number::Party;
@@ -195,19 +195,52 @@ impl Switch {
         is_kept
     }
 
-    /// The caller does not want to be called any more: he is told that it is so, and goes.
+    /// The caller does not want to be called any more. Nobody calls him from here on, but he is told so once the disk
+    /// knows, or the next life might.
     pub(super) fn withdraw_pending(&mut self, now: Now, id: CallRef) {
-        if let Some(task) = self.pending_task(id) {
-            self.cancel_task(now, task, CloseReason::ByCaller, Pending::Told);
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.task = Some(task);
+        let Some(task) = self.pending_task(id) else {
+            self.say_withdrawn(now, id); // It was closed meanwhile.
+            return;
+        };
+        self.withdraw_ring(now, id);
+        let Some(waiting) = self.waiting(id) else { return };
+        let (caller, queue, ticket) = (waiting.caller, waiting.queue.clone(), waiting.ticket);
+        self.hush(caller);
+        self.cancel_task(now, task, CloseReason::ByCaller, Pending::Withdrawal { call: id, queue, ticket });
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.task = Some(task);
+        }
+        self.keep_standing(id);
+    }
+
+    /// The disk has answered a caller who has cancelled his callback. One who hears the apology waits on in person.
+    pub(super) fn withdrawal_committed(&mut self, now: Now, id: CallRef, queue: &Name, ticket: Ticket, stored: bool) {
+        if self.is_overtaken(id) {
+            return; // He has heard the apology and wishes for something else, which has its own answer.
+        }
+        if self.left_promising.remove(&id) {
+            if let Some(line) = self.lines.get_mut(queue) {
+                line.leave(ticket);
             }
+            self.serve_wanted = true;
+            return;
         }
-        if let Some((caller, queue)) = self.leave_line(now, id) {
-            let language = self.settings.queue(&queue).map_or("en", |queue| &queue.language);
-            let clips = say::in_language(language, vec!["pending_cancelled".into(), "goodbye".into()]);
-            self.say_and_end(id, caller, clips, EndCause::Announced);
+        let waits = self.waiting(id).is_some_and(|waiting| matches!(waiting.offer, Offer::Promising { .. }));
+        match (waits, stored) {
+            (true, true) => self.say_withdrawn(now, id),
+            (true, false) => {
+                self.step_stored(now, id, false);
+                self.keep_standing(id);
+            }
+            (false, _) => {} // He has heard the apology.
         }
+    }
+
+    fn say_withdrawn(&mut self, now: Now, id: CallRef) {
+        let Some((caller, queue)) = self.leave_line(now, id) else { return };
+        let language = self.settings.queue(&queue).map_or("en", |queue| &queue.language);
+        let clips = say::in_language(language, vec!["pending_cancelled".into(), "goodbye".into()]);
+        self.say_and_end(id, caller, clips, EndCause::Announced);
     }
 
     /// The promise gets another number: onto the disk with it, as with a new one.

@@ -1,7 +1,7 @@
 //! Promises: made when the disk says so, and taken back when the customer is served otherwise (laws 1 and 2).
 
 use super::call::Story;
-use super::durable::Pending;
+use super::durable::{Owed, Pending};
 use super::offer::{Offer, Step, Wish};
 use super::{Change, NotStored, Switch, event};
 use crate::callback::hold::Undialable;
@@ -84,12 +84,14 @@ impl Switch {
         let older = self.merge(&mut task);
         self.keep_standing(id);
         let full = self.planner.len() >= limits::OPEN_TASKS || !self.may_promise_more();
-        let change = Change::PutTask(Box::new(task.clone()));
-        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, change_of: None };
         if full {
-            self.promise_committed(now, promise, Err(NotStored::Reserve));
+            // An earlier wish may be on its way still: it is not what is told, and does not hold instead of this one.
+            self.step_stored(now, id, false);
+            self.keep_standing(id);
             return;
         }
+        let change = Change::PutTask(Box::new(task.clone()));
+        let promise = Promise { call: id, queue, ticket, task: Box::new(task), older, change_of: None };
         self.commit(vec![change], Pending::Promise(Box::new(promise)));
     }
 
@@ -217,7 +219,7 @@ impl Switch {
     /// The disk has answered a promise. It holds when its caller is still being told, or has hung up on it; not when he
     /// has heard the apology meanwhile, talks to an agent, or has rung in anew.
     pub(super) fn promise_committed(&mut self, now: Now, promise: Promise, stored: Result<(), NotStored>) {
-        if self.is_overtaken(&promise) {
+        if self.is_overtaken(promise.call) {
             if stored.is_ok() {
                 self.take_back(now, promise.task);
             }
@@ -236,8 +238,7 @@ impl Switch {
         match stored {
             Ok(()) if (is_waiting || has_left) && !is_here_otherwise && self.lost(&promise.task).is_none() => {
                 if let Some(promise) = self.up_to_date(now, promise, has_left) {
-                    self.hold_promise(now, &promise);
-                    self.step_stored(now, promise.call, true);
+                    self.hold_or_decline(now, promise, has_left);
                 }
             }
             Ok(()) => {
@@ -253,6 +254,37 @@ impl Switch {
         }
     }
 
+    /// The disk has it, and nothing speaks against the promise, unless another one of the same number came before it.
+    fn hold_or_decline(&mut self, now: Now, mut promise: Promise, has_left: bool) {
+        match self.find_room(&mut promise.task) {
+            Ok(older) => {
+                promise.older.extend(older);
+                self.hold_promise(now, &promise);
+                self.step_stored(now, promise.call, true);
+            }
+            Err(_) => {
+                if has_left {
+                    self.give_up_place(&promise);
+                }
+                self.take_back(now, promise.task);
+                self.promised_already(now, promise.call);
+            }
+        }
+    }
+
+    /// Looks once more at what else its number is promised, now that the disk has it: two requests of one number may
+    /// have been on their way at once, and neither could see the other. What it takes the place of, with the earliest
+    /// place; or what stands in its way.
+    pub(super) fn find_room(&mut self, task: &mut Task) -> Result<Vec<TaskId>, TaskId> {
+        self.may_promise(task)?;
+        let stored = (task.virtual_start, task.priority);
+        let older = self.merge(task);
+        if stored != (task.virtual_start, task.priority) {
+            self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
+        }
+        Ok(older)
+    }
+
     /// What was to change was closed meanwhile, and that is what the disk was told last.
     fn change_is_void(&mut self, now: Now, promise: &Promise, has_left: bool) {
         if has_left && let Some(line) = self.lines.get_mut(&promise.queue) {
@@ -262,8 +294,8 @@ impl Switch {
     }
 
     /// A promise that may hold as it was stored. One that changes a callback of which something else was stored
-    /// meanwhile goes to the disk once more, as a change of what it is by now: that was told last, and says the old
-    /// number. `None`: it does not hold, or not yet.
+    /// meanwhile, or follows it there, goes to the disk once more, as a change of what it is by now: that is told last,
+    /// and says the old number. `None`: it does not hold, or not yet.
     fn up_to_date(&mut self, now: Now, promise: Promise, has_left: bool) -> Option<Promise> {
         let Some(before) = &promise.change_of else { return Some(promise) };
         if self.planner.get(promise.task.id).is_some_and(|held| self.is_being_kept(held)) {
@@ -277,7 +309,7 @@ impl Switch {
             self.change_is_void(now, &promise, has_left);
             return None;
         };
-        if held == &**before {
+        if held == &**before && !self.is_told_behind(promise.task.id) {
             return Some(promise);
         }
         let change_of = Some(Box::new(held.clone()));
@@ -298,6 +330,13 @@ impl Switch {
         None
     }
 
+    /// Whether the disk is about to be told anew what a callback is in memory: it would have the last word. Wishes on
+    /// their way are looked at themselves when they are stored.
+    fn is_told_behind(&self, task: TaskId) -> bool {
+        let mut told = self.commits.values().filter(|(pending, _)| !matches!(pending, Pending::Promise(_)));
+        told.any(|(_, owed)| owed.contains(&Owed::Task(task)))
+    }
+
     /// It came to the disk although it is not promised: taken back there.
     fn withdraw_promise(&mut self, now: Now, promise: Promise, has_left: bool) {
         if has_left {
@@ -309,14 +348,15 @@ impl Switch {
     }
 
     /// After the apology the caller has asked again: what counts is the wish that went to the disk last.
-    fn is_overtaken(&self, promise: &Promise) -> bool {
+    pub(super) fn is_overtaken(&self, call: CallRef) -> bool {
         self.commits.values().any(|(pending, _)| match pending {
-            Pending::Promise(later) => later.call == promise.call,
+            Pending::Promise(later) => later.call == call,
             Pending::Told
             | Pending::Site { .. }
             | Pending::System(_)
             | Pending::Never(_)
             | Pending::Missed(_)
+            | Pending::Withdrawal { .. }
             | Pending::Attempt { .. }
             | Pending::Dial { .. }
             | Pending::Bindings { .. }
@@ -335,7 +375,7 @@ impl Switch {
     }
 
     /// What is on the disk and does not hold is cancelled there; one that was to change is what it was.
-    fn take_back(&mut self, now: Now, mut task: Box<Task>) {
+    pub(super) fn take_back(&mut self, now: Now, mut task: Box<Task>) {
         if let Some(before) = self.planner.get(task.id) {
             let before = Box::new(before.clone());
             self.commit(vec![Change::PutTask(before)], Pending::Told);
@@ -349,7 +389,7 @@ impl Switch {
         self.remember(*task);
     }
 
-    fn step_stored(&mut self, now: Now, call: CallRef, ok: bool) {
+    pub(super) fn step_stored(&mut self, now: Now, call: CallRef, ok: bool) {
         let Some(waiting) = self.waiting_mut(call) else { return };
         let step = waiting.offer.stored(ok);
         if step != Step::Nothing {

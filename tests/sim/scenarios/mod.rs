@@ -53,6 +53,7 @@ mod torn;
 mod traps;
 mod trunk;
 mod verdicts;
+mod wishes;
 
 /// Customers with numbers that exist in films only.
 pub const ALICE: &str = "+12025550123";

@@ -12,12 +12,12 @@ use ringback::settings::*;
 use std::time::Duration;
 
 /// The customer is asked what shall become of the promise.
-fn menu(site: &mut Settings) {
+pub(super) fn menu(site: &mut Settings) {
     site.rules[0].on_call_in = OnCallIn::Menu;
 }
 
 /// Alice is promised a call, bob waits behind her, and she rings in again.
-fn rings_in(world: &mut World) -> (usize, CallId, LegRef) {
+pub(super) fn rings_in(world: &mut World) -> (usize, CallId, LegRef) {
     let alice = world.customer(Person::new("alice", super::ALICE));
     world.promised_again(alice);
     world.run_for(secs(20));

@@ -46,6 +46,7 @@ mod revive_line;
 mod sounds;
 mod space;
 mod stolen;
+mod stored;
 mod strategies;
 mod torn;
 mod traps;

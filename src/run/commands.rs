@@ -32,6 +32,7 @@ fn patience(command: &Command) -> Duration {
         | Command::ResumeAgent(_)
         | Command::LogOutAgent(_)
         | Command::TrustAgent(_)
+        | Command::HoldRecording { .. }
         | Command::ResumeDialling => PATIENCE_WITH_DISK,
         Command::ListCallbacks { .. }
         | Command::Note(_)
@@ -50,7 +51,6 @@ fn patience(command: &Command) -> Duration {
         | Command::ListRecordings(_)
         | Command::ShowRecording(_)
         | Command::DeleteRecording(_)
-        | Command::HoldRecording { .. }
         | Command::Status
         | Command::Drain
         | Command::EndCalls

@@ -1,15 +1,20 @@
 //! `ringback serve`: a switch as a process. Signals drain it, a second one ends it, a fault of ours ends it visibly.
 
 use super::editor::NotEdited;
-use super::{Ended, Parts, Running, StartError, start};
+use super::{Ended, NoAnswer, Parts, Running, StartError, start};
 use crate::switch::command::{Command, Done, Reply};
+use crate::switch::view::Status;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 
 /// How often a draining switch is asked whether its last call has ended.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// A switch that still does not answer so long after its time for draining never will.
+const DEAF: Duration = Duration::from_secs(30);
 
 /// How long the last BYEs have to leave.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -102,61 +107,120 @@ fn media_sockets(files: u64) -> u64 {
 }
 
 async fn until_over(running: &Running, mut signals: Signals, drain: Duration) -> Ended {
-    let mut signalled = false;
-    let mut draining: Option<Instant> = None;
+    let mut leaving = Leaving { allowed: drain, signalled: false, since: None };
     let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay); // Who is busy is not asked the more for it.
     loop {
         tokio::select! {
             ended = running.ended() => return ended,
-            signal = signals.next() => {
-                match signal {
-                    Signalled::Reload => {
-                        reload(running);
-                        continue;
+            signal = signals.next() => match signal {
+                Signalled::Reload => reload(running),
+                Signalled::Stumble => stumble(running).await,
+                Signalled::End => match leaving.on_signal(Instant::now()) {
+                    Step::Drain => look.reset_immediately(),
+                    Step::End => {
+                        tracing::warn!("a second signal: ending at once");
+                        end_calls(running).await;
+                        return Ended::Stopped;
                     }
-                    Signalled::Stumble => {
-                        stumble(running).await;
-                        continue;
-                    }
-                    Signalled::End => {}
-                }
-                if signalled {
-                    tracing::warn!("a second signal: ending at once");
-                    end_calls(running).await;
-                    return Ended::Stopped;
-                }
-                tracing::info!(secs = drain.as_secs(), "draining: new calls are refused, running ones may end");
-                signalled = true;
-                draining.get_or_insert_with(Instant::now); // It may already have been drained over HTTP.
-                if running.commands.ask(Command::Drain).await.is_err() {
-                    return Ended::Fault;
-                }
-            }
+                },
+            },
             _ = look.tick() => {
-                let Ok(Reply::Status(status)) = running.commands.ask(Command::Status).await else { continue };
-                if !status.draining {
-                    continue;
-                }
-                let since = *draining.get_or_insert_with(Instant::now);
-                if status.calls == 0 {
-                    tracing::info!("drained");
-                    return Ended::Stopped;
-                }
-                if since.elapsed() >= drain {
-                    tracing::warn!(calls = status.calls, "the time for draining is over: calls are cut");
-                    end_calls(running).await;
-                    return Ended::Stopped;
+                let status = match running.commands.ask(leaving.question()).await {
+                    Ok(Reply::Status(status)) => Some(status),
+                    Ok(_) | Err(NoAnswer) => None, // If it is gone, it has ended.
+                };
+                match leaving.on_status(Instant::now(), status.as_ref()) {
+                    Found::Runs => {}
+                    Found::Drained => {
+                        tracing::info!("drained");
+                        return Ended::Stopped;
+                    }
+                    Found::TooLong(calls) => {
+                        tracing::warn!(calls, "the time for draining is over: calls are cut");
+                        if end_calls(running).await {
+                            return Ended::Stopped;
+                        }
+                    }
+                    Found::Deaf => {
+                        tracing::error!("the time for draining is over, and the switch does not answer");
+                        return Ended::Fault;
+                    }
                 }
             }
         }
     }
 }
 
-/// Nobody is left listening to silence: both ends of every call get their BYE or CANCEL.
-async fn end_calls(running: &Running) {
-    if running.commands.ask(Command::EndCalls).await.is_ok() {
+/// How a switch leaves. One that is busy may not answer at once, and is asked to drain until it does: whoever talks
+/// has his time all the same, and a BYE at its end.
+struct Leaving {
+    /// How long calls may go on.
+    allowed: Duration,
+    signalled: bool,
+    /// Since when it drains, or is asked to.
+    since: Option<Instant>,
+}
+
+/// What a signal to end means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Drain,
+    End,
+}
+
+/// How things stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Runs,
+    Drained,
+    /// So many calls go on.
+    TooLong(usize),
+    /// It has had all its time, and does not answer.
+    Deaf,
+}
+
+impl Leaving {
+    fn on_signal(&mut self, now: Instant) -> Step {
+        if std::mem::replace(&mut self.signalled, true) {
+            return Step::End;
+        }
+        tracing::info!(secs = self.allowed.as_secs(), "draining: new calls are refused, running ones may end");
+        self.since.get_or_insert(now); // It may already have been drained over HTTP.
+        Step::Drain
+    }
+
+    /// What the switch is asked at each look. To be drained twice is to be drained once.
+    fn question(&self) -> Command {
+        if self.signalled { Command::Drain } else { Command::Status }
+    }
+
+    /// What it has answered; `None`: nothing.
+    fn on_status(&mut self, now: Instant, status: Option<&Status>) -> Found {
+        let Some(status) = status else {
+            let is_over = |since| now.duration_since(since) >= self.allowed + DEAF;
+            return if self.since.is_some_and(is_over) { Found::Deaf } else { Found::Runs };
+        };
+        if !status.draining {
+            return Found::Runs;
+        }
+        let since = *self.since.get_or_insert(now);
+        match status.calls {
+            0 => Found::Drained,
+            calls if now.duration_since(since) >= self.allowed => Found::TooLong(calls),
+            _ => Found::Runs,
+        }
+    }
+}
+
+/// Nobody is left listening to silence: both ends of every call get their BYE or CANCEL. Whether the switch has heard
+/// it.
+async fn end_calls(running: &Running) -> bool {
+    let is_told = running.commands.ask(Command::EndCalls).await.is_ok();
+    if is_told {
         tokio::time::sleep(FAREWELL).await;
     }
+    is_told
 }
 
 struct Signals {
@@ -243,6 +307,7 @@ fn reload(running: &Running) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::switch::Space;
 
     #[test]
     fn calls_leave_files_for_everything_else() {
@@ -252,5 +317,65 @@ mod tests {
             assert_eq!(media_sockets(files), sockets, "{files}");
             assert!(files < 8 || sockets + sockets / 4 <= files - OTHER_FILES.min(files / 2));
         }
+    }
+    fn status(draining: bool, calls: usize) -> Status {
+        Status {
+            draining,
+            calls,
+            store_ok: true,
+            space: Space::Ample,
+            breaker: None,
+            frozen: false,
+            resting_rules: Vec::new(),
+            time_zones: String::new(),
+            clock_doubted_secs: None,
+        }
+    }
+
+    const DRAIN: Duration = Duration::from_secs(60);
+
+    /// A signal has come at the instant that is handed back.
+    fn signalled() -> (Leaving, Instant) {
+        let began = Instant::now();
+        let mut leaving = Leaving { allowed: DRAIN, signalled: false, since: None };
+        assert_eq!(leaving.question(), Command::Status);
+        assert_eq!(leaving.on_status(began, Some(&status(false, 3))), Found::Runs);
+        assert_eq!(leaving.on_signal(began), Step::Drain);
+        (leaving, began)
+    }
+
+    // P16: a switch that was too busy to answer is asked again, and its calls have the time that they are allowed.
+    #[test]
+    fn a_switch_that_does_not_answer_is_asked_to_drain_until_it_does() {
+        let (mut leaving, began) = signalled();
+        let after = |secs| began + Duration::from_secs(secs);
+
+        for secs in [5, 10, 59] {
+            assert_eq!(leaving.question(), Command::Drain);
+            assert_eq!(leaving.on_status(after(secs), None), Found::Runs, "{secs} s");
+        }
+        assert_eq!(leaving.on_status(after(59), Some(&status(true, 3))), Found::Runs);
+        assert_eq!(leaving.on_status(after(60), Some(&status(true, 3))), Found::TooLong(3));
+        assert_eq!(leaving.on_status(after(60), Some(&status(true, 0))), Found::Drained);
+    }
+
+    #[test]
+    fn a_switch_that_never_answers_is_given_up_when_its_time_has_long_been_over() {
+        let (mut leaving, began) = signalled();
+
+        for (secs, found) in [(60, Found::Runs), (89, Found::Runs), (90, Found::Deaf)] {
+            assert_eq!(leaving.on_status(began + Duration::from_secs(secs), None), found, "{secs} s");
+        }
+    }
+
+    #[test]
+    fn a_second_signal_ends_it_at_once_and_a_drain_over_http_is_none() {
+        let began = Instant::now();
+        let mut leaving = Leaving { allowed: DRAIN, signalled: false, since: None };
+        assert_eq!(leaving.on_status(began, Some(&status(true, 1))), Found::Runs);
+        assert_eq!(leaving.on_signal(began + Duration::from_secs(50)), Step::Drain);
+
+        assert_eq!(leaving.on_status(began + DRAIN, Some(&status(true, 1))), Found::TooLong(1), "since it began");
+        assert_eq!(leaving.on_signal(began + DRAIN), Step::End);
     }
 }

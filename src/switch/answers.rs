@@ -48,6 +48,11 @@ impl Switch {
             Command::Unfreeze => return self.pull(Lever::Unfreeze, to),
             Command::ActivateRule(rule) => return self.pull(Lever::Activate(rule.into()), to),
             Command::ResumeDialling => return self.pull(Lever::Resume(now.utc), to),
+            Command::PauseAgent { agent, reason } => self.choose_for(now, &agent, Choice::Pause(reason), to),
+            Command::ResumeAgent(agent) => self.choose_for(now, &agent, Choice::Resume, to),
+            Command::LogOutAgent(agent) => self.choose_for(now, &agent, Choice::LogOut(None), to),
+            Command::TrustAgent(agent) => self.trust_agent(&agent, to),
+            Command::HoldRecording { id, legal_hold } => self.hold_recording(id, legal_hold, to),
             Command::TestTrunk(trunk) => self.test_trunk(now, &trunk, to),
             Command::Configure(configure) => return self.configure(now, *configure, to),
             Command::AddCallback(new) => match self.add_callback(now, *new, to) {
@@ -88,10 +93,6 @@ impl Switch {
             Command::ListQueues => Ok(Reply::Queues(self.queues(now))),
             Command::ShowQueue(name) => self.show_queue(now, &name),
             Command::ListAgents => Ok(Reply::Agents(self.agent_views())),
-            Command::PauseAgent { agent, reason } => self.choose_for(now, &agent, Choice::Pause(reason)),
-            Command::ResumeAgent(agent) => self.choose_for(now, &agent, Choice::Resume),
-            Command::LogOutAgent(agent) => self.choose_for(now, &agent, Choice::LogOut(None)),
-            Command::TrustAgent(agent) => self.trust_agent(&agent),
             Command::ShowPerson(number) => self.show_person(&number),
             Command::ForgetPerson(forget) => self.forget_person(now, *forget),
             Command::ListTrunks => Ok(Reply::Trunks(self.trunk_views(now))),
@@ -101,7 +102,6 @@ impl Switch {
             Command::ListRecordings(page) => Ok(Reply::Recordings(self.recording_views(&page))),
             Command::ShowRecording(id) => self.show_recording(id),
             Command::DeleteRecording(id) => self.delete_recording(id),
-            Command::HoldRecording { id, legal_hold } => self.hold_recording(id, legal_hold),
             Command::Status => Ok(Reply::Status(self.status())),
             Command::Drain => {
                 self.draining = true;
@@ -127,6 +127,11 @@ impl Switch {
             | Command::Freeze
             | Command::Unfreeze
             | Command::ResumeDialling
+            | Command::PauseAgent { .. }
+            | Command::ResumeAgent(_)
+            | Command::LogOutAgent(_)
+            | Command::TrustAgent(_)
+            | Command::HoldRecording { .. }
             | Command::TestTrunk(_)
             | Command::Configure(_)
             | Command::AddCallback(_) => {
@@ -252,6 +257,8 @@ impl Switch {
                 | Pending::Site { .. }
                 | Pending::System(_)
                 | Pending::Never(_)
+                | Pending::Agent { .. }
+                | Pending::Hold(_)
                 | Pending::Promise(_)
                 | Pending::Missed(_)
                 | Pending::Withdrawal { .. }
@@ -333,20 +340,33 @@ impl Switch {
         Ok(())
     }
 
-    fn choose_for(&mut self, now: Now, agent: &str, choice: Choice) -> Result<Reply, Refused> {
-        let Some(name) = self.settings.agent(agent).map(|agent| agent.name.clone()) else {
-            return Err(not_found("agent", agent));
-        };
-        self.choose(now, &name, choice);
-        self.agent_view(&name).map(|view| Reply::Agent(Box::new(view))).ok_or_else(|| not_found("agent", agent))
+    /// Somebody chooses for an agent. It holds at once, or the phone of one who has just gone would ring; that it holds
+    /// is said when the disk has it.
+    fn choose_for(&mut self, now: Now, agent: &str, choice: Choice, to: ReplyTo) -> Result<(), Refused> {
+        let agent = self.agent_named(agent)?;
+        self.choose(now, &agent, choice, Pending::Agent { to, agent: agent.clone() });
+        Ok(())
     }
 
-    fn trust_agent(&mut self, agent: &str) -> Result<Reply, Refused> {
-        let Some(name) = self.settings.agent(agent).map(|agent| agent.name.clone()) else {
-            return Err(not_found("agent", agent));
+    fn trust_agent(&mut self, agent: &str, to: ReplyTo) -> Result<(), Refused> {
+        let agent = self.agent_named(agent)?;
+        self.trust(&agent, Pending::Agent { to, agent: agent.clone() });
+        Ok(())
+    }
+
+    fn agent_named(&self, agent: &str) -> Result<Name, Refused> {
+        let agent_there = self.settings.agent(agent).filter(|agent| self.agents.contains_key(&agent.name));
+        agent_there.map(|agent| agent.name.clone()).ok_or_else(|| not_found("agent", agent))
+    }
+
+    /// The disk has answered to what was chosen for an agent. What it refuses is told to it again.
+    pub(super) fn agent_committed(&mut self, to: ReplyTo, agent: &Name, stored: Result<(), NotStored>) {
+        let reply = match (stored, self.agent_view(agent)) {
+            (Ok(()), Some(view)) => Reply::Agent(Box::new(view)),
+            (Err(_), Some(_)) => Reply::Refused(Refused::NotStoredYet),
+            (_, None) => Reply::Refused(not_found("agent", agent)), // An edition of the site has come in between.
         };
-        self.trust(&name);
-        self.agent_view(&name).map(|view| Reply::Agent(Box::new(view))).ok_or_else(|| not_found("agent", agent))
+        self.reply(to, reply);
     }
 
     fn end_calls(&mut self, now: Now) {

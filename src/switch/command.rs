@@ -271,6 +271,8 @@ pub enum Refused {
     },
     /// The disk did not take it: 503.
     NotStored,
+    /// It is in effect, but a restart would undo it until the disk has taken it: 503.
+    NotStoredYet,
     /// A fault of ours came in between; whether it was done is to be looked at: 500.
     Fault,
     /// Draining: 503.

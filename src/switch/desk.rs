@@ -57,7 +57,7 @@ impl Switch {
         };
         let Some(call) = self.take_in(now, &arrival, Kind::Service) else { return };
         let clip = choice.clip();
-        self.choose(now, agent, choice);
+        self.choose(now, agent, choice, Pending::Told);
         self.announce_and_end(now, call, arrival.leg, vec![clip.into()]);
     }
 
@@ -107,8 +107,9 @@ impl Switch {
         })
     }
 
-    /// An agent chooses: stored, published, and perhaps somebody can be served now.
-    pub(super) fn choose(&mut self, now: Now, agent: &Name, choice: Choice) {
+    /// An agent chooses: stored, published, and perhaps somebody can be served now. `pending` goes on when the disk
+    /// knows.
+    pub(super) fn choose(&mut self, now: Now, agent: &Name, choice: Choice, pending: Pending) {
         let Some(desk) = self.agents.get_mut(agent) else { return };
         let before = desk.chosen().clone();
         match choice {
@@ -119,14 +120,15 @@ impl Switch {
             Choice::LogIn(queue) => desk.log_in(now, queue.as_ref()),
             Choice::LogOut(queue) => desk.log_out(now, queue.as_ref()),
         }
-        self.chosen(agent, &before);
+        self.chosen(agent, &before, pending);
         self.serve_wanted = true;
     }
 
-    /// What an agent has chosen is not what it was: stored, and a pause that began or ended is told.
-    fn chosen(&mut self, agent: &Name, before: &Chosen) {
+    /// What an agent has chosen may not be what it was: stored, and a pause that began or ended is told. Whoever waits
+    /// for the disk has it stored in any case: an earlier choice of the same may not be there yet.
+    fn chosen(&mut self, agent: &Name, before: &Chosen, pending: Pending) {
         let Some(after) = self.agents.get(agent).map(|desk| desk.chosen().clone()) else { return };
-        if after == *before {
+        if after == *before && pending.asked_by().is_none() {
             return;
         }
         match (&before.paused, after.paused) {
@@ -137,7 +139,7 @@ impl Switch {
             (_, Some(_)) | (None, None) => {}
         }
         if let Some(record) = self.choice_of(agent) {
-            self.commit(vec![Change::PutAgent(record)], Pending::Told);
+            self.commit(vec![Change::PutAgent(record)], pending);
         }
     }
 
@@ -146,7 +148,7 @@ impl Switch {
         let Some(desk) = self.agents.get_mut(agent) else { return };
         let before = desk.chosen().clone();
         desk.registered(now);
-        self.chosen(agent, &before);
+        self.chosen(agent, &before, Pending::Told);
     }
 
     /// Whether the phones of an agent who is reserved may ring for this queue: below `max_calls`, and still willing to
@@ -167,7 +169,7 @@ impl Switch {
         let Some(desk) = self.agents.get_mut(agent) else { return };
         let before = desk.chosen().clone();
         desk.let_ring(now);
-        self.chosen(agent, &before);
+        self.chosen(agent, &before, Pending::Told);
     }
 
     /// What an agent has chosen, as the disk knows it.

@@ -4,6 +4,7 @@
 use super::missed::Missed;
 use super::never::Edit;
 use super::promise::Promise;
+use super::record::Hold;
 use super::{AuditRecord, Change, CommitRef, NotStored, Output, Switch, SystemRecord, Timer};
 use crate::id::{AttemptId, CallRef, Name, RecordingId, ReplyTo, TaskId, Ticket, TransactionRef};
 use crate::number::Party;
@@ -37,6 +38,10 @@ pub(super) enum Pending {
     System(Box<SystemRecord>),
     /// Whoever has put a number on the do-not-call list, or taken it off.
     Never(Box<Edit>),
+    /// What an agent has chosen holds already; whoever chose it for him hears that every later life knows it.
+    Agent { to: ReplyTo, agent: Name },
+    /// A recording is held, or held no longer, once this is stored.
+    Hold(Box<Hold>),
     /// The 200 of a REGISTER.
     Bindings { transaction: TransactionRef, status: u16, fields: Vec<Field>, changes: Vec<BindingChange> },
     /// The reply to a command that made or changed a task.
@@ -113,8 +118,9 @@ impl Pending {
     /// Who waits for an answer of ours until the disk has given its own.
     pub(super) fn asked_by(&self) -> Option<ReplyTo> {
         match self {
-            Pending::Site { to, .. } | Pending::Reply { to, .. } => Some(*to),
+            Pending::Site { to, .. } | Pending::Reply { to, .. } | Pending::Agent { to, .. } => Some(*to),
             Pending::Never(edit) => Some(edit.to),
+            Pending::Hold(hold) => Some(hold.to),
             Pending::System(_) => None, // Its lever knows.
             Pending::Told
             | Pending::Promise(_)
@@ -153,6 +159,8 @@ impl Switch {
             Pending::Site { to, settings, audit } => self.site_committed(now, to, &settings, audit, stored),
             Pending::System(moved) => self.system_committed(now, *moved, stored),
             Pending::Never(edit) => self.never_committed(now, *edit, stored),
+            Pending::Agent { to, agent } => self.agent_committed(to, &agent, stored),
+            Pending::Hold(hold) => self.hold_committed(*hold, stored),
             Pending::Promise(promise) => self.promise_committed(now, *promise, stored),
             Pending::Missed(missed) => self.missed_committed(now, *missed, stored),
             Pending::Withdrawal { call, queue, ticket } => {

@@ -45,9 +45,12 @@ impl Switch {
         false
     }
 
-    /// A person says that the new places of an agent's phones are all right.
-    pub(super) fn trust(&mut self, agent: &Name) {
-        self.with_places(agent, Places::trust);
+    /// A person says that the new places of an agent's phones are all right. `pending` goes on when the disk knows.
+    pub(super) fn trust(&mut self, agent: &Name, pending: Pending) {
+        let Some(desk) = self.agents.get_mut(agent) else { return };
+        desk.places_mut().trust();
+        let record = self.choice_of(agent);
+        self.commit(record.into_iter().map(Change::PutAgent).collect(), pending);
         self.publish(event::Event::AgentTrusted { agent: agent.clone() });
     }
 

@@ -13,6 +13,7 @@ use super::durable::{Owed, Pending};
 use super::end::EndCause;
 use super::lever::Pulled;
 use super::never::Edit;
+use super::record::Hold;
 use super::site::Edition;
 use super::{AuditRecord, Change, Input, NotStored, Output, Switch, Timer, event};
 use crate::callback::retry::{self, Next, Verdict};
@@ -55,6 +56,8 @@ enum Taken {
     Task(Box<Task>),
     /// A number that is never called, or is again.
     Never(Box<Edit>),
+    /// A recording that is held, or no longer.
+    Hold(Box<Hold>),
     /// Another edition of the site, and what held before.
     Site { to: ReplyTo, settings: Arc<Settings>, audit: Vec<AuditRecord>, before: Box<Edition> },
 }
@@ -189,6 +192,7 @@ impl Switch {
             Pending::Missed(missed) => Suspect { taken: new(missed.task()), ..nobody },
             Pending::Reply { task, is_new: true, .. } => Suspect { taken: new(task), ..nobody },
             Pending::Never(edit) => Suspect { taken: is_stored.then(|| Taken::Never(edit.clone())), ..nobody },
+            Pending::Hold(hold) => Suspect { taken: is_stored.then(|| Taken::Hold(hold.clone())), ..nobody },
             Pending::Site { to, settings, audit } if is_stored => {
                 let before = Box::new(self.edition());
                 let taken = Taken::Site { to: *to, settings: settings.clone(), audit: audit.clone(), before };
@@ -251,12 +255,18 @@ impl Switch {
     fn hold_site(&mut self, now: Now, taken: Taken) {
         match taken {
             Taken::Never(edit) if self.asked.waiting.contains(&edit.to) => self.never_committed(now, *edit, Ok(())),
+            Taken::Hold(hold) if self.is_untold(hold.to) => self.hold_committed(*hold, Ok(())),
             Taken::Site { to, settings, audit, before } if self.asked.waiting.contains(&to) => {
                 self.back_to(*before);
                 self.site_committed(now, to, &settings, audit, Ok(()));
             }
-            Taken::Never(_) | Taken::Site { .. } | Taken::Task(_) => {}
+            Taken::Never(_) | Taken::Hold(_) | Taken::Site { .. } | Taken::Task(_) => {}
         }
+    }
+
+    /// Whether somebody has no answer, and the disk has nothing on its way that brings him one.
+    fn is_untold(&self, to: ReplyTo) -> bool {
+        self.asked.waiting.contains(&to) && !self.commits.values().any(|(pending, _)| pending.asked_by() == Some(to))
     }
 
     /// Trunks that wait for what nobody has asked, or for what has been heard already, begin anew.

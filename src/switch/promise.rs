@@ -355,6 +355,8 @@ impl Switch {
             | Pending::Site { .. }
             | Pending::System(_)
             | Pending::Never(_)
+            | Pending::Agent { .. }
+            | Pending::Hold(_)
             | Pending::Missed(_)
             | Pending::Withdrawal { .. }
             | Pending::Attempt { .. }

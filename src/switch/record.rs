@@ -2,11 +2,12 @@
 //! shell writes the file; here is what is known of it.
 
 use super::command::{Refused, Reply};
-use super::durable::Pending;
+use super::durable::{Owed, Pending};
 use super::{
-    Change, Consent, Output, Pause, Recorded, RecordingFailed, RecordingRecord, Stopped, Switch, event, media, view,
+    Change, Consent, NotStored, Output, Pause, Recorded, RecordingFailed, RecordingRecord, Stopped, Switch, event,
+    media, view,
 };
-use crate::id::{CallRef, LegRef, RecordingId};
+use crate::id::{CallRef, LegRef, RecordingId, ReplyTo};
 use crate::time::Now;
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -15,6 +16,15 @@ use std::time::Duration;
 const RETENTION: Duration = Duration::from_secs(90 * 86_400);
 /// Files that could not be deleted are tried again after so long.
 const ERASE_AGAIN: Duration = Duration::from_secs(3_600);
+/// Why nothing else is done with a recording for the moment.
+const HOLD_IS_STORED: &str = "a legal hold of the recording, or the end of one, is being stored";
+
+/// A recording as it is to be kept, on its way to the disk: held whatever its age, or no longer.
+#[derive(Clone, Debug)]
+pub(super) struct Hold {
+    pub(super) to: ReplyTo,
+    record: RecordingRecord,
+}
 
 /// Who is on which side.
 pub(super) struct Tape {
@@ -132,7 +142,10 @@ impl Switch {
     pub(super) fn retention_ends(&mut self, now: Now) {
         let over = self.tapes.over(now.utc);
         for id in &over {
-            self.out.push_back(Output::Erase(*id));
+            // One that somebody wants to hold is looked at again when the disk has answered him.
+            if !self.hold_is_stored(*id) {
+                self.out.push_back(Output::Erase(*id));
+            }
         }
         if over.is_empty() {
             self.plan_retention();
@@ -169,23 +182,62 @@ impl Switch {
         if record.ended_at.is_none() {
             return conflict("the recording still runs");
         }
+        if self.hold_is_stored(id) {
+            return conflict(HOLD_IS_STORED);
+        }
         self.out.push_back(Output::Erase(id));
         Ok(Reply::Recording(Box::new(record)))
     }
 
-    /// A recording is kept whatever its age, or no longer.
-    pub(super) fn hold_recording(&mut self, id: RecordingId, legal_hold: bool) -> Result<Reply, Refused> {
-        let mut record = self.kept_recording(id)?;
-        record.legal_hold = legal_hold;
-        self.keep_recording(record.clone());
+    /// A recording is to be kept whatever its age, or no longer: so it is when the disk has it, and not before.
+    pub(super) fn hold_recording(&mut self, id: RecordingId, legal_hold: bool, to: ReplyTo) -> Result<(), Refused> {
+        let record = self.kept_recording(id)?;
+        if self.hold_is_stored(id) {
+            return Err(Refused::Conflict { detail: HOLD_IS_STORED.to_owned() });
+        }
+        self.store_hold(Hold { to, record: RecordingRecord { legal_hold, ..record } });
+        Ok(())
+    }
+
+    /// Whether a hold of it, or the end of one, is on its way to the disk.
+    fn hold_is_stored(&self, id: RecordingId) -> bool {
+        self.commits.values().any(|(pending, _)| matches!(pending, Pending::Hold(hold) if hold.record.id == id))
+    }
+
+    fn store_hold(&mut self, hold: Hold) {
+        self.commit(vec![Change::PutRecording(Box::new(hold.record.clone()))], Pending::Hold(Box::new(hold)));
+    }
+
+    /// The disk has answered. After a fault in the middle it is done once more.
+    pub(super) fn hold_committed(&mut self, hold: Hold, stored: Result<(), NotStored>) {
+        let Hold { to, record } = hold;
+        let id = record.id;
+        let reply = match (stored, self.tapes.kept(id).cloned()) {
+            (Err(_), _) => Reply::Refused(Refused::NotStored),
+            (Ok(()), None) => Reply::Refused(no_recording(id)), // Its person was forgotten meanwhile.
+            (Ok(()), Some(as_it_is)) => {
+                let as_held = RecordingRecord { legal_hold: record.legal_hold, ..as_it_is };
+                let follows = self.commits.values().any(|(_, owed)| owed.contains(&Owed::Recording(id)));
+                if follows || as_held != record {
+                    // The tape has gone on in between, and what was written of it knew nothing of this.
+                    return self.store_hold(Hold { to, record: as_held });
+                }
+                self.tapes.put(as_held.clone());
+                Reply::Recording(Box::new(as_held))
+            }
+        };
         self.plan_retention();
-        Ok(Reply::Recording(Box::new(record)))
+        self.reply(to, reply);
     }
 
     fn kept_recording(&self, id: RecordingId) -> Result<RecordingRecord, Refused> {
         let record = self.tapes.kept(id).cloned();
-        record.ok_or_else(|| Refused::NotFound { kind: "recording", name: id.to_string() })
+        record.ok_or_else(|| no_recording(id))
     }
+}
+
+fn no_recording(id: RecordingId) -> Refused {
+    Refused::NotFound { kind: "recording", name: id.to_string() }
 }
 
 /// Whether the tape goes on.

@@ -83,6 +83,10 @@ impl From<Refused> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the disk did not take it, so nothing was promised and nothing has changed",
             ),
+            Refused::NotStoredYet => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "it is in effect, but the disk has not taken it yet: a restart before it does would undo it",
+            ),
             Refused::Fault => Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "a fault of ringback's came in between: look whether it was done before you repeat it",

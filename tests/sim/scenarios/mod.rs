@@ -48,6 +48,7 @@ mod slow_disk;
 mod sounds;
 mod space;
 mod stolen;
+mod stored;
 mod strategies;
 mod torn;
 mod traps;

@@ -12,10 +12,10 @@ use ringback::switch::command::{Command, Refused, Reply};
 use ringback::switch::{RecordingFailed, RecordingRecord, event};
 use std::time::Duration;
 
-const DAY: Duration = secs(86_400);
+pub(super) const DAY: Duration = secs(86_400);
 
 /// alice was missed in Voximplant's queue, was called back and talks to anna; both calls.
-fn talking(
+pub(super) fn talking(
     change: impl FnOnce(&mut Settings),
 ) -> (World, ringback::demo::endpoint::CallId, ringback::demo::endpoint::CallId) {
     let mut world = World::with(1, |site| {
@@ -30,14 +30,14 @@ fn talking(
     (world, agent, customer)
 }
 
-fn recordings(world: &mut World) -> Vec<RecordingRecord> {
+pub(super) fn recordings(world: &mut World) -> Vec<RecordingRecord> {
     match world.ask(Command::ListRecordings(Default::default())) {
         Reply::Recordings(page) => page.items,
         other => panic!("{other:?}"),
     }
 }
 
-fn recorded(change: impl FnOnce(&mut Settings)) -> (World, RecordingId) {
+pub(super) fn recorded(change: impl FnOnce(&mut Settings)) -> (World, RecordingId) {
     let (mut world, agent, _) = talking(change);
     world.run_for(secs(10));
     world.hang_up(ANNA, agent);

@@ -32,7 +32,7 @@ fn register_paused(world: &mut World) {
 }
 
 fn resume(world: &mut World) {
-    world.ask(Command::ResumeAgent("anna".to_owned()));
+    world.tell(Command::ResumeAgent("anna".to_owned())); // The disk may be held.
 }
 
 /// Who waits, as number and kind.

@@ -17,8 +17,8 @@ pub mod reel;
 pub mod replay;
 
 /// What somebody should know before he gives a file away; it is in every file, too.
-pub const MASKED: &str = "masked are the last four digits of telephone numbers, callers' names, passwords, tokens, notes and \
-    labels of number lists; not masked are names of agents, queues, trunks and API keys, IP addresses, \
+pub const MASKED: &str = "masked are the last four digits of telephone numbers, callers' names, passwords, tokens, \
+    notes and labels of number lists; not masked are names of agents, queues, trunks and API keys, IP addresses, \
     and what the SIP identities of calls derive from: give the file only to those you trust, since with \
     it messages within calls can be forged until ringback has been started anew, and those of callbacks \
     until identity.key has been replaced";

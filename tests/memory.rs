@@ -122,15 +122,17 @@ fn tasks_in(file: &[u8]) -> Vec<Task> {
 fn the_flight_recorder_takes_what_a_large_store_begins_with_piece_by_piece() {
     const MIB: isize = 1 << 20;
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let beginning = beginning(20_000);
+    let mut beginning = beginning(20_000);
+    let now = beginning.now;
     let mut reel = Reel::new(1 << 20);
 
     let region = Region::new(ALLOCATOR);
     let (mut peak, mut begun) = (0, std::time::Instant::now());
-    beginning.write(|piece| {
+    let give = |piece: Vec<u8>| {
         reel.begin(&piece);
         peak = peak.max(held(&region));
-    });
+    };
+    beginning.write(|| now, give);
     let (took, all) = (begun.elapsed(), region.change().bytes_allocated);
     let (sections, packed) = (reel.sections().count(), reel.octets());
     let whole: usize = reel.sections().map(|section| section.whole).sum();

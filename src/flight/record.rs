@@ -255,9 +255,9 @@ impl Beginning {
     }
 
     /// Writes it down, a line for each thing that the store had kept: they are masked one by one. The record of the
-    /// site comes last, and with it the switch begins. `give` takes pieces of whole records; nothing else of it is ever
-    /// in memory, however much was kept.
-    pub fn write(&self, give: impl FnMut(Vec<u8>)) {
+    /// site comes last, and with it the switch begins: `begins` says when, since all of that takes its time. `give` takes
+    /// pieces of whole records; nothing else of it is ever in memory, however much was kept.
+    pub fn write(&mut self, begins: impl FnOnce() -> Now, give: impl FnMut(Vec<u8>)) {
         // Named one by one, so that nothing is forgotten.
         let Restored {
             tasks,
@@ -293,6 +293,8 @@ impl Beginning {
         pieces.row("doubt", doubt);
         pieces.row("shown", shown);
         pieces.flush();
+        self.now = begins();
+        pieces.now = self.now;
         pieces.put(Kind::Beginning, json(&Opening { seed: self.seed, settings: Cow::Borrowed(&self.settings) }));
     }
 

@@ -28,8 +28,9 @@ pub const FOLDER: &str = "faults";
 const FILES: usize = 10;
 /// What their names end with.
 const ENDING: &str = "flight";
-/// Pieces of the beginning that wait to be compressed: it may be a hundred times as long as that.
-const PIECES_AHEAD: usize = 2;
+/// Pieces of the beginning that wait to be compressed, a MiB each: that of a hundred thousand callbacks keeps nobody
+/// waiting, and one of a million is not in memory once more.
+const PIECES_AHEAD: usize = 64;
 
 thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -64,9 +65,9 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Starts the thread that keeps what is recorded, and gives it the beginning, piece by piece: it waits here until
-    /// that is compressed, since a store of a million promises must not be in memory once more.
-    pub(super) fn start(data: &Path, beginning: &Beginning) -> io::Result<Flight> {
+    /// Starts the thread that keeps what is recorded, and gives it the beginning, piece by piece. A large one is waited
+    /// for here, so it begins when `begins` says.
+    pub(super) fn start(data: &Path, beginning: &mut Beginning, begins: impl FnOnce() -> Now) -> io::Result<Flight> {
         let (keeper, told) = sync_channel(FLIGHT_AHEAD);
         let (give, begun) = sync_channel(PIECES_AHEAD);
         let (data, zones) = (data.to_owned(), zones_of(beginning));
@@ -75,7 +76,7 @@ impl Flight {
         let mut flight = Flight::told(keeper);
         flight.thread = Some(thread);
         // It only watches: a beginning that could not be written down ends nothing but the recording.
-        let written = catch_unwind(AssertUnwindSafe(|| beginning.write(|piece| drop(give.send(piece)))));
+        let written = catch_unwind(AssertUnwindSafe(|| beginning.write(begins, |piece| drop(give.send(piece)))));
         if let Err(panic) = written {
             tracing::error!(message = said(&*panic), "a fault of the flight recorder's own");
         }

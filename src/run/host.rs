@@ -208,8 +208,8 @@ async fn until(deadline: Option<Instant>) {
 /// The switch begins, and what it begins with is on the reel.
 fn begin(world: &World, settings: Settings, restored: Restored, entropy: &mut Entropy) -> io::Result<(Flight, Switch)> {
     let seed = entropy.bytes();
-    let beginning = flight::record::Beginning { now: world.clock.now(), seed, settings, restored };
-    let mut flight = Flight::start(&world.data, &beginning)?;
+    let mut beginning = flight::record::Beginning { now: world.clock.now(), seed, settings, restored };
+    let mut flight = Flight::start(&world.data, &mut beginning, || world.clock.now())?;
     match catch_unwind(AssertUnwindSafe(|| beginning.switch())) {
         Ok(switch) => Ok((flight, switch)),
         Err(panic) => {

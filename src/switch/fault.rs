@@ -198,7 +198,9 @@ impl Switch {
                 let taken = Taken::Site { to: *to, settings: settings.clone(), audit: audit.clone(), before };
                 Suspect { taken: Some(taken), ..nobody }
             }
-            Pending::Attempt { call, .. } | Pending::Dial { call } => Suspect { call: Some(*call), ..nobody },
+            Pending::Attempt { call, .. } | Pending::Dial { call } | Pending::Withdrawal { call, .. } => {
+                Suspect { call: Some(*call), ..nobody }
+            }
             Pending::Bindings { transaction, .. } => Suspect { transaction: Some(*transaction), ..nobody },
             _ => nobody, // About the site, or nobody's.
         };

@@ -33,7 +33,8 @@ impl Tape {
         self.end();
         self.recorder = Recorder::default();
         let mut reel = Reel::new(64 << 20);
-        beginning.write(|piece| reel.begin(&piece));
+        let (mut beginning, now) = (beginning.clone(), beginning.now);
+        beginning.write(|| now, |piece| reel.begin(&piece));
         self.lives.push(Life { reel, asked: Vec::new(), faults: Vec::new() });
     }
 

@@ -3,6 +3,7 @@
 //! everything goes on: what the disk has is in force, whoever has asked is answered, and nothing is left waiting.
 
 use super::{ALICE, BOB};
+use crate::disk::Mood;
 use crate::drive::{ANNA, BEN, CARL, configure};
 use crate::site::secs;
 use crate::stumble::CAN_STUMBLE;
@@ -268,4 +269,23 @@ fn a_trunk_whose_answer_was_torn_off_registers_all_the_same() {
         world
     });
     assert!(torn >= 3, "torn off at {torn} steps");
+}
+
+// Whoever has cancelled, and is being told so, is sent home whatever goes wrong; nobody calls him.
+#[test]
+fn a_caller_whose_cancellation_was_torn_is_not_left_in_silence() {
+    let torn = torn_everywhere(|steps| {
+        let mut world = World::with(1, super::pending::menu);
+        let (_, call, _) = super::pending::rings_in(&mut world);
+        world.disk.mood = Mood::Holding;
+        world.press(TRUNK, call, "9");
+        world.fault_at(a_commit, steps);
+        world.release_disk();
+        world.run_for(secs(60));
+
+        assert!(!world.is_up(TRUNK, call), "{steps} steps: he is on the line still");
+        assert_eq!(ends(&world), [(TaskState::Cancelled, Some(CloseReason::ByCaller))], "{steps} steps");
+        world
+    });
+    assert!(torn > 3, "{torn} steps");
 }

@@ -255,8 +255,8 @@ impl Beginning {
     }
 
     /// Writes it down, a line for each thing that the store had kept: they are masked one by one. The record of the
-    /// site comes last, and with it the switch begins: `begins` says when, since all of that takes its time. `give` takes
-    /// pieces of whole records; nothing else of it is ever in memory, however much was kept.
+    /// site comes last, and with it the switch begins: `begins` says when, since all of that takes its time. `give`
+    /// takes pieces of whole records; nothing else of it is ever in memory, however much was kept.
     pub fn write(&mut self, begins: impl FnOnce() -> Now, give: impl FnMut(Vec<u8>)) {
         // Named one by one, so that nothing is forgotten.
         let Restored {

@@ -17,7 +17,7 @@ use super::promise::NewTask;
 use super::revive::is_back_in_time;
 use super::{Change, NotStored, QueueEntry, Switch, event};
 use crate::callback::rule;
-use crate::callback::task::{CloseReason, LegRecord, MissedBy, NumberOrigin, Source, Task, TaskState};
+use crate::callback::task::{CloseReason, LegRecord, MissedBy, NumberOrigin, Source, Task};
 use crate::id::{CallRef, LegRef, Name, TaskId};
 use crate::limits;
 use crate::number::Party;
@@ -332,7 +332,7 @@ impl Switch {
         let rings_in = |call: &Call| call.kind == Kind::Inbound && call.customer.as_ref() == Some(&task.number);
         if self.on_line.has(&task.number) && self.calls.values().any(rings_in) {
             // He has rung in meanwhile (S5.7).
-            self.drop_missed(now, task, CloseReason::CustomerCalled);
+            self.close_unheld(now, task, CloseReason::CustomerCalled);
             return;
         }
         let settings = self.settings.clone();
@@ -340,7 +340,7 @@ impl Switch {
             // Something else may have been on its way to the disk for this number, too.
             let stored = task.virtual_start;
             let Some(found) = self.make_room(rule, &mut task) else {
-                self.drop_missed(now, task, CloseReason::Merged);
+                self.close_unheld(now, task, CloseReason::Merged);
                 return;
             };
             older.extend(found);
@@ -359,16 +359,6 @@ impl Switch {
         self.publish(event::Event::MissedCallStored { call, task: task.id, queue, number });
         self.close_if_lost(now, task.id);
         self.serve_wanted = true;
-    }
-
-    /// It is on the disk and is not needed: closed there, too.
-    fn drop_missed(&mut self, now: Now, mut task: Task, why: CloseReason) {
-        task.state = TaskState::Cancelled;
-        task.close_reason = Some(why);
-        task.closed_at = Some(now.utc);
-        self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
-        self.books.made += 1;
-        self.remember(task);
     }
 }
 

@@ -377,18 +377,23 @@ impl Switch {
     }
 
     /// What is on the disk and does not hold is cancelled there; one that was to change is what it was.
-    pub(super) fn take_back(&mut self, now: Now, mut task: Box<Task>) {
+    pub(super) fn take_back(&mut self, now: Now, task: Box<Task>) {
         if let Some(before) = self.planner.get(task.id) {
             let before = Box::new(before.clone());
             self.commit(vec![Change::PutTask(before)], Pending::Told);
             return;
         }
+        self.close_unheld(now, *task, CloseReason::NotPromised);
+    }
+
+    /// A callback that is on the disk, or may be, and was never held: it is closed there, too.
+    pub(super) fn close_unheld(&mut self, now: Now, mut task: Task, why: CloseReason) {
         task.state = TaskState::Cancelled;
-        task.close_reason = Some(CloseReason::NotPromised);
+        task.close_reason = Some(why);
         task.closed_at = Some(now.utc);
-        self.commit(vec![Change::PutTask(task.clone())], Pending::Told);
+        self.commit(vec![Change::PutTask(Box::new(task.clone()))], Pending::Told);
         self.books.made += 1;
-        self.remember(*task);
+        self.remember(task);
     }
 
     pub(super) fn step_stored(&mut self, now: Now, call: CallRef, ok: bool) {
